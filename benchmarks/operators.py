@@ -1,0 +1,103 @@
+"""Training traces a second and inference ms a trace of each operator: `python benchmarks/operators.py [--json FILE]`.
+
+Untrained weights: the cost does not depend on them, but for the number of spikes that the spike-phase decoder has to look up.
+Run on an idle machine; numbers of one run are comparable with each other, not across machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from noble.files import write_json
+from noble.operator import FeatureSpec, Noble, preset
+from noble.operator.allocator import keep_freed_memory
+from noble.traces import TimeGrid
+from noble.train.config import LossConfig
+from noble.train.datamodule import Batch
+from noble.train.objectives import objective_for
+
+WINDOW = TimeGrid.spanning(515.0, dt_ms=0.06)
+
+
+def build(name: str) -> Noble:
+    generator = np.random.default_rng(0)
+    table = np.column_stack([generator.uniform(0.13, 0.18, 20), generator.uniform(450, 700, 20)])
+    spec = FeatureSpec.fit(table, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    return Noble.build(preset(name), spec, WINDOW, seed=0)
+
+
+def make_batch(count: int) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    current = torch.zeros(count, WINDOW.count)
+    current[:, 250:6917] = torch.rand((count, 1), generator=generator) * 0.3
+    spikes = torch.sort(15 + 400 * torch.rand((count, 20), generator=generator), dim=1).values
+    voltage = -75 + 5 * torch.rand((count, WINDOW.count), generator=generator)
+    return Batch(torch.tensor([[0.15, 550.0]]).repeat(count, 1), current, voltage, spikes, torch.arange(count))
+
+
+def median_seconds(function, repeats: int) -> float:  # type: ignore[no-untyped-def]
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def inference_ms(noble: Noble, count: int, repeats: int) -> float:
+    batch = make_batch(count)
+    noble.eval()
+
+    def run() -> None:
+        with torch.inference_mode():
+            noble(batch.features, batch.current_na, WINDOW.dt_ms)
+
+    return 1e3 * median_seconds(run, repeats) / count
+
+
+def training_ms(noble: Noble, count: int, repeats: int) -> float:
+    batch = make_batch(count)
+    objective = objective_for(noble, LossConfig(), window=WINDOW)
+    optimiser = torch.optim.Adam(noble.parameters(), lr=1e-4)
+    generator = torch.Generator().manual_seed(0)
+
+    def run() -> None:
+        optimiser.zero_grad()
+        objective(noble, batch, generator)["loss"].backward()
+        optimiser.step()
+
+    return 1e3 * median_seconds(run, repeats) / count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operators", nargs="+", default=["paper-pv", "spike-phase"])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 16, 128])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path, default=None)
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    results = {"threads": torch.get_num_threads(), "torch": torch.__version__, "operators": {}}
+    for name in arguments.operators:
+        noble = build(name)
+        row = {f"inference_ms_batch{count}": inference_ms(noble, count, arguments.repeats) for count in arguments.batches}
+        row["training_ms_batch16"] = training_ms(noble, 16, arguments.repeats)
+        row["training_traces_per_s"] = 1e3 / row["training_ms_batch16"]
+        row["parameters"] = sum(item.numel() for item in noble.parameters())
+        row["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        results["operators"][name] = row
+        print(name, " ".join(f"{key}={value:.3g}" for key, value in row.items()), flush=True)
+    if arguments.json is not None:
+        write_json(arguments.json, results)
+
+
+if __name__ == "__main__":
+    main()

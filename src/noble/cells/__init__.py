@@ -1,0 +1,29 @@
+"""What a neuron is made of: morphology, channels, parameters, and the hall of fame of its models."""
+
+from noble.cells.all_active import BUILTIN_CELLS, all_active_cell, builtin_cell
+from noble.cells.allen import read_allen_fit, write_allen_fit
+from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_parameters
+from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
+from noble.cells.hall import HALL_FEATURE_UNITS, HallModel, HallOfFame, shipped_halls
+from noble.cells.morphology import Morphology, Section, load_swc
+
+__all__ = [
+    "BUILTIN_CELLS",
+    "HALL_FEATURE_UNITS",
+    "Cell",
+    "CellModel",
+    "HallModel",
+    "HallOfFame",
+    "Morphology",
+    "MorphologySource",
+    "Parameter",
+    "Section",
+    "all_active_cell",
+    "builtin_cell",
+    "load_swc",
+    "read_allen_fit",
+    "read_bluepyopt_parameters",
+    "shipped_halls",
+    "write_allen_fit",
+    "write_bluepyopt_parameters",
+]

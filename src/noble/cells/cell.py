@@ -1,0 +1,260 @@
+"""A cell (morphology, channels, bounded parameters) and a model of it (the cell with values)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from noble.cells.channels import canonical_quantity, split_quantity, unit_of
+from noble.cells.morphology import REGIONS, Morphology, load_swc
+from noble.cells.stylised import STYLISED_TREES, stylised_morphology
+
+DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
+
+
+@dataclass(frozen=True)
+class MorphologySource:
+    """Where a morphology comes from, so that a file about a cell need not contain it.
+
+    Attributes:
+        name: a built-in stylised morphology, or the name of an SWC file.
+        axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it.
+        sha256: of the SWC file, to be sure that the one found is the one meant.
+    """
+
+    name: str
+    axon: Literal["stub", "keep"] = "stub"
+    sha256: str | None = None
+
+    @classmethod
+    def from_swc(cls, path: Path | str, *, axon: Literal["stub", "keep"] = "stub") -> MorphologySource:
+        """A source for an SWC file; its folder is remembered for this process only."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no morphology file {path}.")
+        _SEEN_FOLDERS.setdefault(path.name, path.resolve().parent)
+        return cls(path.name, axon, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    def load(self, data_folder: Path | str | None = None) -> Morphology:
+        """Build or find the morphology.
+
+        An SWC file is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where a
+        file of this name was read before in this process.
+
+        Raises:
+            FileNotFoundError: if no such file is found.
+            ValueError: if the file found has another checksum.
+        """
+        if self.name in STYLISED_TREES:
+            return stylised_morphology(STYLISED_TREES[self.name])
+        folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get(self.name)]
+        for folder in folders:
+            if folder is not None and (path := Path(folder) / self.name).is_file():
+                return _load_checked(path, self.axon, self.sha256)
+        raise FileNotFoundError(
+            f"the morphology {self.name} was not found; put it into a folder and name that folder with "
+            f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
+        )
+
+
+# Folders of SWC files read in this process, by file name: a model made from a path can then be simulated without more.
+_SEEN_FOLDERS: Final[dict[str, Path]] = {}
+
+
+@lru_cache(maxsize=8)
+def _load_checked(path: Path, axon: str, sha256: str | None) -> Morphology:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ValueError(f"{path.name} has SHA-256 {found[:12]}…, but {sha256[:12]}… was expected: it is another file.")
+    morphology = load_swc(path)
+    return morphology.with_stub_axon() if axon == "stub" else morphology
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A quantity on a region that may vary within bounds.
+
+    Attributes:
+        quantity: NEURON's range variable, for example `gbar_NaV`, or cm, Ra, g_pas, e_pas.
+        region: soma, axon, dend, apic, or `all`.
+        low, high: bounds, in the quantity's unit.
+    """
+
+    quantity: str
+    region: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quantity", canonical_quantity(self.quantity))
+        _check_region(self.region)
+        if not self.low < self.high:
+            raise ValueError(
+                f"{self.name} has bounds {self.low:g} to {self.high:g}; the lower must be below the upper."
+            )
+
+    @property
+    def name(self) -> str:
+        """For example `gbar_NaV.soma`."""
+        return f"{self.quantity}.{self.region}"
+
+    @property
+    def unit(self) -> str:
+        """Unit of bounds and values."""
+        return unit_of(self.quantity)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the bounds span so many decades that a search should move in the logarithm."""
+        return self.low > 0 and self.high / self.low >= 100
+
+
+def _check_region(region: str) -> None:
+    if region not in (*REGIONS, "all"):
+        raise ValueError(f"region {region!r} is unknown; expected one of {', '.join(REGIONS)} or all.")
+
+
+def canonical_name(name: str) -> str:
+    """The parameter's name in canonical form: `gbar_K_Tst.soma` -> `gbar_K_T.soma`.
+
+    Raises:
+        ValueError: for a name that is not `quantity.region`, or an unknown quantity or region.
+    """
+    quantity, dot, region = name.rpartition(".")
+    if not dot:
+        raise ValueError(f"parameter {name!r} names no region; expected quantity.region, for example gbar_NaV.soma.")
+    _check_region(region)
+    return f"{canonical_quantity(quantity)}.{region}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A neuron whose electrical properties are partly free.
+
+    Attributes:
+        name: of the cell.
+        morphology: where its shape comes from.
+        parameters: what may vary.
+        fixed: values of what does not, by name (`Ra.all`), in canonical units.
+        celsius: temperature, degrees Celsius.
+        e_na_mv, e_k_mv: reversal potentials, mV.
+        v_init_mv: potential from which it settles to rest, mV.
+    """
+
+    name: str
+    morphology: MorphologySource
+    parameters: tuple[Parameter, ...] = ()
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    celsius: float = 34.0
+    e_na_mv: float = 53.0
+    e_k_mv: float = -107.0
+    v_init_mv: float = -80.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fixed", {canonical_name(name): float(value) for name, value in self.fixed.items()})
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) != len(names) or set(names) & set(self.fixed):
+            raise ValueError(f"cell {self.name} sets a parameter twice among {', '.join([*names, *self.fixed])}.")
+
+    def model(self, values: Mapping[str, float], *, name: str = "") -> CellModel:
+        """The cell with values.
+
+        Raises:
+            ValueError: for a missing or unknown parameter, or a value outside its bounds.
+        """
+        return CellModel(self, values, name=name or self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description."""
+        return {
+            "name": self.name,
+            "morphology": {
+                "name": self.morphology.name,
+                "axon": self.morphology.axon,
+                "sha256": self.morphology.sha256,
+            },
+            "parameters": [
+                {"name": item.name, "low": item.low, "high": item.high, "unit": item.unit} for item in self.parameters
+            ],
+            "fixed": dict(self.fixed),
+            "celsius": self.celsius,
+            "e_na_mv": self.e_na_mv,
+            "e_k_mv": self.e_k_mv,
+            "v_init_mv": self.v_init_mv,
+        }
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> Cell:
+        """Read back what `to_dict` wrote."""
+        parameters = []
+        for item in description["parameters"]:
+            quantity, _, region = item["name"].rpartition(".")
+            parameters.append(Parameter(quantity, region, item["low"], item["high"]))
+        return cls(
+            **{key: description[key] for key in ("name", "fixed", "celsius", "e_na_mv", "e_k_mv", "v_init_mv")},
+            morphology=MorphologySource(**description["morphology"]),
+            parameters=tuple(parameters),
+        )
+
+
+@dataclass(frozen=True)
+class CellModel:
+    """A cell with a value for every free parameter.
+
+    Attributes:
+        cell: the cell.
+        values: by parameter name, in the parameters' units.
+        name: of the model.
+    """
+
+    cell: Cell
+    values: Mapping[str, float]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        values = {canonical_name(name): float(value) for name, value in self.values.items()}
+        object.__setattr__(self, "values", values)
+        expected = {parameter.name for parameter in self.cell.parameters}
+        if missing := sorted(expected - set(values)):
+            raise ValueError(f"model {self.name!r} of {self.cell.name} lacks {', '.join(missing)}.")
+        if unknown := sorted(set(values) - expected):
+            raise ValueError(
+                f"model {self.name!r} sets {', '.join(unknown)}, not free in {self.cell.name}; "
+                f"expected {', '.join(sorted(expected)) or 'none'}."
+            )
+        for parameter in self.cell.parameters:
+            value = values[parameter.name]
+            if not parameter.low <= value <= parameter.high:
+                raise ValueError(
+                    f"{parameter.name} is {value:g} {parameter.unit}; expected {parameter.low:g} to {parameter.high:g}. "
+                    "Change the value or widen the bounds of the cell."
+                )
+
+    def region_values(self, region: str) -> dict[str, float]:
+        """Every quantity set on a region; a value for the region itself goes before one for `all`."""
+        everything = {**self.cell.fixed, **self.values}
+        chosen: dict[str, float] = {}
+        for scope in ("all", region):
+            for name, value in everything.items():
+                quantity, _, where = name.rpartition(".")
+                if where == scope:
+                    chosen[quantity] = value
+        return chosen
+
+    def channel_values(self, region: str) -> dict[str, dict[str, float]]:
+        """The region's channels, each with its parameters; the cable's own quantities are left out."""
+        channels: dict[str, dict[str, float]] = {}
+        for quantity, value in self.region_values(region).items():
+            channel, parameter = split_quantity(quantity)
+            if channel is not None:
+                channels.setdefault(channel, {})[parameter] = value
+        return channels
+
+    def frozen_cell(self, name: str) -> Cell:
+        """The cell with this model's values fixed and nothing free."""
+        return replace(self.cell, name=name, parameters=(), fixed={**self.cell.fixed, **self.values})

@@ -1,0 +1,52 @@
+"""The command itself: its groups, and how errors and warnings look."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="noble",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help=(
+        "From a family of slow biophysical neuron models to one fast, differentiable operator.\n\n"
+        "The way through: **cells** (what there is), **simulate** (Arbor or NEURON), **generate** (a data set), **train** "
+        "(an operator), **evaluate** (against traces it has not seen), **predict** (milliseconds a trace). "
+        "`noble demo` walks all of it in minutes.\n\n"
+        "Units everywhere: ms, mV, nA, MOhm, Hz. Bad input gives one sentence and exit code 2."
+    ),
+)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend become one sentence and exit code 2."""
+    # Each import registers its commands; here and not at the top, so that `import noble.cli` stays quick.
+    from noble.cli import cells, data, demo, evaluate, info, simulate, train  # noqa: F401
+
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; what was finished is kept.")
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}", highlight=False)
+        sys.exit(2)
+
+
+def _plain(error: Exception) -> str:
+    """The message on one line, with rich's markup characters kept."""
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *args: object, **kwargs: object) -> None:
+    """Our own warnings in one line; those of libraries are for developers and stay away."""
+    if category.__module__.startswith("noble"):
+        Console(stderr=True, soft_wrap=True).print(f"[yellow]warning:[/] {message}", highlight=False)

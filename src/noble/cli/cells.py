@@ -1,0 +1,72 @@
+"""`noble cells`: what there is to simulate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console
+
+
+@app.command()
+def cells(
+    name: Annotated[
+        str | None, typer.Argument(help="A built-in cell, a hall of fame, or an SWC file.", show_default=False)
+    ] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+) -> None:
+    """List the built-in cells and the shipped halls of fame, or show one cell, hall or SWC file."""
+    from noble.cells import BUILTIN_CELLS, HallOfFame, MorphologySource, all_active_cell, builtin_cell, shipped_halls
+
+    if name is None:
+        table = Table("name", "kind", "models", "free parameters")
+        for cell in BUILTIN_CELLS:
+            table.add_row(cell, "cell", "", str(len(builtin_cell(cell).parameters)))
+        for shipped in shipped_halls():
+            hall = HallOfFame.load(shipped)
+            table.add_row(shipped, "hall of fame", str(len(hall)), str(len(hall.cell.parameters)))
+        console.print(table)
+        return
+    if name.endswith(".swc"):
+        shown = all_active_cell(Path(name).stem, MorphologySource.from_swc(name))
+    elif name in shipped_halls() or name.endswith(".json"):
+        hall = HallOfFame.load(name)
+        _print_hall(hall)
+        shown = hall.cell
+    else:
+        shown = builtin_cell(name)
+    morphology = shown.morphology.load(data_folder)
+    table = Table("region", "sections", "compartments", "length (um)", "area (um2)", title=f"{shown.name}: morphology")
+    for region in morphology.regions:
+        sections = [section for section in morphology.sections if section.region == region]
+        table.add_row(
+            region,
+            str(len(sections)),
+            str(sum(section.compartments for section in sections)),
+            f"{morphology.length_um(region):.1f}",
+            f"{morphology.area_um2(region):.1f}",
+        )
+    console.print(table)
+    if morphology.dropped_points:
+        console.print(f"{morphology.dropped_points} points of the file hang on no soma and are left out.")
+    table = Table("parameter", "low", "high", "unit", title=f"{shown.name}: free parameters")
+    for parameter in shown.parameters:
+        table.add_row(parameter.name, f"{parameter.low:g}", f"{parameter.high:g}", parameter.unit)
+    console.print(table)
+
+
+def _print_hall(hall: object) -> None:
+    from noble.cells import HALL_FEATURE_UNITS, HallOfFame
+
+    assert isinstance(hall, HallOfFame)
+    names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
+    columns = [f"{name} ({HALL_FEATURE_UNITS[name]})" for name in names]
+    table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
+    for index, model in enumerate(hall.models):
+        numbers = [f"{model.features[name]:.5g}" for name in names]
+        table.add_row(str(index), f"{model.score:.3f}", *numbers, "held out" if model.held_out else "train")
+    console.print(table)

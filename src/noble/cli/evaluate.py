@@ -1,0 +1,157 @@
+"""`noble evaluate` and `noble predict`: what a trained operator says, and how right it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console, tracked
+from noble.cli.simulate import report_traces
+from noble.cli.stimulus_options import (
+    Figure,
+    Onset,
+    Output,
+    Sampling,
+    StepLength,
+    Steps,
+    StimulusFile,
+    Window,
+    stimuli_of,
+)
+from noble.excitability import StepProtocol
+from noble.files import write_json
+
+Bundle = Annotated[Path, typer.Argument(help="Folder of a bundle.")]
+
+
+@app.command()
+def evaluate(
+    bundle: Bundle,
+    store: Annotated[
+        Path | None, typer.Argument(help="Store with the test splits; or use --fresh.", show_default=False)
+    ] = None,
+    fresh: Annotated[
+        int | None, typer.Option(help="Simulate so many new traces a section instead.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the fresh traces.")] = 0,
+    hall: Annotated[
+        str | None, typer.Option(help="Hall for --fresh; the bundle's own by default.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Generation YAML for --fresh: range and window.", show_default=False)
+    ] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+) -> None:
+    """Measure an operator on unseen currents and unseen models: spikes, timing and voltage, misses counted."""
+    from noble.operator import Noble
+
+    noble = Noble.load(bundle)
+    if fresh is not None:
+        metrics = _evaluate_fresh(noble, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
+    elif store is not None:
+        from noble.data import Store
+        from noble.ensemble import evaluate as evaluate_store
+
+        with tracked("evaluating") as progress:
+            metrics = evaluate_store(noble, Store.open(store), progress=progress)
+    else:
+        raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
+    print_metrics(metrics)
+    if json is not None:
+        write_json(json, metrics)
+
+
+def _evaluate_fresh(
+    noble: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
+) -> dict[str, Any]:
+    from noble.cells import HallOfFame
+    from noble.data import GenerationConfig
+    from noble.ensemble import evaluate_fresh
+    from noble.simulate.arbor import ArborSimulator
+
+    # A bundle records what its training data were drawn from, so fresh traces come from the same distribution.
+    recorded = noble.provenance.get("generation")
+    if config is not None:
+        settings = GenerationConfig.load(config)
+    elif recorded is not None:
+        settings = GenerationConfig.model_validate(recorded)
+    else:
+        raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
+    chosen = HallOfFame.load(hall or settings.hall)
+    responder = ArborSimulator(data_folder=data_folder)
+    with tracked("simulating and evaluating") as progress:
+        return evaluate_fresh(
+            noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
+        )
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """A table of the stable keys, a column a section."""
+    from noble.ensemble.metrics import STABLE_KEYS
+
+    sections = list(metrics)
+    table = Table("quantity", *(section.replace("_", " ") for section in sections))
+    for key in ("traces", *STABLE_KEYS):
+        values = [metrics[section].get(key) for section in sections]
+        table.add_row(key, *("-" if value is None else f"{value:.4g}" for value in values))
+    console.print(table)
+
+
+@app.command()
+def predict(
+    bundle: Bundle,
+    features: Annotated[
+        str | None,
+        typer.Option(help="A neuron by its features, for example i_thr=0.16,s_thr=600.", show_default=False),
+    ] = None,
+    hall: Annotated[str | None, typer.Option(help="Take the features of a hall's model.", show_default=False)] = None,
+    model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
+    step: Steps = None,
+    stimulus: StimulusFile = None,
+    onset: Onset = 15.0,
+    length: StepLength = 400.0,
+    window: Window = 515.0,
+    dt: Sampling = 0.06,
+    output: Output = None,
+    figure: Figure = None,
+) -> None:
+    """Predict the voltage of one neuron under one or more stimuli. Needs no simulator."""
+    from noble.operator import Noble
+
+    noble = Noble.load(bundle)
+    protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
+    stimuli = stimuli_of(step, stimulus, protocol)
+    vector = _features_of(noble, features, hall, model)
+    batch = noble.predict(np.tile(vector, (len(stimuli), 1)), stimuli, protocol.grid)
+    report_traces(batch, output=output, figure=figure)
+
+
+def _features_of(noble: Any, features: str | None, hall: str | None, model: int) -> np.ndarray:
+    """The feature vector that the options name."""
+    if hall is not None:
+        from noble.cells import HallOfFame
+
+        table = HallOfFame.load(hall).feature_table(noble.feature_names)
+        if not 0 <= model < len(table):
+            raise ValueError(f"hall {hall} has models 0 to {len(table) - 1}; {model} was asked for.")
+        return table[model]
+    wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(noble.spec.names, noble.spec.units, strict=True))
+    if features is None:
+        raise ValueError(f"no neuron was named; use --hall HALL --model K, or --features with {wanted}.")
+    given: dict[str, float] = {}
+    for part in features.split(","):
+        name, _, value = part.partition("=")
+        try:
+            given[name.strip()] = float(value)
+        except ValueError as error:
+            raise ValueError(f"{part!r} in --features is not NAME=NUMBER.") from error
+    if set(given) != set(noble.feature_names):
+        raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}.")
+    return np.array([given[name] for name in noble.feature_names])

@@ -1,0 +1,103 @@
+"""`noble info`: versions, or what a file or folder is."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console
+
+
+@app.command()
+def info(
+    what: Annotated[
+        Path | None, typer.Argument(help="A bundle, a store or a hall of fame.", show_default=False)
+    ] = None,
+) -> None:
+    """Say which versions are installed, or what a bundle, store or hall of fame holds."""
+    if what is None:
+        _print_versions()
+    elif (what / "model.safetensors").exists() or (what / "config.json").exists():
+        _print_bundle(what)
+    elif what.is_dir():
+        from noble.data import Store
+
+        store = Store.open(what)
+        splits = {split: int(store.indices(split).size) for split in ("train", "validation", "test", "unseen_models")}
+        _print_pairs(
+            {
+                "store": str(what),
+                "hall": json.dumps(store.attributes.get("hall")),
+                "traces": json.dumps(splits),
+                "window": f"{store.grid.duration_ms:g} ms at dt {store.grid.dt_ms:g} ms",
+                "model features": ", ".join(store.feature_names),
+                "digest": store.digest,
+            }
+        )
+    else:
+        from noble.cells import HallOfFame
+
+        hall = HallOfFame.load(what)
+        _print_pairs(
+            {
+                "hall": hall.name,
+                "cell": hall.cell.name,
+                "models": f"{len(hall.train)} to train on, {len(hall.held_out)} held out",
+                "scores": f"{min(m.score for m in hall.models):.3f} to {max(m.score for m in hall.models):.3f}",
+                "provenance": json.dumps(dict(hall.provenance)),
+                "digest": hall.digest,
+            }
+        )
+
+
+def _print_versions() -> None:
+    table = Table("package", "version", "needed for")
+    for name, purpose in {
+        "noble-neuro": "",
+        "torch": "operators",
+        "arbor": "simulation (default)",
+        "neuron": "simulation (reference)",
+        "bmtk": "NMODL sources for NEURON",
+        "lightning": "training",
+        "efel": "e-features",
+        "zarr": "stores",
+    }.items():
+        try:
+            table.add_row(name, metadata.version(name), purpose)
+        except metadata.PackageNotFoundError:
+            table.add_row(name, "not installed", purpose)
+    console.print(table)
+
+
+def _print_bundle(folder: Path) -> None:
+    from noble.operator import Noble
+
+    noble = Noble.load(folder)
+    spec = noble.spec
+    ranges = [
+        f"{name} {low:.4g} to {high:.4g} {unit}"
+        for name, low, high, unit in zip(spec.names, spec.minimum, spec.maximum, spec.units, strict=True)
+    ]
+    _print_pairs(
+        {
+            "bundle": str(folder),
+            "operator": noble.config.kind,
+            "parameters": f"{sum(parameter.numel() for parameter in noble.parameters()):,}",
+            "features": "; ".join(ranges),
+            "trained on": f"{noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms",
+            "provenance": json.dumps(noble.provenance.get("training_run", {})),
+        }
+    )
+
+
+def _print_pairs(pairs: dict[str, str]) -> None:
+    table = Table(show_header=False)
+    for name, value in pairs.items():
+        table.add_row(name, value)
+    console.print(table)

@@ -1,0 +1,52 @@
+"""Progress: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+# Into a log file, a line every so many seconds is enough.
+_LINE_EVERY_S: Final = 10.0
+
+console = Console()
+
+
+@contextmanager
+def tracked(title: str) -> Iterator[Callable[..., None]]:
+    """A callback `(done, total, note="")` that draws the progress of one task."""
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=None, note="")
+
+            def draw(done: int, total: int, note: str = "") -> None:
+                bar.update(task, completed=done, total=total, note=note)
+
+            yield draw
+        return
+    started = last = time.monotonic()
+    print(f"{title} ...", flush=True)
+
+    def line(done: int, total: int, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < _LINE_EVERY_S:
+            return
+        last = now
+        print(f"{title}: {done}/{total} after {now - started:.0f} s {note}".rstrip(), flush=True)
+        sys.stdout.flush()
+
+    yield line

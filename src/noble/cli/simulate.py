@@ -1,0 +1,111 @@
+"""`noble simulate` and `noble features`: from a model to traces, from traces to e-features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console, tracked
+from noble.cli.stimulus_options import (
+    Figure,
+    Onset,
+    Output,
+    Sampling,
+    StepLength,
+    Steps,
+    StimulusFile,
+    Window,
+    read_traces,
+    stimuli_of,
+    write_traces,
+)
+from noble.excitability import StepProtocol
+from noble.files import write_json
+from noble.spikes import spike_times_ms
+from noble.traces import TraceBatch
+
+
+@app.command()
+def simulate(
+    hall: Annotated[str, typer.Argument(help="A hall of fame, by name or file; or an Allen fit JSON (with --swc).")],
+    model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
+    swc: Annotated[Path | None, typer.Option(help="Morphology of an Allen fit.", show_default=False)] = None,
+    step: Steps = None,
+    stimulus: StimulusFile = None,
+    onset: Onset = 15.0,
+    length: StepLength = 400.0,
+    window: Window = 515.0,
+    dt: Sampling = 0.06,
+    backend: Annotated[Literal["arbor", "neuron"], typer.Option(help="Simulator.")] = "arbor",
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    output: Output = None,
+    figure: Figure = None,
+) -> None:
+    """Simulate one biophysical model under one or more stimuli."""
+    from noble.cells import HallOfFame, MorphologySource, read_allen_fit
+
+    protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
+    stimuli = stimuli_of(step, stimulus, protocol)
+    from_hall = swc is None
+    chosen = (
+        HallOfFame.load(hall).cell_model(model) if from_hall else read_allen_fit(hall, MorphologySource.from_swc(swc))
+    )
+    with tracked(f"simulating with {backend}") as progress:
+        if backend == "arbor":
+            from noble.simulate.arbor import ArborSimulator
+
+            batch = ArborSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
+        else:
+            from noble.simulate.neuron import NeuronSimulator
+
+            batch = NeuronSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
+        progress(len(stimuli), len(stimuli))
+    report_traces(batch, output=output, figure=figure)
+
+
+def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None) -> None:
+    """Print a line a trace; write CSV and figure if asked."""
+    table = Table("trace", "largest current (nA)", "spikes", "first spike (ms)", "lowest (mV)", "highest (mV)")
+    for index, trace in enumerate(batch):
+        spikes = spike_times_ms(trace.voltage_mv, dt_ms=batch.grid.dt_ms)
+        extreme = trace.current_na[np.argmax(np.abs(trace.current_na))]
+        first = f"{spikes[0]:.2f}" if spikes.size else "-"
+        low, high = trace.voltage_mv.min(), trace.voltage_mv.max()
+        table.add_row(str(index), f"{extreme:.4g}", str(spikes.size), first, f"{low:.2f}", f"{high:.2f}")
+    console.print(table)
+    if output is not None:
+        write_traces(batch, output)
+        console.print(f"wrote {output}")
+    if figure is not None:
+        from noble.plots import save_figure, traces_figure
+
+        save_figure(traces_figure(batch), figure)
+        console.print(f"wrote {figure}")
+
+
+@app.command()
+def features(
+    traces: Annotated[Path, typer.Argument(help="CSV written by `noble simulate -o` or `noble predict -o`.")],
+    onset: Onset = 15.0,
+    length: StepLength = 400.0,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write them as JSON.", show_default=False)] = None,
+) -> None:
+    """Measure the sixteen e-features of the paper on traces, by eFEL."""
+    from noble.features import FEATURE_NAMES, FEATURE_UNITS, FeatureSettings, extract
+
+    if not traces.is_file():
+        raise FileNotFoundError(f"there is no file {traces}; write one with `noble simulate ... -o {traces}`.")
+    batch = read_traces(traces)
+    found = extract(batch, onset_ms=onset, offset_ms=onset + length)
+    table = Table("feature", "unit", *(f"trace {index}" for index in range(len(batch))))
+    for name in FEATURE_NAMES:
+        table.add_row(name, FEATURE_UNITS[name], *("-" if np.isnan(value) else f"{value:.4g}" for value in found[name]))
+    console.print(table)
+    if json is not None:
+        rows = {name: [None if np.isnan(value) else float(value) for value in found[name]] for name in FEATURE_NAMES}
+        write_json(json, {"features": rows, "settings": FeatureSettings().to_dict()})

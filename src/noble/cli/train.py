@@ -1,0 +1,57 @@
+"""`noble train`: from a store to a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noble.cli.app import app
+from noble.cli.progress import console, tracked
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML of a training run; an empty file trains the default operator.")],
+    store: Annotated[Path, typer.Argument(help="Store made by `noble generate`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; the bundle is its `bundle`.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    devices: Annotated[int, typer.Option(help="Devices, as Lightning takes them.")] = 1,
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning takes it.")] = "cpu",
+) -> None:
+    """Train an operator, evaluate it once on the test splits, and write the bundle."""
+    from noble.train import TrainConfig
+
+    run_training(TrainConfig.load(config), store, output, resume=resume, devices=devices, accelerator=accelerator)
+
+
+def run_training(
+    config: object, store: Path, output: Path, *, resume: bool = False, devices: int = 1, accelerator: str = "cpu"
+) -> None:
+    """Train, evaluate and save, with progress."""
+    from noble.data import Store
+    from noble.ensemble import evaluate, model_card
+    from noble.train import TrainConfig, fit
+
+    assert isinstance(config, TrainConfig)
+    with tracked("training") as progress:
+
+        def after_epoch(done: int, total: int, values: Mapping[str, float]) -> None:
+            shown = {
+                "train/loss": "loss",
+                "val/spike_count_error_percent": "count error %",
+                "val/timing_ms": "timing ms",
+            }
+            progress(
+                done, total, "  ".join(f"{label} {values[name]:.3g}" for name, label in shown.items() if name in values)
+            )
+
+        noble = fit(
+            config, store, output, resume=resume, devices=devices, accelerator=accelerator, progress=after_epoch
+        )
+    with tracked("evaluating") as progress:
+        metrics = evaluate(noble, Store.open(store), progress=progress)
+    noble.save(output / "bundle", card=model_card(noble, metrics), metrics=metrics)
+    console.print(f"wrote {output / 'bundle'}")

@@ -1,0 +1,75 @@
+"""Configurations: frozen, checked, read from YAML, and wrong in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Frozen(BaseModel):
+    """A configuration: unknown keys are errors, and nothing changes after it is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a YAML file.
+
+        Raises:
+            ValueError: if it is missing, is not YAML, or has an unknown key or a bad value; one sentence says which.
+        """
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read ({error.strerror}); expected a YAML file.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        if not isinstance(content, dict):
+            raise ValueError(f"{path} holds {type(content).__name__}; expected keys and values such as `seed: 0`.")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise ValueError(f"{path}: {describe_problems(cls, error)}") from error
+
+
+def describe_problems(model: type[BaseModel], error: ValidationError) -> str:
+    """One sentence on what a configuration got wrong, naming the keys."""
+    problems = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(_keys_beside(model, item["loc"]))
+            problems.append(f"unknown key {key}; expected one of {known}")
+        elif item["type"] == "missing":
+            problems.append(f"the key {key} is missing")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            problems.append(
+                f"{key} is {item['input']!r}: {message}" if key and item["type"] != "value_error" else message
+            )
+    return "; ".join(problems) + "."
+
+
+def _keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Keys that the (nested) configuration at a location knows."""
+    for part in location[:-1]:
+        inner = _inner_model(model, part)
+        if inner is not None:
+            model = inner
+    return list(model.model_fields)
+
+
+def _inner_model(model: type[BaseModel], part: int | str) -> type[BaseModel] | None:
+    """The configuration under a key, or the member of a union that a location names by its kind."""
+    candidates: list[Any] = [model.model_fields[part].annotation] if part in model.model_fields else []
+    candidates += [argument for field in model.model_fields.values() for argument in get_args(field.annotation)]
+    for candidate in candidates:
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            kind = candidate.model_fields.get("kind")
+            if part in model.model_fields or (kind is not None and kind.default == part):
+                return candidate
+    return None

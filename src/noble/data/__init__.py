@@ -1,0 +1,24 @@
+"""The data set: what is simulated (config, splits), how it is made (generate) and how it is read (store).
+
+Physics stands to the left of this room and learning to the right; they meet only in the store's schema, so this room
+needs numpy and Zarr, neither a simulator nor torch.
+"""
+
+from noble.data.check import check_store
+from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
+from noble.data.generate import generate
+from noble.data.schema import SPLITS, WindowFacts
+from noble.data.store import SplitArrays, Store
+
+__all__ = [
+    "SPLITS",
+    "AmplitudeConfig",
+    "GenerationConfig",
+    "SplitArrays",
+    "StimulusMix",
+    "Store",
+    "TraceCounts",
+    "WindowFacts",
+    "check_store",
+    "generate",
+]

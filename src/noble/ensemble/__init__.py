@@ -1,0 +1,28 @@
+"""What a family of neurons does: evaluation of an operator against the simulator it learned from."""
+
+from noble.ensemble.card import model_card
+from noble.ensemble.evaluate import Operator, evaluate, evaluate_fresh, evaluate_traces
+from noble.ensemble.metrics import (
+    REGIMES,
+    STABLE_FEATURES,
+    STABLE_KEYS,
+    TraceTable,
+    concatenate,
+    summarise,
+    trace_table,
+)
+
+__all__ = [
+    "REGIMES",
+    "STABLE_FEATURES",
+    "STABLE_KEYS",
+    "Operator",
+    "TraceTable",
+    "concatenate",
+    "evaluate",
+    "evaluate_fresh",
+    "evaluate_traces",
+    "model_card",
+    "summarise",
+    "trace_table",
+]

@@ -1,0 +1,63 @@
+"""The model card of a bundle: what it is, what it was trained on, how good it is, and where it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from noble.ensemble.metrics import STABLE_KEYS
+
+if TYPE_CHECKING:
+    from noble.operator import Noble
+
+
+def model_card(noble: Noble, metrics: Mapping[str, Any]) -> str:
+    """Markdown, every number taken from the operator or its metrics.
+
+    Args:
+        noble: with the provenance that training recorded.
+        metrics: sections as `evaluate` returns them.
+    """
+    facts = noble.provenance
+    spec = noble.spec
+    hall = facts.get("hall") or {}
+    sections = list(metrics)
+    lines = [
+        f"# {hall.get('name', 'noble')}: a {noble.config.kind} operator",
+        "",
+        f"Somatic voltage (mV) of the neurons of the hall of fame `{hall.get('name', 'unknown')}` under any current (nA), "
+        f"from {len(spec)} features of a neuron. {sum(item.numel() for item in noble.parameters()):,} parameters.",
+        "",
+        "## Features",
+        *(
+            f"- `{name}`: {low:.5g} to {high:.5g} {unit} over the {len(spec.training_features)} training models"
+            for name, unit, low, high in zip(spec.names, spec.units, spec.minimum, spec.maximum, strict=True)
+        ),
+        "",
+        "## Training",
+        f"- window: {noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms",
+        f"- store: `{facts.get('store_digest', 'unknown')}`",
+        f"- run: `{json.dumps(facts.get('training_run', {}))}`",
+        f"- seed {facts.get('seed')}, versions `{json.dumps(facts.get('versions', {}))}`",
+        "",
+        "## How good it is",
+        "Misses are counted; percentages of missed and false firing are of all traces.",
+        "",
+        f"| quantity | {' | '.join(section.replace('_', ' ') for section in sections)} |",
+        f"| --- |{' --- |' * len(sections)}",
+        *(
+            f"| {key} | {' | '.join(_number(metrics[section].get(key)) for section in sections)} |"
+            for key in ("traces", *STABLE_KEYS)
+        ),
+        "",
+        "## Limits",
+        "- Interpolates between the training models; outside their hull it warns, and extrapolates.",
+        "- Learned from simulations of a biophysical family, not from recordings.",
+        "- Trained on the stimuli of its store; other kinds of current are extrapolation, though it answers to them.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,257 @@
+"""How far predicted voltage is from reference voltage: the paper's relative L2, and measures that see spikes.
+
+Two per cent of relative L2 on an uncentred trace is about 1.6 mV rms, and silence scores about ten; so every report
+also counts spikes, misses and timing, over all traces and split into three regimes. `trace_table` measures trace by
+trace, `concatenate` joins batches, `summarise` turns a table into the numbers of `metrics.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from noble.features import FEATURE_UNITS, extract
+from noble.spikes import coincidence_factor, spike_times_ms
+from noble.traces import Trace, TraceBatch
+
+STABLE_FEATURES: Final[tuple[str, ...]] = ("AP1_width", "mean_AP_amplitude", "steady_state_voltage")
+"""The e-features of the stable keys; others are computed on request."""
+
+STABLE_KEYS: Final[tuple[str, ...]] = (
+    "relative_l2_percent",
+    "missed_percent",
+    "false_percent",
+    "spike_count_error_percent",
+    "spike_time_median_ms",
+    "spike_time_p90_ms",
+    "coincidence_1ms",
+    "ap1_width_error_percent",
+    "mean_ap_amplitude_error_percent",
+    "steady_state_voltage_error_percent",
+)
+"""Keys of every summary that scripts may rely on."""
+
+REGIMES: Final[tuple[str, ...]] = ("sub_threshold", "near_threshold", "spiking")
+
+NEAR_THRESHOLD_NA: Final = 0.010
+NEAR_THRESHOLD_SPIKES: Final = 2
+COINCIDENCE_WINDOW_MS: Final = 1.0
+
+# They describe spikes: averaged over one trace that fires and one that does not, they would compare nothing.
+_SPIKE_FEATURES: Final = frozenset(
+    name for name in FEATURE_UNITS if name.startswith(("AHP", "AP")) or name in {"mean_AP_amplitude", "mean_frequency"}
+) | {"inv_first_ISI", "time_to_first_spike"}
+
+
+@dataclass(frozen=True)
+class TraceTable:
+    """Errors and spikes, trace by trace; every array has one row a trace.
+
+    Attributes:
+        relative_l2: norm of the error over the norm of the reference, volts not centred.
+        centred_relative_l2: the same, over the norm of the reference minus its mean; NaN for a constant reference.
+        rmse_mv: root mean square error, mV.
+        reference_spikes, predicted_spikes: number of spikes in the window.
+        spike_time_errors_ms: distances of the k-th predicted from the k-th reference spike, one array a trace, ms.
+        coincidence: coincidence factor at 1 ms; NaN where neither fires.
+        near_current: whether the drive comes within `NEAR_THRESHOLD_NA` of the model's threshold current.
+        reference_features, predicted_features: e-features by name; NaN where there is none.
+    """
+
+    relative_l2: np.ndarray
+    centred_relative_l2: np.ndarray
+    rmse_mv: np.ndarray
+    reference_spikes: np.ndarray
+    predicted_spikes: np.ndarray
+    spike_time_errors_ms: tuple[np.ndarray, ...]
+    coincidence: np.ndarray
+    near_current: np.ndarray
+    reference_features: Mapping[str, np.ndarray]
+    predicted_features: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return self.relative_l2.size
+
+    def regime_masks(self) -> dict[str, np.ndarray]:
+        """Which traces are in which regime; each is in exactly one.
+
+        *Near-threshold*: the reference fires one or two spikes, or the largest current of the stimulus lies within
+        10 pA of the model's `i_thr` (where that is known). Of the rest, *sub-threshold* if the reference is silent,
+        else *spiking*.
+        """
+        silent = self.reference_spikes == 0
+        near = self.near_current | (~silent & (self.reference_spikes <= NEAR_THRESHOLD_SPIKES))
+        return {"sub_threshold": silent & ~near, "near_threshold": near, "spiking": ~silent & ~near}
+
+
+def trace_table(
+    predicted: TraceBatch,
+    reference: TraceBatch,
+    *,
+    onset_ms: float,
+    offset_ms: float,
+    i_thr_na: np.ndarray | None = None,
+    feature_names: Sequence[str] = STABLE_FEATURES,
+) -> TraceTable:
+    """Compare predicted with reference traces, pair by pair, over the whole window they share.
+
+    Args:
+        predicted, reference: on the same grid, mV; the reference's currents decide which trace is near threshold.
+        onset_ms, offset_ms: edges of the stimulus for the e-features, ms.
+        i_thr_na: threshold of the model behind each trace, shape (batch,), nA; unknown if None or NaN.
+        feature_names: e-features to compare.
+
+    Raises:
+        ValueError: if the two differ in shape or grid, hold values that are not finite, or thresholds do not pair up.
+    """
+    if predicted.voltage_mv.shape != reference.voltage_mv.shape or predicted.grid != reference.grid:
+        raise ValueError(
+            f"predicted traces have shape {predicted.voltage_mv.shape} at dt {predicted.grid.dt_ms:g} ms and reference "
+            f"traces {reference.voltage_mv.shape} at {reference.grid.dt_ms:g} ms; predict on the reference's grid."
+        )
+    thresholds = np.full(len(reference), np.nan) if i_thr_na is None else np.asarray(i_thr_na, dtype=float)
+    if thresholds.shape != (len(reference),):
+        raise ValueError(f"i_thr_na has shape {thresholds.shape}; expected one threshold a trace, ({len(reference)},).")
+    for batch, what in ((predicted, "predicted"), (reference, "reference")):
+        broken = int(np.sum(~np.all(np.isfinite(batch.voltage_mv), axis=1)))
+        if broken:  # left in, they would drop out of every mean and make a diverged operator look better
+            raise ValueError(
+                f"{broken} of {len(batch)} {what} traces hold NaN or infinite voltages; every voltage must be a finite "
+                "number of mV. Has training diverged, or is the store damaged?"
+            )
+    error_norm, norm, centred_norm = _norms(predicted.voltage_mv, reference.voltage_mv)
+    spikes = [_spike_comparison(p, r) for p, r in zip(predicted, reference, strict=True)]
+    edges = {"onset_ms": onset_ms, "offset_ms": offset_ms, "names": tuple(feature_names)}
+    return TraceTable(
+        relative_l2=_ratio(error_norm, norm, floor=0.0),
+        centred_relative_l2=_ratio(error_norm, centred_norm, floor=1e-9 * norm),
+        rmse_mv=error_norm / np.sqrt(reference.grid.count),
+        reference_spikes=np.array([row[0] for row in spikes], dtype=int),
+        predicted_spikes=np.array([row[1] for row in spikes], dtype=int),
+        spike_time_errors_ms=tuple(row[2] for row in spikes),
+        coincidence=np.array([row[3] for row in spikes], dtype=float),
+        near_current=np.abs(reference.current_na.max(axis=1) - thresholds) <= NEAR_THRESHOLD_NA + 1e-12,
+        reference_features=extract(reference, **edges),
+        predicted_features=extract(predicted, **edges),
+    )
+
+
+def _norms(predicted_mv: np.ndarray, reference_mv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Norms in time of the error, the reference and the centred reference, in double precision, each (batch,)."""
+    reference = np.asarray(reference_mv, dtype=float)
+    error = np.asarray(predicted_mv, dtype=float) - reference
+    centred = reference - reference.mean(axis=1, keepdims=True)
+    return np.linalg.norm(error, axis=1), np.linalg.norm(reference, axis=1), np.linalg.norm(centred, axis=1)
+
+
+def _ratio(over: np.ndarray, under: np.ndarray, *, floor: np.ndarray | float) -> np.ndarray:
+    """`over / under`, NaN where `under` is not above the floor."""
+    return np.divide(over, under, out=np.full_like(over, np.nan), where=under > floor)
+
+
+def _spike_comparison(predicted: Trace, reference: Trace) -> tuple[int, int, np.ndarray, float]:
+    """Number of reference and predicted spikes, timing errors in order of the spikes, and coincidence factor."""
+    grid = reference.grid
+    ours = spike_times_ms(predicted.voltage_mv, dt_ms=grid.dt_ms)
+    theirs = spike_times_ms(reference.voltage_mv, dt_ms=grid.dt_ms)
+    shared = min(ours.size, theirs.size)
+    factor = coincidence_factor(theirs, ours, duration_ms=grid.duration_ms, window_ms=COINCIDENCE_WINDOW_MS)
+    return theirs.size, ours.size, np.abs(ours[:shared] - theirs[:shared]), factor
+
+
+def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
+    """One table of the traces of several, in order.
+
+    Raises:
+        ValueError: without any table.
+    """
+    if not tables:
+        raise ValueError("no traces were compared; expected at least one. Check that the split is not empty.")
+    joined: dict[str, Any] = {}
+    for item in fields(TraceTable):
+        parts = [getattr(table, item.name) for table in tables]
+        if item.name == "spike_time_errors_ms":
+            joined[item.name] = tuple(errors for part in parts for errors in part)
+        elif item.name.endswith("_features"):
+            joined[item.name] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        else:
+            joined[item.name] = np.concatenate(parts)
+    return TraceTable(**joined)
+
+
+def summarise(table: TraceTable) -> dict[str, Any]:
+    """The numbers of one split, ready for JSON: None where a number has no traces to stand on.
+
+    Keys (`STABLE_KEYS` first; percentages of all traces unless said otherwise):
+        relative_l2_percent: mean over traces of the relative L2 error, volts not centred (the paper's).
+        missed_percent, false_percent: the reference fires and the prediction does not, and the reverse.
+        spike_count_error_percent: mean of |n_p - n_r| / n_r over traces where the reference fires; a missed trace
+            counts as 100 %, a falsely firing one is in `false_percent` alone.
+        spike_time_median_ms, spike_time_p90_ms: of |t_p - t_r| of the k-th predicted and k-th reference spike, pooled
+            over traces, up to the smaller of the two counts.
+        coincidence_1ms: mean coincidence factor over traces where either fires; a missed or false trace counts as 0.
+        ap1_width_error_percent, mean_ap_amplitude_error_percent: mean of |p - r| / |r| over traces where both fire
+            (misses are counted above); steady_state_voltage_error_percent: the same over all traces.
+        centred_relative_l2_percent, rmse_mv, exact_count_percent (of the traces that fire), traces, firing_traces.
+        all_features: for each compared e-feature its `error_percent`, `mean_absolute_error`, `unit`, number of `traces`
+            compared, and how many only the reference (`missing`) or only the prediction (`extra`) has.
+        regimes: all of the above but `regimes`, for sub_threshold, near_threshold and spiking traces
+            (`TraceTable.regime_masks`).
+    """
+    summary = _summary(table, np.ones(len(table), dtype=bool))
+    summary["regimes"] = {name: _summary(table, mask) for name, mask in table.regime_masks().items()}
+    return summary
+
+
+def _summary(table: TraceTable, mask: np.ndarray) -> dict[str, Any]:
+    """One level of `summarise`, over the traces of a mask."""
+    theirs, ours = table.reference_spikes, table.predicted_spikes
+    fires = mask & (theirs > 0)
+    times = np.concatenate([np.empty(0), *(table.spike_time_errors_ms[row] for row in np.flatnonzero(mask))])
+    features = {name: _feature_errors(table, name, mask) for name in table.reference_features}
+    return {
+        "relative_l2_percent": _mean(100 * table.relative_l2[mask]),
+        "missed_percent": _mean(100 * ((theirs > 0) & (ours == 0))[mask]),
+        "false_percent": _mean(100 * ((theirs == 0) & (ours > 0))[mask]),
+        "spike_count_error_percent": _mean(100 * np.abs(ours - theirs)[fires] / theirs[fires]),
+        "spike_time_median_ms": float(np.median(times)) if times.size else None,
+        "spike_time_p90_ms": float(np.quantile(times, 0.9)) if times.size else None,
+        "coincidence_1ms": _mean(table.coincidence[mask]),
+        **{f"{name.lower()}_error_percent": features.get(name, {}).get("error_percent") for name in STABLE_FEATURES},
+        "centred_relative_l2_percent": _mean(100 * table.centred_relative_l2[mask]),
+        "rmse_mv": _mean(table.rmse_mv[mask]),
+        "exact_count_percent": _mean(100 * (ours == theirs)[fires]),
+        "traces": int(mask.sum()),
+        "firing_traces": int(fires.sum()),
+        "all_features": features,
+    }
+
+
+def _feature_errors(table: TraceTable, name: str, mask: np.ndarray) -> dict[str, Any]:
+    """Errors of one e-feature over the traces of a mask; a reference of exactly 0 has no relative error."""
+    if name in _SPIKE_FEATURES:
+        both_fire = (table.reference_spikes > 0) & (table.predicted_spikes > 0)
+    else:
+        both_fire = np.ones(len(table), dtype=bool)
+    theirs, ours = table.reference_features[name], table.predicted_features[name]
+    known, given = np.isfinite(theirs), np.isfinite(ours)
+    compared = mask & known & given & both_fire
+    difference = np.abs(ours - theirs)
+    relative = compared & (theirs != 0)
+    return {
+        "error_percent": _mean(100 * difference[relative] / np.abs(theirs[relative])),
+        "mean_absolute_error": _mean(difference[compared]),
+        "unit": FEATURE_UNITS.get(name),
+        "traces": int(compared.sum()),
+        "missing": int((mask & known & ~given).sum()),
+        "extra": int((mask & ~known & given).sum()),
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Mean of the finite values, or None without any: JSON knows no NaN."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else None

@@ -1,0 +1,297 @@
+"""How readily a neuron fires: F-I curve, threshold current, slope above it, and rest, for anything that responds.
+
+All definitions are by re-simulation against the `Responder` protocol, so a simulator and a trained operator are
+measured in the same way. Spikes are counted by their peaks within the step, `onset <= t < offset`: neither a rebound
+after the step nor spontaneous firing before it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from noble.spikes import spike_times_ms
+from noble.stimuli import Step, Stimulus
+from noble.traces import TimeGrid, TraceBatch
+from noble.units import MS_PER_SECOND, check_current_na
+
+NeuronT = TypeVar("NeuronT")
+NeuronT_contra = TypeVar("NeuronT_contra", contravariant=True)
+
+# Traces held at once while measuring: 512 of the paper's length are 70 MB, whatever the size of the family.
+LARGEST_BATCH = 512
+
+
+class Responder(Protocol[NeuronT_contra]):
+    """Whatever turns (neurons, stimuli) into voltage: Arbor and NEURON for cell models, `Noble` for feature vectors."""
+
+    def respond(self, neurons: Sequence[NeuronT_contra], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
+        """Answers of `neurons[k]` to `stimuli[k]`, one trace a pair, mV; both sequences have the same length."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepProtocol:
+    """A current step in a window: the paper's 400 ms in 515 ms, 15 ms after the start.
+
+    Attributes:
+        onset_ms: start of the step, ms.
+        step_ms: length of the step, ms.
+        window_ms: length of the window, ms.
+        dt_ms: sampling interval, ms.
+    """
+
+    onset_ms: float = 15.0
+    step_ms: float = 400.0
+    window_ms: float = 515.0
+    dt_ms: float = 0.06
+
+    def __post_init__(self) -> None:
+        if not (self.onset_ms >= 0 and self.step_ms > 0 and self.dt_ms > 0 and self.offset_ms <= self.window_ms):
+            raise ValueError(
+                f"a step of {self.step_ms:g} ms from {self.onset_ms:g} ms in a window of {self.window_ms:g} ms at dt "
+                f"{self.dt_ms:g} ms; expected onset_ms >= 0, step_ms > 0, dt_ms > 0 and the step within the window."
+            )
+
+    @property
+    def offset_ms(self) -> float:
+        """End of the step, ms."""
+        return self.onset_ms + self.step_ms
+
+    @property
+    def grid(self) -> TimeGrid:
+        """The instants of the window."""
+        return TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
+
+    def stimulus(self, amplitude_na: float) -> Step:
+        """The step of this amplitude."""
+        return Step(start_ms=self.onset_ms, stop_ms=self.offset_ms, amplitude_na=float(amplitude_na))
+
+
+@dataclass(frozen=True)
+class FICurve:
+    """Firing of several neurons over step amplitudes.
+
+    Attributes:
+        amplitudes_na: shape (amplitudes,), nA.
+        spike_counts: spikes within the step, shape (neurons, amplitudes).
+        rates_hz: firing rates (see `firing_rate_hz`), shape (neurons, amplitudes), Hz.
+    """
+
+    amplitudes_na: np.ndarray
+    spike_counts: np.ndarray
+    rates_hz: np.ndarray
+
+
+@dataclass(frozen=True)
+class RestingFeatures:
+    """Passive answer to a hyperpolarising step, one value a neuron.
+
+    Attributes:
+        voltage_base_mv: mean voltage over the last tenth of the time before the step, shape (neurons,), mV.
+        input_resistance_mohm: steady deflection over current; steady is the step's last tenth, shape (neurons,), MOhm.
+        sag_ratio: part of the largest deflection that has sagged back in the steady state, shape (neurons,), 0 to 1.
+    """
+
+    voltage_base_mv: np.ndarray
+    input_resistance_mohm: np.ndarray
+    sag_ratio: np.ndarray
+
+
+def firing_rate_hz(times_ms: np.ndarray, *, step_ms: float) -> float:
+    """Firing rate of the spikes within one step, Hz.
+
+    From two spikes on, the inverse of the mean inter-spike interval, which is finer than the count over the duration
+    (that moves in jumps of 2.5 Hz on a 400 ms step); below two, the count over the duration.
+
+    Args:
+        times_ms: spike times within the step, in order, ms.
+        step_ms: length of the step, ms.
+    """
+    if times_ms.size >= 2:
+        return float(MS_PER_SECOND * (times_ms.size - 1) / (times_ms[-1] - times_ms[0]))
+    return MS_PER_SECOND * times_ms.size / step_ms
+
+
+def firing_curve(
+    responder: Responder[NeuronT],
+    neurons: Sequence[NeuronT],
+    amplitudes_na: np.ndarray | Sequence[float],
+    protocol: StepProtocol | None = None,
+) -> FICurve:
+    """The F-I curve of each neuron, by a step of each amplitude.
+
+    Args:
+        responder: who answers.
+        neurons: in the responder's form.
+        amplitudes_na: the same for all neurons, nA.
+        protocol: the step; the paper's if None.
+    """
+    amplitudes = np.atleast_1d(np.asarray(amplitudes_na, dtype=float))
+    shared = np.broadcast_to(amplitudes, (len(neurons), amplitudes.size))
+    counts, rates = _firing(responder, neurons, shared, protocol or StepProtocol())
+    return FICurve(amplitudes_na=amplitudes, spike_counts=counts, rates_hz=rates)
+
+
+def threshold_current(
+    responder: Responder[NeuronT],
+    neurons: Sequence[NeuronT],
+    protocol: StepProtocol | None = None,
+    *,
+    low_na: float,
+    high_na: float,
+    tolerance_na: float = 1e-4,
+) -> np.ndarray:
+    """Smallest step that fires, of each neuron: `I_thr`, by bisection, simulating again at every trial amplitude.
+
+    The answer fires, and the step smaller by `tolerance_na` does not. One threshold is assumed within the bracket; of a
+    neuron that falls silent again between its ends (a block without any spike), one of the thresholds is found.
+
+    Args:
+        responder: who answers; each iteration is one batch of all neurons still open.
+        neurons: in the responder's form.
+        protocol: the step; the paper's if None.
+        low_na, high_na: bracket, nA.
+        tolerance_na: width at which bisection stops, nA; 0.1 pA unless told otherwise.
+
+    Returns:
+        Shape (neurons,), nA. NaN where the bracket holds no threshold: silent at `high_na`, or firing at `low_na`.
+
+    Raises:
+        ValueError: for a bracket or tolerance that is not positive.
+    """
+    if not (high_na > low_na and tolerance_na > 0):
+        raise ValueError(
+            f"low_na is {low_na:g}, high_na {high_na:g} and tolerance_na {tolerance_na:g}; "
+            "expected low_na < high_na and a positive tolerance."
+        )
+    protocol = protocol or StepProtocol()
+    ends = np.broadcast_to([low_na, high_na], (len(neurons), 2))
+    counts, _ = _firing(responder, neurons, ends, protocol)
+    low, high = np.array(ends[:, 0]), np.array(ends[:, 1])
+    bracketed = (counts[:, 0] == 0) & (counts[:, 1] > 0)
+    open_rows = np.flatnonzero(bracketed)
+    while open_rows.size and high[open_rows[0]] - low[open_rows[0]] > tolerance_na:  # all brackets halve together
+        middle = 0.5 * (low[open_rows] + high[open_rows])
+        counts, _ = _firing(responder, [neurons[row] for row in open_rows.tolist()], middle[:, None], protocol)
+        fires = counts[:, 0] > 0
+        high[open_rows[fires]] = middle[fires]
+        low[open_rows[~fires]] = middle[~fires]
+    return np.where(bracketed, high, np.nan)
+
+
+def slope_above_threshold(
+    responder: Responder[NeuronT],
+    neurons: Sequence[NeuronT],
+    i_thr_na: np.ndarray,
+    protocol: StepProtocol | None = None,
+    *,
+    span_na: float = 0.05,
+    points: int = 8,
+) -> np.ndarray:
+    """Slope of the F-I curve just above threshold, of each neuron: `s_thr`.
+
+    Definition: the least-squares slope of `firing_rate_hz` over the amplitudes `i_thr + span k / points` for
+    k = 1 ... points. The threshold itself is left out: there the rate of most cells jumps or rises infinitely steeply.
+    50 pA spans the threshold region of the paper's stimuli; eight points average out the spikes that enter one by one
+    at the end of the step.
+
+    Args:
+        responder: who answers.
+        neurons: in the responder's form.
+        i_thr_na: threshold of each, from `threshold_current`, shape (neurons,), nA.
+        protocol: the step; the paper's if None.
+        span_na: how far above the threshold, nA.
+        points: number of amplitudes.
+
+    Returns:
+        Shape (neurons,), Hz/nA; NaN where the threshold is NaN.
+
+    Raises:
+        ValueError: for fewer than two points, a span that is not positive, or thresholds of another number of neurons.
+    """
+    i_thr_na = np.asarray(i_thr_na, dtype=float)
+    if points < 2 or not span_na > 0 or i_thr_na.shape != (len(neurons),):
+        raise ValueError(
+            f"points is {points}, span_na {span_na:g} and i_thr_na of shape {i_thr_na.shape}; expected at least two "
+            f"points, a positive span, and one threshold for each of the {len(neurons)} neurons."
+        )
+    slopes = np.full(len(neurons), np.nan)
+    rows = np.flatnonzero(np.isfinite(i_thr_na))
+    if rows.size:
+        above = span_na * np.arange(1, points + 1) / points
+        chosen = [neurons[row] for row in rows.tolist()]
+        _, rates = _firing(responder, chosen, i_thr_na[rows, None] + above, protocol or StepProtocol())
+        centred = above - above.mean()
+        slopes[rows] = rates @ centred / (centred @ centred)
+    return slopes
+
+
+def resting_features(
+    responder: Responder[NeuronT],
+    neurons: Sequence[NeuronT],
+    protocol: StepProtocol | None = None,
+    *,
+    amplitude_na: float = -0.05,
+) -> RestingFeatures:
+    """Resting voltage, input resistance and sag of each neuron, from one hyperpolarising step.
+
+    Args:
+        responder: who answers.
+        neurons: in the responder's form.
+        protocol: the step; the paper's if None.
+        amplitude_na: of the step, negative, nA.
+
+    Raises:
+        ValueError: for an amplitude that does not hyperpolarise, or a protocol without time before the step.
+    """
+    protocol = protocol or StepProtocol()
+    if not amplitude_na < 0 or protocol.onset_ms < 10 * protocol.dt_ms:
+        raise ValueError(
+            f"amplitude_na is {amplitude_na:g} and onset_ms {protocol.onset_ms:g}; expected a negative amplitude "
+            "and at least ten samples before the step."
+        )
+    times = protocol.grid.times_ms
+    before = (times >= 0.9 * protocol.onset_ms) & (times < protocol.onset_ms)
+    during = (times >= protocol.onset_ms) & (times < protocol.offset_ms)
+    steady = (times >= protocol.offset_ms - 0.1 * protocol.step_ms) & (times < protocol.offset_ms)
+    base, final, lowest = [], [], []
+    for batch in _responses(responder, neurons, np.full((len(neurons), 1), amplitude_na), protocol):
+        base.append(batch.voltage_mv[:, before].mean(axis=1, dtype=float))
+        final.append(batch.voltage_mv[:, steady].mean(axis=1, dtype=float))
+        lowest.append(batch.voltage_mv[:, during].min(axis=1).astype(float))
+    rest, steady_mv, lowest_mv = (np.concatenate(parts) if parts else np.empty(0) for parts in (base, final, lowest))
+    largest = rest - lowest_mv
+    sag = np.divide(steady_mv - lowest_mv, largest, out=np.full_like(rest, np.nan), where=largest > 0)
+    return RestingFeatures(rest, (steady_mv - rest) / amplitude_na, sag)
+
+
+def _firing(
+    responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spike counts and rates within the step, both of the shape (neurons, amplitudes) of `amplitudes_na`."""
+    counts, rates = [], []
+    for batch in _responses(responder, neurons, amplitudes_na, protocol):
+        for voltage in batch.voltage_mv:
+            times = spike_times_ms(voltage, dt_ms=batch.grid.dt_ms)
+            times = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
+            counts.append(times.size)
+            rates.append(firing_rate_hz(times, step_ms=protocol.step_ms))
+    shape = amplitudes_na.shape
+    return np.asarray(counts, dtype=int).reshape(shape), np.asarray(rates, dtype=float).reshape(shape)
+
+
+def _responses(
+    responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
+) -> Iterator[TraceBatch]:
+    """Answers to all pairs, neuron by neuron, in batches of bounded size."""
+    check_current_na(float(np.max(np.abs(amplitudes_na), initial=0.0)), what="the step")
+    per_neuron = amplitudes_na.shape[1]
+    flat = amplitudes_na.reshape(-1)
+    for start in range(0, flat.size, LARGEST_BATCH):
+        chosen = range(start, min(start + LARGEST_BATCH, flat.size))
+        stimuli = [protocol.stimulus(flat[index]) for index in chosen]
+        yield responder.respond([neurons[index // per_neuron] for index in chosen], stimuli, protocol.grid)

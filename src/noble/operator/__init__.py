@@ -1,0 +1,16 @@
+"""The operator: from features and current to voltage, behind `Noble`."""
+
+from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
+from noble.operator.noble import Noble, OutsideHullWarning
+from noble.operator.spec import FeatureSpec
+
+__all__ = [
+    "PRESETS",
+    "FeatureSpec",
+    "FnoConfig",
+    "Noble",
+    "OperatorConfig",
+    "OutsideHullWarning",
+    "SpikePhaseConfig",
+    "preset",
+]

@@ -1,0 +1,261 @@
+"""`Noble`: a trained family of neurons, in physical units, that answers like a simulator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noble.operator.allocator import keep_freed_memory
+from noble.operator.config import FnoConfig
+from noble.operator.phase_config import SpikePhaseConfig
+from noble.operator.spec import FeatureSpec
+from noble.stimuli import Stimulus
+from noble.traces import TimeGrid, TraceBatch
+
+# A ten-thousandth of the training range: what rounding to float32 may move a training model off its own hull.
+HULL_TOLERANCE: Final = 1e-4
+
+
+class OutsideHullWarning(UserWarning):
+    """Some features lie outside the convex hull of the training models, where the operator extrapolates."""
+
+
+class Noble(nn.Module):
+    """The operator with all that its answers depend on: features and current in, voltage out, physical units.
+
+    Attributes:
+        config: of the core.
+        spec: names, units, scaling and training hull of the features.
+        grid: the window it was trained on.
+        core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
+            `causal` says whether any duration will do.
+        provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
+    """
+
+    def __init__(
+        self,
+        config: FnoConfig | SpikePhaseConfig,
+        spec: FeatureSpec,
+        grid: TimeGrid,
+        *,
+        core: nn.Module,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.spec = spec
+        self.grid = grid
+        self.core = core
+        self.provenance = dict(provenance or {})
+
+    @classmethod
+    def build(
+        cls,
+        config: FnoConfig | SpikePhaseConfig,
+        spec: FeatureSpec,
+        grid: TimeGrid,
+        seed: int,
+        *,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Noble:
+        """An untrained operator, the same for the same seed; the global random state is left as it was.
+
+        Args:
+            config: which core, and its sizes.
+            spec: fitted on the training models.
+            grid: the training window.
+            seed: of the initial weights.
+            provenance: further facts to record, for example the data hash.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            core = _build_core(config, spec, grid)
+        facts = {"seed": seed, "versions": _versions(), **(provenance or {})}
+        return cls(config, spec, grid, core=core, provenance=facts)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Noble:
+        """Read a bundle; see `noble.operator.bundle.load`."""
+        from noble.operator import bundle
+
+        return bundle.load(folder)
+
+    def save(self, folder: str | Path, *, card: str = "", metrics: Mapping[str, Any] | None = None) -> None:
+        """Write a bundle; see `noble.operator.bundle.save`."""
+        from noble.operator import bundle
+
+        bundle.save(self, folder, card, metrics or {})
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in the order of every feature vector."""
+        return self.spec.names
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+    ) -> Float[Tensor, "batch time"]:
+        """Voltage in mV; differentiable in features and current.
+
+        Args:
+            features: physical units, in the order of `feature_names`.
+            current_na: nA.
+            dt_ms: sampling interval, ms; any, whatever the dt of training.
+
+        Raises:
+            ValueError: for another number of features, or a window that a core which is not causal was not trained on.
+        """
+        if features.shape[-1] != len(self.spec):
+            raise ValueError(_feature_message(tuple(features.shape), self.spec))
+        self._check_window(current_na.shape[-1], dt_ms)
+        return self.core(self.spec.scale(features), current_na, dt_ms)
+
+    def predict(
+        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    ) -> TraceBatch:
+        """Answers of n neurons to n stimuli.
+
+        Args:
+            features: shape (n, features), physical units, in the order of `feature_names`.
+            stimuli: n currents.
+            grid: where to sample; for a core that is not causal its duration must be that of the training window.
+            batch_size: traces computed at once.
+
+        Returns:
+            n traces; float32, mV and nA.
+
+        Raises:
+            ValueError: for a wrong number of features or stimuli, values that are not finite, currents that cannot be
+                in nA, or a window that the operator cannot answer on.
+
+        Warns:
+            OutsideHullWarning: if features lie outside the training models' hull, with how far.
+        """
+        values = self._checked_features(features, stimuli)
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
+        self._check_window(grid.count, grid.dt_ms)
+        self._warn_outside(values)
+        current_na = np.empty((len(stimuli), grid.count), dtype=np.float32)
+        for row, stimulus in zip(current_na, stimuli, strict=True):
+            row[:] = stimulus.sample(grid)
+        voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
+        return TraceBatch(
+            grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
+        )
+
+    def respond(self, neurons: Sequence[np.ndarray], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
+        """The `Responder` protocol: a neuron is a 1-D vector of features in physical units."""
+        widths = {np.shape(neuron) for neuron in neurons}
+        if widths - {(len(self.spec),)}:
+            raise ValueError(_feature_message(next(iter(widths - {(len(self.spec),)})), self.spec))
+        return self.predict(np.reshape(np.array(neurons, dtype=float), (-1, len(self.spec))), stimuli, grid)
+
+    def _checked_features(self, features: np.ndarray, stimuli: Sequence[Stimulus]) -> np.ndarray:
+        """Features as float64, after checking shape, pairing and finiteness."""
+        values = np.asarray(features, dtype=float)
+        if values.ndim != 2 or values.shape[1] != len(self.spec):
+            raise ValueError(_feature_message(values.shape, self.spec))
+        if values.shape[0] != len(stimuli):
+            raise ValueError(
+                f"{values.shape[0]} feature vectors and {len(stimuli)} stimuli; expected one stimulus per vector. "
+                "Repeat one of the two to pair them."
+            )
+        if not np.all(np.isfinite(values)):
+            row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
+            raise ValueError(
+                f"feature {self.spec.names[column]} of vector {row} is {values[row, column]}; expected a finite number "
+                f"in {self.spec.units[column]}."
+            )
+        return values
+
+    def _check_window(self, count: int, dt_ms: float) -> None:
+        """Refuse a window of another duration, up to one sample, unless the core is causal."""
+        if getattr(self.core, "causal", False):
+            return
+        duration_ms = count * dt_ms
+        if abs(duration_ms - self.grid.duration_ms) > max(dt_ms, self.grid.dt_ms) + 1e-6:
+            raise ValueError(
+                f"a window of {duration_ms:g} ms was asked for, but this {self.config.kind} operator was trained on "
+                f"{self.grid.duration_ms:g} ms and its embedding spans exactly that window. Ask for that duration (dt "
+                "is free), or use a causal operator such as spike-phase."
+            )
+
+    def _warn_outside(self, features: np.ndarray) -> None:
+        """Say how many vectors lie outside the training hull, and how far the farthest, feature by feature."""
+        if features.shape[0] == 0:
+            return
+        gaps = self.spec.outside_hull(features)
+        distances = np.linalg.norm(gaps, axis=1)
+        count = int(np.sum(distances > HULL_TOLERANCE))
+        if count == 0:
+            return
+        worst = int(np.argmax(distances))
+        parts = [
+            f"{name} = {value:g} {unit}, {gap:+.1%} of its range away"
+            for name, unit, value, gap in zip(
+                self.spec.names, self.spec.units, features[worst], gaps[worst], strict=True
+            )
+        ]
+        warnings.warn(
+            f"{count} of {features.shape[0]} feature vectors lie outside the hull of the "
+            f"{len(self.spec.training_features)} training models, where the operator extrapolates; the farthest is "
+            f"vector {worst}: {'; '.join(parts)}.",
+            OutsideHullWarning,
+            stacklevel=3,
+        )
+
+    def _in_batches(self, features: np.ndarray, current_na: np.ndarray, dt_ms: float, batch_size: int) -> np.ndarray:
+        """The core's answers in mV, float32, without gradient; leaves the training mode as it was."""
+        keep_freed_memory()
+        parameter = next(self.parameters())
+        voltage_mv = np.empty_like(current_na)
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.inference_mode():
+                for start in range(0, len(current_na), batch_size):
+                    part = slice(start, start + batch_size)
+                    answer = self(
+                        torch.as_tensor(features[part]).to(parameter),
+                        torch.as_tensor(current_na[part]).to(parameter),
+                        dt_ms,
+                    )
+                    voltage_mv[part] = answer.cpu().numpy()
+        finally:
+            self.train(was_training)
+        return voltage_mv
+
+
+def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: TimeGrid) -> nn.Module:
+    """The core of a kind, each from its own file."""
+    if isinstance(config, FnoConfig):
+        from noble.operator.fno import FnoCore
+
+        return FnoCore(config, spec, grid)
+    from noble.operator.phase import SpikePhaseCore
+
+    return SpikePhaseCore(config, spec, grid)
+
+
+def _feature_message(shape: tuple[int, ...], spec: FeatureSpec) -> str:
+    wanted = ", ".join(f"{name} in {unit}" for name, unit in zip(spec.names, spec.units, strict=True))
+    return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}."
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the weights and their meaning depend on."""
+    versions = {}
+    for name in ("noble-neuro", "torch", "numpy"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+            versions[name] = "unknown"
+    return versions

@@ -1,0 +1,41 @@
+"""Configuration of the spike-phase operator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SpikePhaseConfig(BaseModel):
+    """Sizes of the spike-phase operator.
+
+    Attributes:
+        token_ms: time that one step of the recurrent backbone covers, ms.
+        bins: parts of a token with a phase rate and a slow voltage of their own.
+        hidden, layers: of the recurrent backbone.
+        channels: shape channels handed to the decoder, one set a token.
+        decoder_width: hidden units of the pointwise decoder.
+        feature_frequencies: sinusoids of each scaled feature in the address of a neuron.
+        rest_mv, scale_mv: voltages are learned as `rest_mv + scale_mv * x`.
+        decode_points: traces x samples decoded at once when no gradient is wanted; bounds the memory of a prediction.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["spike-phase"] = "spike-phase"
+    token_ms: float = Field(default=2.88, gt=0)
+    bins: int = Field(default=3, ge=1)
+    hidden: int = Field(default=128, ge=4)
+    layers: int = Field(default=2, ge=1)
+    channels: int = Field(default=12, ge=1)
+    decoder_width: int = Field(default=64, ge=4)
+    feature_frequencies: int = Field(default=2, ge=0)
+    rest_mv: float = -75.0
+    scale_mv: float = Field(default=20.0, gt=0)
+    decode_points: int = Field(default=500_000, ge=1)
+
+    @property
+    def bin_ms(self) -> float:
+        """Length of a bin, ms."""
+        return self.token_ms / self.bins

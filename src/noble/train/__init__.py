@@ -1,0 +1,17 @@
+"""Training: configurations, losses, and the run from a store to a trained operator. Needs Lightning (extra `train`)."""
+
+from noble.train.config import LossConfig, OptimiserConfig, TrainConfig
+from noble.train.fit import fit, read_curves
+from noble.train.losses import phase_losses, pseudo_huber, relative_h1, relative_lp
+
+__all__ = [
+    "LossConfig",
+    "OptimiserConfig",
+    "TrainConfig",
+    "fit",
+    "phase_losses",
+    "pseudo_huber",
+    "read_curves",
+    "relative_h1",
+    "relative_lp",
+]

@@ -1,0 +1,83 @@
+"""What a training run depends on, as one frozen configuration."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from noble.configs import Frozen
+from noble.operator import OperatorConfig, preset
+
+
+class OptimiserConfig(Frozen):
+    """How weights move.
+
+    Attributes:
+        name: Adam (the paper) or AdamW.
+        learning_rate: at the start.
+        weight_decay: of AdamW.
+        schedule: `plateau` is the paper's ReduceLROnPlateau on the validation loss; `cosine` falls to zero at the last
+            epoch after a warm-up of `warmup_epochs`.
+        plateau_factor, plateau_patience: of the former; the paper's values.
+        clip_norm: largest norm of the gradient; None leaves it as it is.
+    """
+
+    name: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = Field(default=3e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    schedule: Literal["plateau", "cosine"] = "cosine"
+    warmup_epochs: float = Field(default=2.0, ge=0)
+    plateau_factor: float = Field(default=0.4, gt=0, lt=1)
+    plateau_patience: int = Field(default=4, ge=0)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+
+
+class LossConfig(Frozen):
+    """What is minimised.
+
+    Attributes:
+        voltage: for operators trained on voltage: relative L2, relative L4 (the paper's) or relative H1.
+        timing, intervals, silence, waveform: weights of the spike-phase losses: ms for the first three (see
+            `losses.phase_losses`), mV for the voltage drawn from the true spikes.
+        waveform_points: instants a trace at which the voltage is compared in one step, half of them near spikes.
+    """
+
+    voltage: Literal["l2", "l4", "h1"] = "l4"
+    timing: float = Field(default=1.0, ge=0)
+    intervals: float = Field(default=1.0, ge=0)
+    silence: float = Field(default=1.0, ge=0)
+    waveform: float = Field(default=1.0, ge=0)
+    waveform_points: int = Field(default=384, ge=2)
+
+
+class TrainConfig(Frozen):
+    """One training run.
+
+    Attributes:
+        operator: a preset's name, or a full configuration with its `kind`.
+        features: which of the store's model features address a neuron, in this order.
+        epochs: passes over the training split.
+        batch_size: traces a step.
+        max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's tail
+            margin.
+        validation_limit: most validation traces predicted after each epoch.
+        validate_every: epochs between validations.
+        seed: of weights, order and augmentation.
+    """
+
+    operator: OperatorConfig = Field(default_factory=lambda: preset("spike-phase"))
+    features: tuple[str, ...] = ("i_thr", "s_thr")
+    epochs: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    max_shift_ms: float = Field(default=15.0, ge=0)
+    optimiser: OptimiserConfig = OptimiserConfig()
+    loss: LossConfig = LossConfig()
+    validation_limit: int = Field(default=128, ge=1)
+    validate_every: int = Field(default=1, ge=1)
+    seed: int = 0
+
+    @field_validator("operator", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return preset(value) if isinstance(value, str) else value

@@ -1,0 +1,176 @@
+"""Training data in memory, in an order that depends on seed and epoch alone, so that a resumed run sees the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from noble.data import Store
+from noble.operator import FeatureSpec
+from noble.spikes import spike_times_ms
+from noble.traces import TimeGrid
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Traces on their way into a training step.
+
+    Attributes:
+        features: shape (batch, features), physical units.
+        current_na: shape (batch, window and tail), nA.
+        voltage_mv: shape (batch, window and tail), mV.
+        spikes_ms: true spike times, filled up with infinity, shape (batch, spikes), ms.
+        index: position of each trace in its split, shape (batch,).
+    """
+
+    features: Tensor
+    current_na: Tensor
+    voltage_mv: Tensor
+    spikes_ms: Tensor
+    index: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+class TraceSet(Dataset[int]):
+    """One split in memory; items are indices, `gather` makes a batch of them."""
+
+    def __init__(self, store: Store, split: str, *, features: tuple[str, ...], limit: int | None = None) -> None:
+        arrays = store.load_split(split)
+        chosen = slice(0, limit)
+        columns = _columns(store, features)
+        table = store.feature_table[arrays.model_index[chosen]][:, columns]
+        self.features = torch.as_tensor(table, dtype=torch.float32)
+        self.voltage_mv = torch.as_tensor(arrays.voltage_mv[chosen])
+        self.current_na = torch.as_tensor(arrays.current_na[chosen])
+        self.spikes_ms = _spike_table(arrays.voltage_mv[chosen], dt_ms=store.grid.dt_ms)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def gather(self, indices: list[int]) -> Batch:
+        """The collate function."""
+        index = torch.as_tensor(indices)
+        return Batch(self.features[index], self.current_na[index], self.voltage_mv[index], self.spikes_ms[index], index)
+
+
+def _columns(store: Store, features: tuple[str, ...]) -> list[int]:
+    if missing := [name for name in features if name not in store.feature_names]:
+        raise ValueError(
+            f"the store has no model feature {', '.join(missing)}; it knows {', '.join(store.feature_names)}."
+        )
+    return [store.feature_names.index(name) for name in features]
+
+
+def _spike_table(voltage_mv: np.ndarray, *, dt_ms: float) -> Tensor:
+    trains = [spike_times_ms(row, dt_ms=dt_ms) for row in voltage_mv]
+    table = np.full((len(trains), max(1, max((train.size for train in trains), default=0))), np.inf, dtype=np.float32)
+    for row, train in zip(table, trains, strict=True):
+        row[: train.size] = train
+    return torch.as_tensor(table)
+
+
+class SeededShuffle(Sampler[int]):
+    """A permutation drawn from (seed, epoch); Lightning tells the epoch."""
+
+    def __init__(self, count: int, *, seed: int) -> None:
+        self._count, self._seed, self._epoch = count, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.random.default_rng([self._seed, self._epoch]).permutation(self._count).tolist())
+
+
+class StoreData(LightningDataModule):
+    """Training and validation splits of a store.
+
+    Args:
+        path: of the store.
+        features: names of the model features that address a neuron.
+        batch_size: traces a step.
+        validation_limit: most validation traces used.
+        seed: of the order.
+    """
+
+    def __init__(
+        self, path: Path | str, *, features: tuple[str, ...], batch_size: int, validation_limit: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.store = Store.open(path)
+        self._features, self._batch_size, self._limit, self._seed = features, batch_size, validation_limit, seed
+        self._train: TraceSet | None = None
+        self._validation: TraceSet | None = None
+
+    @property
+    def window(self) -> TimeGrid:
+        """The training window: the store's grid without its tail margin."""
+        return TimeGrid.spanning(self.store.protocol.window_ms, dt_ms=self.store.grid.dt_ms)
+
+    def feature_spec(self) -> FeatureSpec:
+        """Names, units and range of the features over the models that occur in the training split, and only those."""
+        columns = _columns(self.store, self._features)
+        models = np.unique(self.store.model_index[self.store.indices("train")])
+        units = [self.store.feature_units[column] for column in columns]
+        return FeatureSpec.fit(self.store.feature_table[models][:, columns], self._features, units)
+
+    def setup(self, stage: str) -> None:
+        """Read both splits, once."""
+        if self._train is None:
+            self._train = TraceSet(self.store, "train", features=self._features)
+            self._validation = TraceSet(self.store, "validation", features=self._features, limit=self._limit)
+
+    def train_dataloader(self) -> DataLoader[int]:
+        """Shuffled by seed and epoch."""
+        assert self._train is not None
+        return DataLoader(
+            self._train,
+            batch_size=self._batch_size,
+            sampler=SeededShuffle(len(self._train), seed=self._seed),
+            collate_fn=self._train.gather,
+        )
+
+    def val_dataloader(self) -> DataLoader[int]:
+        """In order."""
+        assert self._validation is not None
+        return DataLoader(self._validation, batch_size=self._batch_size, collate_fn=self._validation.gather)
+
+
+def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
+    """The window of each trace, its onset moved by a number of samples.
+
+    A trace moved later is continued to the left by its first sample, which is rest; one moved earlier ends in the tail.
+
+    Args:
+        batch: with the tail margin.
+        shift: samples, shape (batch,); positive is later.
+        window: of training.
+    """
+    index = (torch.arange(window.count, device=shift.device)[None] - shift[:, None]).clamp(min=0)
+    spikes = batch.spikes_ms + (shift * window.dt_ms)[:, None]
+    inside = (spikes >= 0) & (spikes < (window.count - 1) * window.dt_ms)
+    # Spikes that leave the window at its end are the last ones; none can leave at its start, before the onset.
+    return Batch(
+        batch.features,
+        batch.current_na.gather(1, index),
+        batch.voltage_mv.gather(1, index),
+        torch.where(inside, spikes, torch.inf),
+        batch.index,
+    )

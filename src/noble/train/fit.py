@@ -1,0 +1,182 @@
+"""From a store to a bundle: one training run in one folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from noble.files import write_json, write_text
+from noble.operator import Noble
+from noble.operator.allocator import keep_freed_memory
+from noble.train.config import TrainConfig
+
+CHECKPOINTS: Final = "checkpoints"
+CURVES: Final = "curves.csv"
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+"""Called after each epoch with epochs done, epochs in all and the latest logged values."""
+
+
+def fit(
+    config: TrainConfig,
+    store: Path | str,
+    folder: Path | str,
+    *,
+    resume: bool = False,
+    devices: int | str = 1,
+    accelerator: str = "cpu",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Noble:
+    """Train an operator on a store; leaves checkpoints, CSV and TensorBoard logs and the best operator in a folder.
+
+    Args:
+        config: of the run.
+        store: made by `noble generate`.
+        folder: of the run; a bundle is written to its subfolder `bundle`.
+        resume: go on from the last checkpoint in the folder. On CPU the result is the same, bit for bit, as that of an
+            uninterrupted run with the same number of threads.
+        devices, accelerator: as Lightning takes them.
+        threads: of torch on CPU; left as they are if None.
+        progress: see `Progress`.
+
+    Returns:
+        The operator of the epoch with the best validation score.
+
+    Raises:
+        ValueError: if the shift does not fit the store's tail margin, the configuration differs from the run's to be
+            resumed, or there is a run in the folder and `resume` is not set.
+    """
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+    from noble.train.datamodule import StoreData
+    from noble.train.module import OperatorModule
+
+    folder = Path(folder)
+    last = _prepare(folder, config, resume=resume)
+    keep_freed_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    data = StoreData(
+        store,
+        features=config.features,
+        batch_size=config.batch_size,
+        validation_limit=config.validation_limit,
+        seed=config.seed,
+    )
+    margin_ms = data.store.protocol.tail_margin_ms
+    if config.max_shift_ms > margin_ms + 1e-9:
+        raise ValueError(
+            f"max_shift_ms is {config.max_shift_ms:g} but the store has a tail margin of {margin_ms:g} ms; lower the "
+            "shift or generate with a longer margin."
+        )
+    provenance = {
+        "store_digest": data.store.digest,
+        "hall": data.store.attributes.get("hall"),
+        "generation": _generation(data.store.attributes),
+        "training": config.model_dump(mode="json"),
+        "lightning": version("lightning"),
+    }
+    noble = Noble.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    module = OperatorModule(noble, config, window=data.window)
+    checkpoints = ModelCheckpoint(
+        dirpath=folder / CHECKPOINTS,
+        filename="best",
+        monitor="val/score",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    trainer = Trainer(
+        max_epochs=config.epochs,
+        accelerator=accelerator,
+        devices=devices,
+        gradient_clip_val=config.optimiser.clip_norm,
+        check_val_every_n_epoch=config.validate_every,
+        logger=[CSVLogger(folder, name="csv", version=""), TensorBoardLogger(folder, name="tensorboard", version="")],
+        callbacks=[checkpoints, _curves(folder / CURVES, progress)],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        inference_mode=False,
+    )
+    started = time.monotonic()
+    trainer.fit(module, datamodule=data, ckpt_path=last)
+    best = torch.load(checkpoints.best_model_path, weights_only=True, map_location="cpu")
+    module.load_state_dict(best["state_dict"])
+    noble.provenance["training_run"] = {
+        "best_epoch": int(best["epoch"]) + 1,
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "threads": torch.get_num_threads(),
+        "validation_score": float(checkpoints.best_model_score) if checkpoints.best_model_score is not None else None,
+    }
+    noble.eval()
+    return noble
+
+
+def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The store's configuration, complete, so that fresh traces can be drawn as its own were."""
+    return {**attributes["config"], "hall": attributes["hall"]["name"]}
+
+
+def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
+    """Create the run's folder, or check that the run in it is the one to resume; returns its last checkpoint."""
+    last = folder / CHECKPOINTS / "last.ckpt"
+    record = folder / "train.json"
+    described = config.model_dump(mode="json")
+    if record.exists() and resume:
+        if (before := json.loads(record.read_text())) != described:
+            different = sorted(key for key in described if described[key] != before.get(key))
+            raise ValueError(
+                f"the run in {folder} was started with another {', '.join(different)}; resume it with its own "
+                "configuration, or train into another folder."
+            )
+        return last if last.exists() else None
+    if record.exists() and last.exists():
+        raise ValueError(f"{folder} holds a training run already; resume it, or train into another folder.")
+    for stale in (folder / "csv", folder / "tensorboard", folder / CHECKPOINTS):
+        shutil.rmtree(stale, ignore_errors=True)
+    write_json(record, described)
+    write_text(folder / CURVES, "")
+    return None
+
+
+def _curves(path: Path, progress: Progress | None) -> Any:
+    """A callback that keeps one row an epoch in a CSV file, and reports progress."""
+    from lightning.pytorch import Callback, LightningModule, Trainer
+
+    class Curves(Callback):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            rows = read_curves(path)
+            rows = [row for row in rows if row["epoch"] <= trainer.current_epoch]
+            rows.append({"epoch": trainer.current_epoch + 1, **finite})
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            lines = [",".join(names)]
+            lines += [",".join(f"{row[name]:.7g}" if name in row else "" for name in names) for row in rows]
+            write_text(path, "\n".join(lines) + "\n")
+            if progress is not None:
+                progress(trainer.current_epoch + 1, trainer.max_epochs or 0, finite)
+
+    return Curves()
+
+
+def read_curves(path: Path | str) -> list[dict[str, float]]:
+    """The rows of a run's `curves.csv`: epoch, train and validation losses and validation scores."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,0 +1,138 @@
+"""Cells, their bounded parameters, and where their morphology comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, Parameter, builtin_cell, load_swc
+from noble.cells.channels import canonical_quantity, split_quantity, unit_of
+
+BALL = "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n"
+
+
+@pytest.fixture
+def cell() -> Cell:
+    return Cell(
+        "small",
+        MorphologySource("stylised-pv"),
+        parameters=(Parameter("gbar_NaV", "soma", 0.1, 1.0), Parameter("g_pas", "all", 1e-5, 1e-3)),
+        fixed={
+            "Ra.all": 100.0,
+            "cm.all": 1.0,
+            "cm.dend": 2.0,
+            "gamma_CaDynamics.soma": 0.05,
+            "decay_CaDynamics.soma": 80,
+        },
+    )
+
+
+def test_quantities_are_named_as_in_neuron() -> None:
+    assert split_quantity("gbar_NaV") == ("NaV", "gbar")
+    assert split_quantity("gbar_Im_v2") == ("Im_v2", "gbar")
+    assert split_quantity("decay_CaDynamics") == ("CaDynamics", "decay")
+    assert split_quantity("cm") == (None, "cm")
+    assert canonical_quantity("gbar_K_Tst") == "gbar_K_T"
+    assert [unit_of(name) for name in ("gbar_Kv3_1", "decay_CaDynamics", "Ra")] == ["S/cm2", "ms", "Ohm cm"]
+
+
+def test_a_region_goes_before_all(cell: Cell) -> None:
+    model = cell.model({"gbar_NaV.soma": 0.5, "g_pas.all": 1e-4})
+    assert model.region_values("dend") == {"Ra": 100.0, "cm": 2.0, "g_pas": 1e-4}
+    assert model.channel_values("soma") == {"NaV": {"gbar": 0.5}, "CaDynamics": {"gamma": 0.05, "decay": 80.0}}
+    assert model.channel_values("dend") == {}
+
+
+def test_a_region_goes_before_all_whichever_is_free() -> None:
+    source = MorphologySource("stylised-pv")
+    free_all = Cell("c", source, (Parameter("cm", "all", 0.1, 10.0),), fixed={"cm.dend": 2.0}).model({"cm.all": 1.0})
+    free_dend = Cell("c", source, (Parameter("cm", "dend", 0.1, 10.0),), fixed={"cm.all": 1.0}).model({"cm.dend": 2.0})
+    for model in (free_all, free_dend):
+        assert [model.region_values(region)["cm"] for region in ("soma", "dend")] == [1.0, 2.0]
+
+
+def test_aliases_of_channels_are_understood() -> None:
+    cell = Cell("c", MorphologySource("stylised-pv"), (Parameter("gbar_K_Tst", "soma", 0.0, 1.0),))
+    assert cell.model({"gbar_K_Tst.soma": 0.2}).values == {"gbar_K_T.soma": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"gbar_NaV.soma": 0.5}, "lacks g_pas.all"),
+        ({"gbar_NaV.soma": 0.5, "g_pas.all": 1e-4, "gbar_Ih.soma": 1e-5}, "gbar_Ih.soma, not free in small"),
+        ({"gbar_NaV.soma": 1.5, "g_pas.all": 1e-4}, "gbar_NaV.soma is 1.5 S/cm2; expected 0.1 to 1"),
+        ({"gbar_NaV.soma": float("nan"), "g_pas.all": 1e-4}, "gbar_NaV.soma is nan"),
+        ({"gbar_NaVv.soma": 0.5, "g_pas.all": 1e-4}, "channel 'NaVv', which is not known"),
+        ({"gmax_NaV.soma": 0.5, "g_pas.all": 1e-4}, "no parameter 'gmax'; expected one of gbar"),
+        ({"gbar_NaV.glia": 0.5, "g_pas.all": 1e-4}, "region 'glia' is unknown"),
+        ({"gbar_NaV": 0.5, "g_pas.all": 1e-4}, "names no region"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(values: dict[str, float], message: str, cell: Cell) -> None:
+    with pytest.raises(ValueError, match=message):
+        cell.model(values)
+
+
+def test_parameters_that_contradict_are_refused() -> None:
+    source = MorphologySource("stylised-pv")
+    with pytest.raises(ValueError, match="the lower must be below the upper"):
+        Parameter("gbar_NaV", "soma", 1.0, 0.1)
+    with pytest.raises(ValueError, match="twice"):
+        Cell("c", source, (Parameter("cm", "soma", 0.1, 1.0),), fixed={"cm.soma": 0.5})
+    with pytest.raises(ValueError, match="twice"):
+        Cell("c", source, (Parameter("gbar_K_T", "soma", 0.1, 1.0), Parameter("gbar_K_Tst", "soma", 0.1, 1.0)))
+
+
+def test_a_cell_survives_its_description(cell: Cell) -> None:
+    assert Cell.from_dict(cell.to_dict()) == cell
+
+
+def test_freezing_keeps_what_the_model_was(cell: Cell) -> None:
+    model = cell.model({"gbar_NaV.soma": 0.5, "g_pas.all": 1e-4})
+    frozen = model.frozen_cell("frozen").model({})
+    for region in ("soma", "axon", "dend"):
+        assert frozen.region_values(region) == model.region_values(region)
+
+
+@pytest.mark.parametrize("name", BUILTIN_CELLS)
+def test_the_built_in_cells_have_free_parameters_with_units(name: str) -> None:
+    cell = builtin_cell(name)
+    assert len(cell.parameters) > 20
+    assert {parameter.region for parameter in cell.parameters} == {"soma", "axon", "dend", "all"}
+    middle = {item.name: 0.5 * (item.low + item.high) for item in cell.parameters}
+    assert set(cell.model(middle).channel_values("soma")) >= {"NaV", "Kv3_1", "SK", "CaDynamics", "Ih"}
+
+
+def test_there_is_no_other_built_in_cell() -> None:
+    with pytest.raises(ValueError, match="expected one of stylised-pv, stylised-vip"):
+        builtin_cell("stylised-sst")
+
+
+def test_a_morphology_is_found_by_folder_variable_or_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "found.swc"
+    path.write_text(BALL)
+    kept = MorphologySource.from_swc(path, axon="keep")
+    by_name = MorphologySource("found.swc", "keep", kept.sha256)
+    monkeypatch.delenv("NOBLE_DATA", raising=False)
+    digest = load_swc(path).digest
+    assert by_name.load().digest == digest
+    assert by_name.load(tmp_path).digest == digest
+    monkeypatch.setenv("NOBLE_DATA", str(tmp_path))
+    assert by_name.load().digest == digest
+    stubbed = MorphologySource("found.swc", sha256=kept.sha256).load()
+    assert stubbed.length_um("axon") == pytest.approx(60)
+
+
+def test_a_missing_or_changed_morphology_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOBLE_DATA", raising=False)
+    with pytest.raises(FileNotFoundError, match="NOBLE_DATA"):
+        MorphologySource("never-seen.swc").load()
+    with pytest.raises(FileNotFoundError, match=r"absent\.swc"):
+        MorphologySource.from_swc(tmp_path / "absent.swc")
+    (tmp_path / "changed.swc").write_text(BALL)
+    source = MorphologySource.from_swc(tmp_path / "changed.swc")
+    (tmp_path / "changed.swc").write_text(BALL + "4 3 60 0 0 1 3\n")
+    with pytest.raises(ValueError, match="it is another file"):
+        source.load()

@@ -1,0 +1,163 @@
+"""SWC files are read by NEURON's rules, and what cannot be read is refused with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from noble.cells import Morphology, load_swc
+
+BALL = "1 1 0 0 0 5 -1\n"
+THREE_POINT_SOMA = "1 1 0 0 0 5 -1\n2 1 0 -5 0 5 1\n3 1 0 5 0 5 1\n"
+LINE_SOMA = "1 1 0 0 0 4 -1\n2 1 4 0 0 6 1\n3 1 9 0 0 5 2\n4 1 14 1 0 3 3\n"
+FORK = "2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n4 3 60 10 0 0.5 3\n5 3 60 -10 0 0.5 3\n"
+
+READABLE = {
+    "one point, forked dendrite": BALL + FORK,
+    "one point, dendrite of one point": BALL + "2 3 30 0 0 1 1\n",
+    "one point, fork at the first point": BALL + "2 3 6 0 0 1 1\n3 3 30 10 0 1 2\n4 3 30 -10 0 0.5 2\n",
+    "three points": THREE_POINT_SOMA + "4 3 6 0 0 1 1\n5 3 30 0 0 1 4\n6 4 0 40 0 1 1\n7 4 0 80 0 0.7 6\n",
+    "line, axon on its middle": LINE_SOMA + "5 2 5 -10 0 0.5 2\n6 2 5 -40 0 0.4 5\n",
+    "dendrite turning apical": BALL + "2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n4 4 60 0 0 0.5 3\n5 4 90 0 0 0.5 4\n",
+    "dendrite and axon": BALL + "2 3 6 0 0 1 1\n3 2 0 -6 0 0.5 1\n4 2 0 -30 0 0.5 3\n",
+    "line, dendrite on its end": LINE_SOMA + "5 3 20 0 0 1 4\n6 3 60 5 0 0.5 5\n",
+    "two points, dendrite on the second": "1 1 0 0 0 5 -1\n2 1 8 0 0 4 1\n3 3 12 0 0 1 2\n4 3 50 0 0 1 3\n",
+    "line, dendrite on its start": LINE_SOMA + "5 3 0 8 0 1 1\n6 3 0 40 0 1 5\n",
+    "three points, dendrite on an arm": THREE_POINT_SOMA + "4 3 6 0 9 1 2\n5 3 30 0 9 1 4\n",
+}
+# To be repaired in noble.cells.morphology: NEURON starts a branch on an end of the soma at that end.
+ENDS = pytest.mark.xfail(strict=True, reason="a branch on an end of the soma starts at its own first point instead")
+
+CYCLES = pytest.mark.xfail(strict=True, reason="points in a cycle are counted as a loose piece instead")
+
+
+@pytest.fixture
+def write_swc(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "cell.swc"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def numbers(morphology: Morphology) -> dict[str, tuple[float, float]]:
+    """Length and area of each region."""
+    return {region: (morphology.length_um(region), morphology.area_um2(region)) for region in morphology.regions}
+
+
+def neuron_numbers(path: Path) -> dict[str, tuple[float, float]]:
+    """The same, from NEURON's own import."""
+    import os
+
+    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
+    from neuron import h
+
+    h.load_file("stdlib.hoc")
+    h.load_file("import3d.hoc")
+
+    class Holder:
+        pass
+
+    reader = h.Import3d_SWC_read()
+    reader.quiet = 1
+    reader.input(str(path))
+    holder = Holder()
+    h.Import3d_GUI(reader, False).instantiate(holder)
+    found = {}
+    for region in ("soma", "axon", "dend", "apic"):
+        sections = list(getattr(holder, region, None) or [])
+        if sections:
+            area = sum(segment.area() for section in sections for segment in section)
+            found[region] = (sum(section.L for section in sections), area)
+    return found
+
+
+def test_a_forked_dendrite_on_a_ball(write_swc) -> None:
+    morphology = load_swc(write_swc("# made for this test\n\n" + BALL + FORK))
+    assert [section.region for section in morphology.sections] == ["soma", "dend", "dend", "dend"]
+    assert [section.parent for section in morphology.sections] == [None, 0, 1, 1]
+    assert [section.parent_position for section in morphology.sections[1:]] == [0.5, 1.0, 1.0]
+    tip = np.hypot(30, 10)
+    assert morphology.length_um("soma") == pytest.approx(10)
+    assert morphology.area_um2("soma") == pytest.approx(np.pi * 10 * 10)
+    assert morphology.length_um("dend") == pytest.approx(24 + 2 * tip)
+    assert morphology.area_um2("dend") == pytest.approx(np.pi * 2 * 24 + 2 * np.pi * 1.5 * np.hypot(tip, 0.5))
+    assert [section.compartments for section in morphology.sections] == [1, 1, 1, 1]
+
+
+def test_the_stub_replaces_the_axon_and_what_grew_on_it(write_swc) -> None:
+    swc = BALL + FORK + "6 2 0 -6 0 1 1\n7 2 0 -50 0 1 6\n8 2 10 -90 0 1 7\n9 2 -10 -90 0 1 7\n"
+    morphology = load_swc(write_swc(swc))
+    stub = morphology.with_stub_axon()
+    assert numbers(stub)["dend"] == numbers(morphology)["dend"]
+    assert numbers(stub)["axon"] == pytest.approx((60, np.pi * 60))
+    assert [section.parent for section in stub.sections if section.region == "axon"] == [0, 4]
+    assert stub.digest != morphology.digest
+    assert stub.with_stub_axon().digest == stub.digest
+
+
+def test_loose_pieces_are_dropped_and_counted(write_swc) -> None:
+    loose = "6 2 100 0 0 1 -1\n7 2 110 0 0 1 6\n8 2 120 0 0 1 7\n"
+    morphology = load_swc(write_swc(BALL + FORK + loose))
+    assert morphology.dropped_points == 3
+    assert morphology.digest == load_swc(write_swc(BALL + FORK)).digest
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=ENDS)
+        if "dendrite on its" in case or "on the second" in case or "on an arm" in case
+        else case
+        for case in READABLE
+    ],
+)
+def test_small_files_agree_with_neuron(case: str, write_swc) -> None:
+    path = write_swc(READABLE[case])
+    ours, neuron = numbers(load_swc(path)), neuron_numbers(path)
+    assert set(ours) == set(neuron)
+    for region, expected in neuron.items():
+        assert ours[region] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize("name", ["Pvalb_470522102_m.swc", "HL23PV.swc", "HL23VIP.swc"])
+def test_reconstructions_agree_with_neuron(name: str, shared_data: Path) -> None:
+    morphology = load_swc(shared_data / name)
+    ours, neuron = numbers(morphology), neuron_numbers(shared_data / name)
+    # NEURON makes the loose pieces of this axon sections of their own, joined to nothing; noble leaves them out.
+    regions = ["soma", "dend"] if morphology.dropped_points else list(neuron)
+    assert (morphology.dropped_points > 0) == (name == "HL23VIP.swc")
+    for region in regions:
+        assert ours[region] == pytest.approx(neuron[region], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(BALL + "2 3 6 0 0 1 7\n", "point 2 names parent 7, which is not in the file", id="missing parent"),
+        pytest.param(BALL + "2 9 6 0 0 1 1\n", "line 2: type 9 is not supported", id="unknown type"),
+        pytest.param(BALL + "2 1 60 0 0 5 -1\n", "2 soma roots", id="two somas"),
+        pytest.param("1 3 0 0 0 5 -1\n2 3 9 0 0 5 1\n", "0 soma roots", id="no soma"),
+        pytest.param(BALL + "2 3 6 0 0 1\n", "line 2: .* is not an SWC point", id="short line"),
+        pytest.param(BALL + "2 3 six 0 0 1 1\n", "line 2: .* is not an SWC point", id="no number"),
+        pytest.param(BALL + "2 3 6 0 0 0 1\n", "line 2: radius 0.* radius > 0", id="zero radius"),
+        pytest.param(BALL + "2 3 6 nan 0 1 1\n", "line 2: .* expected finite values", id="NaN"),
+        pytest.param(BALL + "1 3 6 0 0 1 1\n", "point 1 is defined twice", id="twice"),
+        pytest.param("", "0 soma roots", id="empty"),
+        pytest.param(THREE_POINT_SOMA + "4 1 2 9 0 3 3\n", "branch", id="branched soma"),
+        pytest.param(BALL + "2 3 6 0 0 1 3\n3 3 9 0 0 1 2\n", "cycle", id="cycle", marks=CYCLES),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason(text: str, message: str, write_swc) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_swc(write_swc(text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"absent\.swc"):
+        load_swc(tmp_path / "absent.swc")

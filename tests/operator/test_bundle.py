@@ -1,0 +1,179 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from noble.operator import FeatureSpec, FnoConfig, Noble, bundle
+from noble.stimuli import Step
+from noble.traces import TimeGrid
+
+SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [1 / 3, 100.0], [0.1, 300.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+GRID = TimeGrid.spanning(100.0, dt_ms=0.7)
+METRICS = {"unseen_currents": {"relative_l2_percent": np.float32(2.5), "coincidence_1ms": float("nan")}}
+
+
+@pytest.fixture
+def noble() -> Noble:
+    return Noble.build(FnoConfig(layers=2, width=8, modes=16), SPEC, GRID, seed=1, provenance={"store": "abc"})
+
+
+@pytest.fixture
+def folder(noble, tmp_path) -> Path:
+    noble.save(tmp_path / "runs" / "bundle", card="# A card\n", metrics=METRICS)
+    return tmp_path / "runs" / "bundle"
+
+
+def _edit(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_round_trip_is_bit_exact(noble, folder):
+    loaded = Noble.load(folder)
+    assert (loaded.config, loaded.spec, loaded.grid) == (noble.config, noble.spec, noble.grid)
+    assert loaded.provenance == noble.provenance
+    assert not loaded.training
+    for name, value in noble.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+    features, stimuli = np.array([[0.15, 150.0]]), [Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.2)]
+    before, after = (operator.predict(features, stimuli, GRID).voltage_mv for operator in (noble, loaded))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_double_precision_survives(noble, tmp_path):
+    noble.double().save(tmp_path / "bundle")
+    assert next(Noble.load(tmp_path / "bundle").parameters()).dtype == torch.float64
+
+
+def test_a_bundle_is_four_readable_files(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card.md",
+        "config.json",
+        "metrics.json",
+        "model.safetensors",
+    ]
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+    assert (folder / "card.md").read_text() == "# A card\n"
+    assert bundle.read_metrics(folder) == {"unseen_currents": {"relative_l2_percent": 2.5, "coincidence_1ms": None}}
+    config = json.loads((folder / "config.json").read_text())
+    assert config["schema_version"] == 1
+    assert config["units"] == {"time": "ms", "voltage": "mV", "current": "nA"}
+    assert config["grid"] == {"dt_ms": 0.7, "count": 142}
+    assert config["provenance"]["seed"] == 1
+    assert config["provenance"]["store"] == "abc"
+    assert set(config["provenance"]["versions"]) == {"noble-neuro", "torch", "numpy"}
+
+
+def test_saving_again_replaces_the_older_bundle(noble, folder):
+    noble.save(folder, card="# Another\n")
+    assert (folder / "card.md").read_text() == "# Another\n"
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+    Noble.load(folder)
+
+
+def test_a_save_that_fails_leaves_the_older_bundle(noble, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(TypeError):
+        noble.save(folder, metrics={"unseen_currents": object()})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(noble, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match=r"holds thesis.tex, which is no part of a bundle"):
+        noble.save(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "card.md", "metrics.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match=f"not a complete bundle: {name} missing"):
+        Noble.load(folder)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere is not a complete bundle: model.safetensors"):
+        Noble.load(tmp_path / "nowhere")
+
+
+def test_truncated_weights_are_refused(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="not a readable safetensors file"):
+        Noble.load(folder)
+
+
+def test_one_flipped_bit_is_found(folder):
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="SHA-256 differs"):
+        Noble.load(folder)
+
+
+def test_broken_json_is_refused(folder):
+    path = folder / "config.json"
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(ValueError, match=r"config.json is not valid JSON"):
+        Noble.load(folder)
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="holds a JSON list; expected an object"):
+        Noble.load(folder)
+
+
+@pytest.mark.parametrize("version", [2, None, "1"])
+def test_another_schema_version_is_refused(folder, version):
+    _edit(folder, schema_version=version)
+    with pytest.raises(ValueError, match=f"schema version {version}; this release reads version 1"):
+        Noble.load(folder)
+
+
+def test_unknown_keys_are_refused_by_name(folder):
+    _edit(folder, colour="blue")
+    with pytest.raises(ValueError, match="colour: Extra inputs are not permitted"):
+        Noble.load(folder)
+
+
+def test_unknown_operator_keys_and_kinds_are_refused(folder):
+    operator = json.loads((folder / "config.json").read_text())["operator"]
+    _edit(folder, operator=operator | {"depth": 3})
+    with pytest.raises(ValueError, match=r"operator.fno.depth: Extra inputs are not permitted"):
+        Noble.load(folder)
+    _edit(folder, operator={"kind": "transformer"})
+    with pytest.raises(ValueError, match="'transformer'"):
+        Noble.load(folder)
+
+
+def test_weights_of_another_shape_are_refused(folder):
+    operator = json.loads((folder / "config.json").read_text())["operator"]
+    _edit(folder, operator=operator | {"width": 9})
+    with pytest.raises(
+        ValueError, match=r"weight core\.network\.layers\.0\.gate is \(8,\), but config.json describes \(9,\)"
+    ):
+        Noble.load(folder)
+
+
+def test_weights_that_lack_a_tensor_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["core.network.layers.1.gate"]
+    save_file(weights, folder / "model.safetensors")
+    _edit(folder, weights_sha256=bundle._sha256(folder / "model.safetensors"))
+    with pytest.raises(ValueError, match=r"layers\.1\.gate is missing, but config.json describes \(8,\)"):
+        Noble.load(folder)
+
+
+def test_loading_needs_neither_simulator_nor_trainer(folder):
+    program = (
+        "import sys; from noble.operator import Noble; Noble.load(sys.argv[1]); "
+        "print(sorted({'arbor', 'neuron', 'lightning', 'zarr', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

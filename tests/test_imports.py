@@ -1,0 +1,139 @@
+"""Imports point one way: rooms know only the rooms below them, and a simulator or trainer loads only when it is used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "noble"
+
+# Nouns without knowledge of any half; every room may import them.
+BASE = {"units", "files", "spikes", "configs"}
+# What stands under both halves of the hourglass: every room above them may import them.
+COMMON = {"stimuli", "traces", "features", "excitability", "recordings"}
+# room -> the rooms it may import besides the base rooms. docs/design.md draws the same arrows.
+ALLOWED: dict[str, set[str]] = {
+    "units": set(),
+    "files": set(),
+    "spikes": set(),
+    "configs": set(),
+    "traces": set(),
+    "stimuli": {"traces"},
+    "features": {"traces"},
+    "recordings": {"stimuli", "traces"},
+    "excitability": {"stimuli", "traces", "features"},
+    "cells": set(),
+    "simulate": {"cells", "stimuli", "traces"},
+    "evolve": {"cells", "simulate"} | COMMON,
+    "data": {"cells", "stimuli", "traces"},
+    "operator": {"stimuli", "traces"},
+    "train": {"operator", "data"} | COMMON,
+    "ensemble": {"operator", "data"} | COMMON,
+    "infer": {"ensemble"} | COMMON,
+    "plots": {"ensemble"} | COMMON,
+}
+# Files that may do more than their room.
+ALLOWED_FILES: dict[str, set[str]] = {"data/generate.py": {"simulate"}}
+# These stand on top and may import everything.
+TOP = {"cli", "explorer", "report", "demo", "__init__", "__main__"}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and room of every import of noble, wherever it stands; those for annotations only are never executed."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("noble."):
+                    yield node.lineno, alias.name.split(".")[1]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            module = node.module or ""
+            if module == "noble":
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif module.startswith("noble."):
+                yield node.lineno, module.split(".")[1]
+        yield from imported_rooms(node)
+
+
+def wrong_arrows(path: Path, source: str) -> list[str]:
+    room, name = room_of(path), path.relative_to(PACKAGE).as_posix()
+    if room in TOP:
+        return []
+    if room not in ALLOWED:
+        return [f"{name}: room {room!r} is not in the table; say what it may import"]
+    allowed = BASE | {room} | ALLOWED[room] | ALLOWED_FILES.get(name, set())
+    return [
+        f"{name}, line {line}: {room} imports {other}"
+        for line, other in imported_rooms(ast.parse(source))
+        if other not in allowed
+    ]
+
+
+def test_imports_point_one_way() -> None:
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert len(files) > 20
+    assert [arrow for path in files for arrow in wrong_arrows(path, path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("cells/cell.py", "from noble.simulate.arbor import ArborSimulator"),
+        ("operator/fno.py", "def f():\n    import noble.data.store"),
+        ("data/store.py", "from noble.simulate import Numerics"),
+        ("stimuli.py", "from noble import operator"),
+        ("garden/rose.py", ""),
+    ],
+)
+def test_an_arrow_the_wrong_way_is_found(name: str, source: str) -> None:
+    assert len(wrong_arrows(PACKAGE / name, source)) == 1
+
+
+def test_an_arrow_for_annotations_only_is_no_arrow() -> None:
+    source = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from noble.data import Store"
+    assert wrong_arrows(PACKAGE / "operator" / "fno.py", source) == []
+
+
+def test_the_table_is_an_order() -> None:
+    """No room reaches itself through the others."""
+    reached = {room: set(others) | BASE - {room} for room, others in ALLOWED.items()}
+    reached |= {room: set() for room in BASE}
+    for middle in reached:
+        for room in reached:
+            if middle in reached[room]:
+                reached[room] |= reached[middle]
+    assert [room for room, others in reached.items() if room in others] == []
+
+
+@pytest.mark.parametrize(
+    ("rooms", "forbidden"),
+    [
+        pytest.param(
+            ("noble", "noble.cells", "noble.simulate", "noble.data", "noble.evolve", "noble.excitability"),
+            ("torch", "arbor", "neuron", "bmtk", "lightning", "bluepyopt", "matplotlib"),
+            id="physics",
+        ),
+        pytest.param(
+            ("noble.operator", "noble.ensemble", "noble.cli"),
+            ("arbor", "neuron", "bmtk", "lightning", "bluepyopt"),
+            id="learning",
+        ),
+    ],
+)
+def test_importing_loads_no_heavy_package(rooms: tuple[str, ...], forbidden: tuple[str, ...]) -> None:
+    present = [room for room in rooms if find_spec(room) is not None]
+    code = f"import sys\nimport {', '.join(present)}\nprint([name for name in {forbidden!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "[]"

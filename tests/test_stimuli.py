@@ -1,0 +1,215 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noble.stimuli import (
+    STIMULUS_KINDS,
+    Chirp,
+    OrnsteinUhlenbeck,
+    Ramp,
+    Sampled,
+    Step,
+    Stimulus,
+    Sum,
+    from_dict,
+)
+from noble.traces import TimeGrid
+
+# A busy machine must not fail a test by its time.
+steady = settings(deadline=None, max_examples=60)
+
+GRID = TimeGrid.spanning(515.0, dt_ms=0.06)
+
+amplitudes = st.floats(-4.0, 4.0)
+intervals = st.tuples(st.floats(0.0, 100.0), st.floats(1.0, 400.0)).map(lambda pair: (pair[0], sum(pair)))
+steps = st.builds(lambda edges, height: Step(*edges, height), intervals, amplitudes)
+ramps = st.builds(lambda edges, first, last: Ramp(*edges, first, last), intervals, amplitudes, amplitudes)
+chirps = st.builds(
+    lambda edges, height, offset, low, high: Chirp(*edges, height, offset, low, high),
+    intervals,
+    st.floats(0.0, 2.0),
+    st.floats(-2.0, 2.0),
+    st.floats(0.0, 10.0),
+    st.floats(10.0, 200.0),
+)
+noises = st.builds(
+    lambda edges, mean, sd, tau, seed: OrnsteinUhlenbeck(*edges, mean, sd, tau, seed),
+    intervals,
+    st.floats(-0.5, 0.5),
+    st.floats(0.0, 0.2),
+    st.floats(0.5, 50.0),
+    st.integers(0, 2**32 - 1),
+)
+samples = st.builds(
+    lambda values, dt, start: Sampled(np.array(values), dt, start),
+    st.lists(amplitudes, min_size=2, max_size=50),
+    st.floats(0.01, 5.0),
+    st.floats(0.0, 50.0),
+)
+single = st.one_of(steps, ramps, chirps, noises, samples)
+stimuli = st.one_of(single, st.lists(single, min_size=1, max_size=3).map(lambda parts: Sum(tuple(parts))))
+
+
+@steady
+@given(stimulus=stimuli)
+def test_every_stimulus_survives_json(stimulus: Stimulus):
+    again = from_dict(json.loads(json.dumps(stimulus.to_dict())))
+    assert type(again) is type(stimulus)
+    assert again.to_dict() == stimulus.to_dict()
+    times = GRID.times_ms[::50]
+    np.testing.assert_array_equal(again.current_na(times), stimulus.current_na(times))
+    assert again.end_ms == stimulus.end_ms
+
+
+@steady
+@given(stimulus=stimuli, by_ms=st.floats(0.0, 30.0))
+def test_shifting_moves_the_current_and_nothing_else(stimulus: Stimulus, by_ms: float):
+    times = np.linspace(0.013, 505.0, 500)  # off the edges, where a rounded sum may fall on either side
+    shifted = stimulus.shifted(by_ms)
+    assert shifted.end_ms == pytest.approx(stimulus.end_ms + by_ms)
+    before, after = stimulus.current_na(times), shifted.current_na(times + by_ms)
+    assert np.mean(np.abs(before - after) < 1e-6) > 0.98  # all but instants within rounding of a jump
+
+
+@steady
+@given(stimulus=stimuli)
+def test_the_current_is_zero_after_its_end(stimulus: Stimulus):
+    assert not np.any(stimulus.current_na(stimulus.end_ms + np.array([0.0, 1.0, 1e4])))
+
+
+@steady
+@given(stimulus=st.one_of(steps, ramps))
+def test_the_envelope_of_steps_and_ramps_is_exact(stimulus: Stimulus):
+    times, currents = stimulus.envelope()
+    assert np.all(np.diff(times) >= 0)
+    inside = np.linspace(times[1], times[-1], 102)[1:-1]
+    np.testing.assert_allclose(np.interp(inside, times, currents), stimulus.current_na(inside), atol=1e-9)
+
+
+@pytest.mark.parametrize("stimulus", [Chirp(15.0, 415.0, 0.1, 0.1), OrnsteinUhlenbeck(15.0, 415.0, 0.1, 0.05, seed=7)])
+def test_the_envelope_of_a_curve_follows_it(stimulus: Stimulus):
+    times, currents = stimulus.envelope()
+    instants = np.linspace(15.5, 414.5, 5000)
+    np.testing.assert_allclose(np.interp(instants, times, currents), stimulus.current_na(instants), atol=5e-3)
+
+
+@steady
+@given(onset=st.integers(0, 8000), length=st.integers(1, 500), amplitude=st.floats(0.01, 4.0))
+def test_a_step_on_a_grid_has_exactly_its_samples(onset: int, length: int, amplitude: float):
+    stop = min(onset + length, GRID.count)
+    current = Step(onset * GRID.dt_ms, stop * GRID.dt_ms, amplitude).sample(GRID)
+    np.testing.assert_array_equal(np.flatnonzero(current), np.arange(onset, stop))
+    assert set(np.unique(current)) <= {0.0, amplitude}
+
+
+@pytest.mark.parametrize("dt_ms", [0.02, 0.05, 0.06, 0.1])
+def test_the_charge_of_a_step_does_not_depend_on_the_grid(dt_ms: float):
+    grid = TimeGrid.spanning(515.0, dt_ms=dt_ms)
+    charge = Step(15.0, 415.0, 0.2).sample(grid).sum() * dt_ms
+    assert charge == pytest.approx(0.2 * 400.0, abs=0.2 * dt_ms)
+
+
+def test_a_jump_takes_its_later_value():
+    np.testing.assert_array_equal(
+        Step(15.0, 415.0, 0.2).current_na(np.array([14.999, 15.0, 414.999, 415.0])), [0, 0.2, 0.2, 0]
+    )
+
+
+def test_a_ramp_is_linear():
+    np.testing.assert_allclose(Ramp(10.0, 110.0, -0.1, 0.3).current_na(np.array([10.0, 35.0, 60.0])), [-0.1, 0.0, 0.1])
+
+
+def test_a_chirp_sweeps_its_frequencies():
+    stimulus = Chirp(0.0, 1000.0, 0.1, first_hz=5.0, last_hz=25.0)
+    current = stimulus.current_na(np.arange(0.0, 1000.0, 0.01))
+    rises = np.flatnonzero((current[:-1] < 0) & (current[1:] >= 0)) * 0.01
+    assert rises.size in (14, 15)  # the mean frequency, 15 Hz, times one second
+    assert 1000 / np.diff(rises)[0] == pytest.approx(5.0 + 20.0 * rises[:2].mean() / 1000, rel=0.02)
+    assert 1000 / np.diff(rises)[-1] == pytest.approx(5.0 + 20.0 * rises[-2:].mean() / 1000, rel=0.02)
+
+
+def test_the_noise_has_its_mean_deviation_and_correlation_time():
+    stimulus = OrnsteinUhlenbeck(0.0, 200_000.0, mean_na=0.1, sd_na=0.05, tau_ms=5.0, seed=3)
+    current = stimulus.current_na(np.arange(0.0, 200_000.0, 0.5))
+    assert current.mean() == pytest.approx(0.1, abs=0.002)
+    assert current.std() == pytest.approx(0.05, rel=0.03)
+    centred = current - current.mean()
+    assert np.mean(centred[10:] * centred[:-10]) / centred.var() == pytest.approx(np.exp(-1), abs=0.03)
+
+
+def test_the_noise_is_the_same_on_any_grid_and_another_for_another_seed():
+    noise = OrnsteinUhlenbeck(15.0, 415.0, 0.1, 0.05, seed=1)
+    coarse = noise.sample(TimeGrid.spanning(515.0, dt_ms=0.06))
+    fine = noise.sample(TimeGrid.spanning(515.0, dt_ms=0.02))
+    np.testing.assert_allclose(coarse, fine[::3][: coarse.size], atol=1e-9)
+    other = OrnsteinUhlenbeck(15.0, 415.0, 0.1, 0.05, seed=2).sample(GRID)
+    assert np.abs(other - coarse).max() > 0.01
+
+
+def test_a_sum_adds():
+    total = Step(10.0, 100.0, 0.2) + Ramp(50.0, 200.0, 0.0, 0.3)
+    assert isinstance(total, Sum)
+    assert total.end_ms == 200.0
+    times = GRID.times_ms
+    np.testing.assert_array_equal(
+        total.current_na(times),
+        Step(10.0, 100.0, 0.2).current_na(times) + Ramp(50.0, 200.0, 0.0, 0.3).current_na(times),
+    )
+
+
+def test_samples_on_their_own_grid_come_back():
+    values = np.random.default_rng(0).normal(size=GRID.count) * 0.1
+    np.testing.assert_allclose(Sampled(values, GRID.dt_ms).sample(GRID), values, atol=1e-12)
+
+
+def test_zero_current_is_a_stimulus():
+    assert not Step(15.0, 415.0, 0.0).sample(GRID).any()
+
+
+def test_a_stimulus_longer_than_the_window_is_refused():
+    with pytest.raises(ValueError, match=r"ends at 600 ms but the window is 514\.98 ms long"):
+        Step(15.0, 600.0, 0.1).sample(GRID)
+
+
+def test_picoampere_as_nanoampere_is_refused():
+    with pytest.raises(ValueError, match=r"reaches 200 nA.*divide it by 1000"):
+        Step(15.0, 415.0, 200.0).sample(GRID)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(bad: float):
+    with pytest.raises(ValueError, match="expected a finite number"):
+        Step(15.0, 415.0, bad)
+    with pytest.raises(ValueError, match="expected a finite number"):
+        Sampled(np.array([0.0, bad]), 0.1)
+
+
+@pytest.mark.parametrize(("start_ms", "stop_ms"), [(415.0, 15.0), (15.0, 15.0), (-1.0, 15.0)])
+def test_edges_out_of_order_are_refused(start_ms: float, stop_ms: float):
+    with pytest.raises(ValueError, match="expected 0 <= start_ms < stop_ms"):
+        Step(start_ms, stop_ms, 0.1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OrnsteinUhlenbeck(0.0, 1.0, 0.1, 0.1, tau_ms=0.0),
+        lambda: OrnsteinUhlenbeck(0.0, 1.0, 0.1, -0.1),
+        lambda: Sampled(np.array([1.0]), 0.1),
+        lambda: Sampled(np.zeros((2, 2)), 0.1),
+        lambda: Sampled(np.zeros(3), 0.0),
+    ],
+)
+def test_impossible_parameters_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_an_unknown_kind_or_parameter_is_named():
+    with pytest.raises(ValueError, match=f"'Sine' is unknown; expected one of {', '.join(STIMULUS_KINDS)}"):
+        from_dict({"kind": "Sine"})
+    with pytest.raises(ValueError, match="Step got start_ms, end_ms; expected start_ms, stop_ms, amplitude_na"):
+        from_dict({"kind": "Step", "start_ms": 0.0, "end_ms": 1.0})
