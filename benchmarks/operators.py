@@ -88,7 +88,9 @@ def main() -> None:
     results = {"threads": torch.get_num_threads(), "torch": torch.__version__, "operators": {}}
     for name in arguments.operators:
         noble = build(name)
-        row = {f"inference_ms_batch{count}": inference_ms(noble, count, arguments.repeats) for count in arguments.batches}
+        row = {
+            f"inference_ms_batch{count}": inference_ms(noble, count, arguments.repeats) for count in arguments.batches
+        }
         row["training_ms_batch16"] = training_ms(noble, 16, arguments.repeats)
         row["training_traces_per_s"] = 1e3 / row["training_ms_batch16"]
         row["parameters"] = sum(item.numel() for item in noble.parameters())

@@ -28,6 +28,8 @@ class Frozen(BaseModel):
             raise ValueError(f"{path} cannot be read ({error.strerror}); expected a YAML file.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        if content is None:  # an empty file, or one of comments only: all defaults
+            content = {}
         if not isinstance(content, dict):
             raise ValueError(f"{path} holds {type(content).__name__}; expected keys and values such as `seed: 0`.")
         try:

@@ -27,10 +27,6 @@ READABLE = {
     "line, dendrite on its start": LINE_SOMA + "5 3 0 8 0 1 1\n6 3 0 40 0 1 5\n",
     "three points, dendrite on an arm": THREE_POINT_SOMA + "4 3 6 0 9 1 2\n5 3 30 0 9 1 4\n",
 }
-# To be repaired in noble.cells.morphology: NEURON starts a branch on an end of the soma at that end.
-ENDS = pytest.mark.xfail(strict=True, reason="a branch on an end of the soma starts at its own first point instead")
-
-CYCLES = pytest.mark.xfail(strict=True, reason="points in a cycle are counted as a loose piece instead")
 
 
 @pytest.fixture
@@ -107,15 +103,7 @@ def test_loose_pieces_are_dropped_and_counted(write_swc) -> None:
 
 
 @pytest.mark.neuron
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=ENDS)
-        if "dendrite on its" in case or "on the second" in case or "on an arm" in case
-        else case
-        for case in READABLE
-    ],
-)
+@pytest.mark.parametrize("case", READABLE)
 def test_small_files_agree_with_neuron(case: str, write_swc) -> None:
     path = write_swc(READABLE[case])
     ours, neuron = numbers(load_swc(path)), neuron_numbers(path)
@@ -150,7 +138,7 @@ def test_reconstructions_agree_with_neuron(name: str, shared_data: Path) -> None
         pytest.param(BALL + "1 3 6 0 0 1 1\n", "point 1 is defined twice", id="twice"),
         pytest.param("", "0 soma roots", id="empty"),
         pytest.param(THREE_POINT_SOMA + "4 1 2 9 0 3 3\n", "branch", id="branched soma"),
-        pytest.param(BALL + "2 3 6 0 0 1 3\n3 3 9 0 0 1 2\n", "cycle", id="cycle", marks=CYCLES),
+        pytest.param(BALL + "2 3 6 0 0 1 3\n3 3 9 0 0 1 2\n", "cycle", id="cycle"),
     ],
 )
 def test_a_bad_file_is_refused_with_the_reason(text: str, message: str, write_swc) -> None:

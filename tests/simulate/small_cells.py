@@ -13,7 +13,7 @@ WINDOW: Final = TimeGrid.spanning(100.0, dt_ms=0.02)
 SHORT_SETTLING: Final = Numerics(settle_ms=100.0)
 
 PASSIVE: Final = {"cm.all": 1.0, "Ra.all": 120.0, "g_pas.all": 5e-5, "e_pas.all": -80.0}
-FIRING: Final = {**PASSIVE, "gbar_NaV.soma": 0.5, "gbar_Kv3_1.soma": 0.3, "gbar_Ih.soma": 1e-5}
+FIRING: Final = {**PASSIVE, "gbar_NaV.soma": 0.2, "gbar_Kv3_1.soma": 0.3, "gbar_Ih.soma": 1e-5}
 # Every channel of the all-active cells, on the regions where they sit there.
 ALL_ACTIVE: Final = {
     **FIRING,

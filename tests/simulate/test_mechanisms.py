@@ -74,7 +74,7 @@ def test_missing_neuron_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch
 def test_a_missing_compiler_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mechanisms, "_nrnivmodl", lambda: "nrnivmodl")
     monkeypatch.setattr(mechanisms.shutil, "which", lambda name: None)
-    with pytest.raises(RuntimeError, match="C\\+\\+ compiler and make.*simulate with Arbor"):
+    with pytest.raises(RuntimeError, match=r"C\+\+ compiler and make.*simulate with Arbor"):
         mechanisms._compile([], tmp_path / "never")
     assert not (tmp_path / "never").exists()
 

@@ -19,7 +19,7 @@ def test_the_paper_keeps_every_third_sample() -> None:
 
 @pytest.mark.parametrize("dt_ms", [0.05, 0.01, 0.0605])
 def test_a_step_that_is_no_multiple_is_refused(dt_ms: float) -> None:
-    with pytest.raises(ValueError, match="no multiple of the integration step 0.02 ms"):
+    with pytest.raises(ValueError, match=r"no multiple of the integration step 0\.02 ms"):
         decimation_factor(TimeGrid.spanning(515, dt_ms=dt_ms), Numerics())
 
 

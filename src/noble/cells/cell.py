@@ -37,40 +37,48 @@ class MorphologySource:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no morphology file {path}.")
-        _SEEN_FOLDERS.setdefault(path.name, path.resolve().parent)
-        return cls(path.name, axon, hashlib.sha256(path.read_bytes()).hexdigest())
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        _SEEN_FOLDERS[path.name, sha256] = path.resolve().parent
+        return cls(path.name, axon, sha256)
 
     def load(self, data_folder: Path | str | None = None) -> Morphology:
         """Build or find the morphology.
 
-        An SWC file is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where a
-        file of this name was read before in this process.
+        An SWC file is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where this
+        very file was read before in this process. A file of this name with another checksum is passed over.
 
         Raises:
-            FileNotFoundError: if no such file is found.
-            ValueError: if the file found has another checksum.
+            FileNotFoundError: if no file of this name is found.
+            ValueError: if all that are found have another checksum.
         """
         if self.name in STYLISED_TREES:
             return stylised_morphology(STYLISED_TREES[self.name])
-        folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get(self.name)]
+        folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get((self.name, self.sha256))]
+        others = ""
         for folder in folders:
-            if folder is not None and (path := Path(folder) / self.name).is_file():
-                return _load_checked(path, self.axon, self.sha256)
+            if folder is None or not (path := Path(folder) / self.name).is_file():
+                continue
+            others = hashlib.sha256(path.read_bytes()).hexdigest()
+            if self.sha256 in (None, others):
+                return _load(path, self.axon, others)
+        if others:
+            raise ValueError(
+                f"{self.name} has SHA-256 {others[:12]}…, but {str(self.sha256)[:12]}… was expected: it is another file; "
+                "put the right one into the data folder."
+            )
         raise FileNotFoundError(
             f"the morphology {self.name} was not found; put it into a folder and name that folder with "
             f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
         )
 
 
-# Folders of SWC files read in this process, by file name: a model made from a path can then be simulated without more.
-_SEEN_FOLDERS: Final[dict[str, Path]] = {}
+# Folders of SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
+_SEEN_FOLDERS: Final[dict[tuple[str, str | None], Path]] = {}
 
 
 @lru_cache(maxsize=8)
-def _load_checked(path: Path, axon: str, sha256: str | None) -> Morphology:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise ValueError(f"{path.name} has SHA-256 {found[:12]}…, but {sha256[:12]}… was expected: it is another file.")
+def _load(path: Path, axon: str, sha256: str) -> Morphology:
+    """Read a file once for each content."""
     morphology = load_swc(path)
     return morphology.with_stub_axon() if axon == "stub" else morphology
 

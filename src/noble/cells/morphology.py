@@ -124,8 +124,9 @@ def load_swc(path: Path | str) -> Morphology:
     """Read an SWC file by the rules of NEURON's Import3d.
 
     A soma of one point becomes a cylinder as long as wide; one of three points (a centre with two leaves, the
-    NeuroMorpho.org convention) the cylinder through them. A branch on the soma starts at its own first point and is joined
-    to the soma's middle; any other branch starts at its parent's last point. Types 1 to 4 are soma, axon, dendrite and
+    NeuroMorpho.org convention) the cylinder through them. A branch on the soma starts at its own first point (on an end of a
+    soma drawn as a line, at that end) and is joined to the soma's middle, the soma being one compartment; any other branch
+    starts at its parent's last point. Types 1 to 4 are soma, axon, dendrite and
     apical dendrite; a change of type starts a new section.
 
     Raises:
@@ -137,6 +138,9 @@ def load_swc(path: Path | str) -> Morphology:
         children[row.parent].append(identifier)
     soma = _soma_points(rows, children, Path(path))
     sections = [Section("soma", _soma_cylinder(rows, soma, children), None, 0.0)]
+    # The ends of the soma's line; by the three-point convention the first point is its middle.
+    starts = [soma[0]] if sum(child in soma for child in children[soma[0]]) == 1 else soma[1:2]
+    soma_ends = {*starts, soma[-1]} if len(soma) > 1 else set()
     # Depth first without recursion: an axon can have thousands of branches in a row.
     pending = [(child, 0, node) for node in reversed(soma) for child in reversed(children[node]) if child not in soma]
     used = len(soma)
@@ -147,10 +151,10 @@ def load_swc(path: Path | str) -> Morphology:
             chain.append(next_nodes[0])
         used += len(chain)
         on_soma = parent_section == 0
-        # A single point on the soma is no cable by itself, so there the parent's point has to serve as its start.
-        nodes = chain if on_soma and len(chain) > 1 else [parent_node, *chain]
-        points = np.array([rows[node].point for node in nodes])
-        if on_soma and len(chain) == 1:
+        # A branch on an end of a soma drawn as a line starts at that end; so does a single point, no cable by itself.
+        own_start = on_soma and len(chain) > 1 and parent_node not in soma_ends
+        points = np.array([rows[node].point for node in (chain if own_start else [parent_node, *chain])])
+        if on_soma and not own_start:
             points[0, 3] = points[1, 3]
         sections.append(Section(rows[first].region, points, parent_section, 0.5 if on_soma else 1.0))
         own = len(sections) - 1
@@ -198,7 +202,23 @@ def _read_rows(path: Path) -> dict[int, _Row]:
                 f"{path.name}: point {identifier} names parent {row.parent}, which is not in the file; "
                 "expected the number of another point, or -1 for a root. Repair the reconstruction."
             )
+    _check_acyclic(rows, path)
     return rows
+
+
+def _check_acyclic(rows: dict[int, _Row], path: Path) -> None:
+    """Refuse points that are their own ancestors."""
+    sound: set[int] = {-1}
+    for identifier in rows:
+        trail: dict[int, None] = {}  # ordered
+        while identifier not in sound:
+            if identifier in trail:
+                raise ValueError(
+                    f"{path.name}: point {identifier} is its own ancestor, a cycle; expected a tree. Repair the reconstruction."
+                )
+            trail[identifier] = None
+            identifier = rows[identifier].parent
+        sound.update(trail)
 
 
 def _soma_points(rows: dict[int, _Row], children: dict[int, list[int]], path: Path) -> list[int]:

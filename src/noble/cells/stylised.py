@@ -54,9 +54,12 @@ def stylised_morphology(tree: StylisedTree) -> Morphology:
     inner_count = sum(_inner_branches(shape) for shape in shapes)
     mean_depth = sum(_depth_sum(shape, 0) for shape in shapes) / tree.tips
     # length = tips * terminal + inner_count * inner;  mean path = terminal + mean_depth * inner
-    terminal, inner = np.linalg.solve(
-        [[tree.tips, inner_count], [1.0, mean_depth]], [tree.length_um, tree.mean_path_um]
-    )
+    system = np.array([[tree.tips, inner_count], [1.0, mean_depth]])
+    if abs(np.linalg.det(system)) < 1e-9:
+        raise ValueError(
+            f"{tree.tips} tips on {tree.stems} stems do not branch, so length and path are one; use more tips."
+        )
+    terminal, inner = np.linalg.solve(system, [tree.length_um, tree.mean_path_um])
     if terminal <= 0 or inner <= 0:
         raise ValueError(
             f"{tree.length_um} um in {tree.tips} tips cannot have a mean path of {tree.mean_path_um} um; change one of them."

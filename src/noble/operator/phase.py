@@ -35,7 +35,8 @@ _RATE_SCALE_HZ: Final = 50.0
 
 # exp(-12) per ms is one spike in two minutes, exp(0) a thousand a second.
 _LOG_RATE_RANGE: Final = (-12.0, 0.0)
-_LOG_RATE_START: Final = -5.0
+# Added to the rate expected from threshold and slope: a phase of 0.05 in a 500 ms window of silence.
+_SILENT_RATE_PER_MS: Final = 1e-4
 
 # Where a spike has structure: widths (ms) of the functions of the time to the nearest spike, and decays (ms) of those of the time
 # since the last and until the next one.
@@ -79,7 +80,7 @@ class Encoded:
         numbers = torch.arange(1, most + 1, device=phase.device, dtype=phase.dtype).expand(phase.shape[0], most)
         bins = torch.searchsorted(phase.detach(), numbers.contiguous()).clamp(1, self.rate_per_ms.shape[1]) - 1
         before = phase.gather(1, bins)
-        times = bins * self.bin_ms + (numbers - before) / self.rate_per_ms.gather(1, bins)
+        times = bins.to(phase.dtype) * self.bin_ms + (numbers - before) / self.rate_per_ms.gather(1, bins)
         return torch.where(numbers <= phase[:, -1:].detach(), times, torch.inf)
 
 
@@ -109,7 +110,6 @@ class SpikePhaseCore(nn.Module):
         self.head = nn.Linear(2 * config.hidden, 2 * config.bins + config.channels)
         self.decoder = _Decoder(config)
         with torch.no_grad():
-            self.head.bias[: config.bins] = _LOG_RATE_START
             self.head.weight.mul_(0.3)
 
     def forward(
@@ -135,16 +135,21 @@ class SpikePhaseCore(nn.Module):
         tokens = max(1, -(-round(current_na.shape[1] * dt_ms * 1e6) // round(config.token_ms * 1e6)))
         binned = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms, bins=tokens * config.bins)
         address = self.address(self._address(scaled_features))
-        inputs = self.to_backbone(self._drive(scaled_features, binned).view(batch, tokens, -1))
+        drive = self._drive(scaled_features, binned)
+        inputs = self.to_backbone(drive.view(batch, tokens, -1))
         inputs = nn.functional.silu(inputs + self.address_to_backbone(address)[:, None])
         start = torch.tanh(self.start(address)).view(batch, 2, config.layers, config.hidden).permute(1, 2, 0, 3)
         states, _ = self.backbone(inputs, (start[0].contiguous(), start[1].contiguous()))
-        out = self.head(torch.cat([states, inputs], dim=2)).float()
+        out = self.head(torch.cat([states, inputs], dim=2))
+        # The phase adds up over the whole window, which half precision cannot carry.
+        out = out.to(torch.promote_types(out.dtype, torch.float32))
         log_rate, slow, channels = out.split([config.bins, config.bins, config.channels], dim=2)
         rest = self.rest(address)
         slow = torch.cat([rest[:, :1], rest[:, :1] + slow.reshape(batch, -1)], dim=1)
+        # The network corrects what threshold and slope alone predict, and so fires and stops with the current from the start.
+        expected = torch.log(drive[:, :, 2] * (_RATE_SCALE_HZ * 1e-3) + _SILENT_RATE_PER_MS)
         return Encoded(
-            rate_per_ms=torch.exp(log_rate.reshape(batch, -1).clamp(*_LOG_RATE_RANGE)),
+            rate_per_ms=torch.exp((expected + log_rate.reshape(batch, -1)).clamp(*_LOG_RATE_RANGE)),
             slow_mv=config.rest_mv + config.scale_mv * slow,
             channels=torch.cat([rest[:, None, 1:], channels], dim=1),
             bin_ms=config.bin_ms,
@@ -209,11 +214,13 @@ class _Decoder(nn.Module):
 
     def forward(self, since_ms: Tensor, until_ms: Tensor, channels: Tensor, current: Tensor) -> Tensor:
         """All of shape (batch, points), channels with one more axis; infinite times mean that there is no such spike."""
-        nearest = torch.where(since_ms < until_ms, since_ms, -until_ms)[..., None].clamp(-50.0, 50.0)
-        scaled = nearest / nearest.new_tensor(_NEAREST_MS)
-        bell = torch.exp(-0.5 * scaled**2)
-        since = torch.exp(-since_ms[..., None] / since_ms.new_tensor(_SINCE_MS))
         window = (1 - until_ms / LOOK_AHEAD_MS).clamp(min=0.0)[..., None]
+        # A spike further ahead must not be felt at all, not even by the tail of a bell.
+        coming = until_ms < since_ms.clamp(max=LOOK_AHEAD_MS)
+        nearest = torch.where(coming, -until_ms, since_ms)[..., None].clamp(-50.0, 50.0)
+        scaled = nearest / nearest.new_tensor(_NEAREST_MS)
+        bell = torch.exp(-0.5 * scaled**2) * torch.where(coming[..., None], window, 1.0)
+        since = torch.exp(-since_ms[..., None] / since_ms.new_tensor(_SINCE_MS))
         until = window * torch.exp(-until_ms[..., None].clamp(max=1e3) / until_ms.new_tensor(_UNTIL_MS))
         inputs = [bell, scaled * bell, since, until, channels, current[..., None]]
         return self.layers(torch.cat(inputs, dim=-1))[..., 0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from noble.configs import Frozen
 from noble.operator import OperatorConfig, preset
@@ -59,8 +59,8 @@ class TrainConfig(Frozen):
         features: which of the store's model features address a neuron, in this order.
         epochs: passes over the training split.
         batch_size: traces a step.
-        max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's tail
-            margin.
+        max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
+            onset and tail margin.
         validation_limit: most validation traces predicted after each epoch.
         validate_every: epochs between validations.
         seed: of weights, order and augmentation.
@@ -81,3 +81,12 @@ class TrainConfig(Frozen):
     @classmethod
     def _named(cls, value: Any) -> Any:
         return preset(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _validated_once(self) -> Self:
+        if self.validate_every > self.epochs:
+            raise ValueError(
+                f"validate_every is {self.validate_every} but there are {self.epochs} epochs, so nothing would be validated "
+                "and no epoch chosen; lower validate_every"
+            )
+        return self

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -18,6 +18,9 @@ from noble.files import write_json, write_text
 from noble.operator import Noble
 from noble.operator.allocator import keep_freed_memory
 from noble.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from noble.data import Store
 
 CHECKPOINTS: Final = "checkpoints"
 CURVES: Final = "curves.csv"
@@ -53,8 +56,9 @@ def fit(
         The operator of the epoch with the best validation score.
 
     Raises:
-        ValueError: if the shift does not fit the store's tail margin, the configuration differs from the run's to be
-            resumed, or there is a run in the folder and `resume` is not set.
+        ValueError: if the shift does not fit the store's onset and tail margin, the store has nothing to train or validate
+            on, the configuration differs from the run's to be resumed, or there is a run in the folder and `resume` is
+            not set.
     """
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import ModelCheckpoint
@@ -75,12 +79,7 @@ def fit(
         validation_limit=config.validation_limit,
         seed=config.seed,
     )
-    margin_ms = data.store.protocol.tail_margin_ms
-    if config.max_shift_ms > margin_ms + 1e-9:
-        raise ValueError(
-            f"max_shift_ms is {config.max_shift_ms:g} but the store has a tail margin of {margin_ms:g} ms; lower the "
-            "shift or generate with a longer margin."
-        )
+    _check_fits(config, data.store)
     provenance = {
         "store_digest": data.store.digest,
         "hall": data.store.attributes.get("hall"),
@@ -90,13 +89,9 @@ def fit(
     }
     noble = Noble.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
     module = OperatorModule(noble, config, window=data.window)
-    checkpoints = ModelCheckpoint(
-        dirpath=folder / CHECKPOINTS,
-        filename="best",
-        monitor="val/score",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    best = ModelCheckpoint(folder / CHECKPOINTS, "best", monitor="val/score", enable_version_counter=False)
+    # Every epoch's end, whether or not it is the best so far; listed after `best`, since it holds that one's state too.
+    latest = ModelCheckpoint(folder / CHECKPOINTS, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     trainer = Trainer(
         max_epochs=config.epochs,
         accelerator=accelerator,
@@ -104,7 +99,7 @@ def fit(
         gradient_clip_val=config.optimiser.clip_norm,
         check_val_every_n_epoch=config.validate_every,
         logger=[CSVLogger(folder, name="csv", version=""), TensorBoardLogger(folder, name="tensorboard", version="")],
-        callbacks=[checkpoints, _curves(folder / CURVES, progress)],
+        callbacks=[best, latest, _curves(folder / CURVES, progress)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -113,16 +108,30 @@ def fit(
     )
     started = time.monotonic()
     trainer.fit(module, datamodule=data, ckpt_path=last)
-    best = torch.load(checkpoints.best_model_path, weights_only=True, map_location="cpu")
-    module.load_state_dict(best["state_dict"])
+    chosen = torch.load(folder / CHECKPOINTS / "best.ckpt", weights_only=True, map_location="cpu")
+    module.load_state_dict(chosen["state_dict"])
     noble.provenance["training_run"] = {
-        "best_epoch": int(best["epoch"]) + 1,
+        "best_epoch": int(chosen["epoch"]) + 1,
         "wall_seconds": round(time.monotonic() - started, 1),
         "threads": torch.get_num_threads(),
-        "validation_score": float(checkpoints.best_model_score) if checkpoints.best_model_score is not None else None,
+        "validation_score": float(best.best_model_score) if best.best_model_score is not None else None,
     }
     noble.eval()
     return noble
+
+
+def _check_fits(config: TrainConfig, store: Store) -> None:
+    """Refuse a store that the run cannot be trained and validated on."""
+    for split in ("train", "validation"):
+        if store.indices(split).size == 0:
+            raise ValueError(f"{store.path} has no {split} traces; generate a store with some in traces.{split}.")
+    window = store.protocol
+    if config.max_shift_ms > min(window.tail_margin_ms, window.onset_ms) + 1e-9:
+        raise ValueError(
+            f"max_shift_ms is {config.max_shift_ms:g} but the store's currents start at {window.onset_ms:g} ms and its "
+            f"tail margin is {window.tail_margin_ms:g} ms; lower the shift, or generate with a later onset and a longer "
+            "margin."
+        )
 
 
 def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,6 +169,8 @@ def _curves(path: Path, progress: Progress | None) -> Any:
         def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
             values = {name: float(value) for name, value in trainer.callback_metrics.items()}
             finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            if (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1):  # those are the last validation's
+                finite = {name: value for name, value in finite.items() if not name.startswith("val/")}
             rows = read_curves(path)
             rows = [row for row in rows if row["epoch"] <= trainer.current_epoch]
             rows.append({"epoch": trainer.current_epoch + 1, **finite})

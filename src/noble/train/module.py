@@ -73,6 +73,17 @@ class OperatorModule(LightningModule):
         for name, value in summary.items():
             self.log(f"val/{name}", value, prog_bar=name in ("score", "timing_ms"))
 
+    def on_validation_end(self) -> None:
+        """Step a plateau schedule here: Lightning would do so after saving the epoch's checkpoint, and not at all on resuming."""
+        schedule = self.lr_schedulers() if self.trainer.optimizers else None
+        if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            schedule.step(self.trainer.callback_metrics["val/loss"])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """As Lightning does, but for a plateau schedule, which has been stepped; see `on_validation_end`."""
+        if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            scheduler.step()
+
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the configuration."""
         config = self.config.optimiser
@@ -86,7 +97,9 @@ class OperatorModule(LightningModule):
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 optimiser, factor=config.plateau_factor, patience=config.plateau_patience
             )
-            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "val/loss"}}
+            # The loss it watches is there only after a validation.
+            watched = {"scheduler": plateau, "monitor": "val/loss", "frequency": self.config.validate_every}
+            return {"optimizer": optimiser, "lr_scheduler": watched}
         total = int(self.trainer.estimated_stepping_batches)
         warmup = min(total // 4, int(config.warmup_epochs * total / self.config.epochs)) or 1
 

@@ -1,0 +1,304 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from noble.operator import FeatureSpec, Noble
+from noble.operator.phase import LOOK_AHEAD_MS, Encoded, SpikePhaseCore, _time_to_spikes, bin_means
+from noble.operator.phase_config import SpikePhaseConfig
+from noble.stimuli import OrnsteinUhlenbeck, Ramp, Step
+from noble.traces import TimeGrid
+
+SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+GRID = TimeGrid.spanning(100.0, dt_ms=0.06)
+CONFIG = SpikePhaseConfig(hidden=8, layers=2, channels=3, decoder_width=8, feature_frequencies=1)
+NEURON = np.array([[0.15, 150.0]])
+STEP = Step(start_ms=15.0, stop_ms=60.0, amplitude_na=0.2)
+SILENT, FIRING = -9.0, -2.0
+
+
+def operator(*, log_rate: float = FIRING, config: SpikePhaseConfig = CONFIG, spec: FeatureSpec = SPEC) -> Noble:
+    """Untrained, but with a rate of about exp(log_rate) a ms that the current moves noticeably; double precision."""
+    noble = Noble.build(config, spec, GRID, seed=3).double().eval()
+    with torch.no_grad():
+        core_of(noble).head.bias[: config.bins] = log_rate
+        core_of(noble).head.weight.mul_(6.0)
+    return noble
+
+
+def core_of(noble: Noble) -> SpikePhaseCore:
+    assert isinstance(noble.core, SpikePhaseCore)
+    return noble.core
+
+
+def encoded_from(rate: Tensor, *, bin_ms: float = 1.0) -> Encoded:
+    """Rates alone; slow voltage and channels play no part."""
+    rows, bins = rate.shape
+    return Encoded(rate, rate.new_zeros(rows, bins + 1), rate.new_zeros(rows, 2, 1), bin_ms, bins * bin_ms)
+
+
+def current_of(stimulus, grid: TimeGrid = GRID) -> Tensor:
+    return torch.as_tensor(stimulus.sample(grid))[None]
+
+
+# --- current in bins
+
+
+def held_mean(samples: np.ndarray, dt_ms: float, start: float, stop: float) -> float:
+    """Mean over [start, stop) of a current that holds each sample until the next and the last one for ever."""
+    edges = np.append(np.arange(samples.size) * dt_ms, np.inf)
+    overlap = np.clip(np.minimum(stop, edges[1:]) - np.maximum(start, edges[:-1]), 0, None)
+    return float(overlap @ samples / (stop - start))
+
+
+@pytest.mark.parametrize(
+    ("dt_ms", "bin_ms"), [(0.06, 0.96), (0.06, 0.3), (0.1, 0.96), (0.02, 0.5), (0.07, 0.05), (1.0, 0.3), (0.5, 7.3)]
+)
+def test_bin_means_are_the_held_currents_means(dt_ms, bin_ms):
+    samples = np.random.default_rng(0).normal(size=(2, 83))
+    bins = int(83 * dt_ms / bin_ms) + 3  # past the end of the current
+    means = bin_means(torch.as_tensor(samples), dt_ms=dt_ms, bin_ms=bin_ms, bins=bins).numpy()
+    expected = [[held_mean(row, dt_ms, k * bin_ms, (k + 1) * bin_ms) for k in range(bins)] for row in samples]
+    np.testing.assert_allclose(means, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("bin_ms", [0.96, 0.11, 3.7])
+def test_a_finer_grid_has_the_same_bin_means(bin_ms):
+    samples = torch.randn(3, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    coarse = bin_means(samples, dt_ms=0.06, bin_ms=bin_ms, bins=9)
+    fine = bin_means(samples.repeat_interleave(2, dim=1), dt_ms=0.03, bin_ms=bin_ms, bins=9)
+    torch.testing.assert_close(coarse, fine, rtol=0, atol=1e-10)
+
+
+# --- phase and spikes
+
+
+def crossings(rate: np.ndarray, bin_ms: float) -> list[float]:
+    """Where the integral of a rate that is constant in bins reaches 1, 2, ..., bin by bin."""
+    times, phase = [], 0.0
+    for number, value in enumerate(rate):
+        while phase + value * bin_ms >= len(times) + 1 - 1e-12:
+            target = len(times) + 1
+            times.append(number * bin_ms + (target - phase) / value)
+        phase += value * bin_ms
+    return times
+
+
+def test_spikes_are_where_the_integrated_rate_crosses_integers():
+    generator = np.random.default_rng(2)
+    rate = generator.gamma(0.5, 1.0, size=(4, 60)) * np.array([[0.05], [0.4], [2.0], [1e-4]]) + 1e-6
+    times = encoded_from(torch.as_tensor(rate), bin_ms=0.96).spike_times_ms().numpy()
+    counts = [len(crossings(row, 0.96)) for row in rate]
+    assert counts[3] == 0 < counts[0] < counts[1] < counts[2] == times.shape[1]
+    for row, found, count in zip(rate, times, counts, strict=True):
+        np.testing.assert_allclose(found[:count], crossings(row, 0.96), rtol=1e-9)
+        assert np.all(np.isinf(found[count:]))
+
+
+def test_several_spikes_in_one_bin_and_one_exactly_on_an_edge():
+    rate = torch.tensor([[0.5] * 6, [0.0, 0.0, 3.5, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    times = encoded_from(rate + 1e-300).spike_times_ms()
+    expected = torch.tensor([[2.0, 4.0, 6.0], [2 + 1 / 3.5, 2 + 2 / 3.5, 2 + 3 / 3.5]], dtype=torch.float64)
+    torch.testing.assert_close(times, expected)
+
+
+def test_without_a_crossing_there_are_no_columns():
+    assert encoded_from(torch.full((2, 9), 0.1)).spike_times_ms().shape == (2, 0)
+
+
+def test_phase_at_an_instant_is_the_integral_of_the_rate():
+    rate = torch.rand(2, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    encoded = encoded_from(rate, bin_ms=0.96)
+    times = torch.tensor([[0.0, 0.5, 0.96, 5.0, 11.52]] * 2, dtype=torch.float64)
+    edges = np.arange(13) * 0.96
+    for row in range(2):
+        cumulative = np.concatenate([[0.0], np.cumsum(rate[row].numpy() * 0.96)])
+        np.testing.assert_allclose(
+            encoded.phase_at(times)[row], np.interp(times[row].numpy(), edges, cumulative), rtol=1e-12
+        )
+    at_spikes = encoded.phase_at(encoded.spike_times_ms().nan_to_num(posinf=0.0))
+    count = int(encoded.phase()[0, -1])
+    torch.testing.assert_close(at_spikes[0, :count], torch.arange(1, count + 1, dtype=torch.float64))
+
+
+def test_the_gradient_of_spike_times_is_the_finite_difference():
+    rate = torch.rand(2, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.05
+    rate[1] *= 0.7  # fewer spikes, so that the second row is padded
+
+    def real_times(rate: Tensor) -> Tensor:
+        times = encoded_from(rate, bin_ms=0.96).spike_times_ms()
+        return times[torch.isfinite(times)]
+
+    assert 1 < real_times(rate[1:]).numel() < real_times(rate[:1]).numel()
+    assert torch.autograd.gradcheck(real_times, rate.requires_grad_())
+
+
+def test_time_to_spikes_by_hand():
+    inf = torch.inf
+    times = torch.tensor([[0.0, 4.9, 5.0, 7.0, 10.0, 20.0]] * 2, dtype=torch.float64)
+    since, until = _time_to_spikes(times, torch.tensor([[5.0, 10.0], [inf, inf]], dtype=torch.float64))
+    nothing = [inf] * 6
+    torch.testing.assert_close(since, torch.tensor([[inf, inf, 0.0, 2.0, 0.0, 10.0], nothing], dtype=torch.float64))
+    torch.testing.assert_close(until, torch.tensor([[5.0, 0.1, 5.0, 3.0, inf, inf], nothing], dtype=torch.float64))
+    for answer in _time_to_spikes(times, torch.empty(2, 0, dtype=torch.float64)):
+        assert torch.isinf(answer).all()
+
+
+# --- the whole operator
+
+
+def test_the_voltage_is_differentiable_in_features_and_current():
+    noble = operator()
+    features = torch.tensor([[0.15, 150.0]], dtype=torch.float64, requires_grad=True)
+    current = current_of(STEP, TimeGrid(1.7, 40)).requires_grad_()
+    encoded = core_of(noble).encode(noble.spec.scale(features), current, 1.7)
+    last = float(encoded.phase()[0, -1].detach())
+    assert last > 2
+    assert 0.05 < last % 1 < 0.95, "a spike is about to be born; choose another seed"
+    assert torch.autograd.gradcheck(lambda f, i: noble(f, i, 1.7), (features, current), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("log_rate", [SILENT, FIRING, -0.5])
+def test_no_gradient_is_nan_whether_or_not_a_trace_fires(log_rate):
+    noble = operator(log_rate=log_rate).float()
+    features = torch.tensor([[0.15, 150.0], [0.1, 300.0]], requires_grad=True)
+    current = torch.cat([current_of(STEP), 0 * current_of(STEP)]).float().requires_grad_()
+    voltage = noble(features, current, GRID.dt_ms)
+    voltage.square().mean().backward()
+    gradients = [features.grad, current.grad, *(parameter.grad for parameter in noble.parameters())]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
+    assert features.grad is not None
+    assert features.grad.abs().sum() > 0
+
+
+def test_a_firing_and_a_silent_trace_in_one_batch():
+    """The padding of one trace's spikes must not leak into the other's voltage or gradient."""
+    noble = operator(log_rate=-4.0)
+    with torch.no_grad():  # so that the current decides
+        core_of(noble).head.weight.mul_(10)
+    features = torch.as_tensor(NEURON).repeat(2, 1)
+    current = torch.cat([current_of(STEP) * factor for factor in (-2.0, 0.0)])
+    core = core_of(noble)
+    counts = torch.isfinite(core.encode(SPEC.scale(features), current, GRID.dt_ms).spike_times_ms()).sum(dim=1)
+    assert counts.min() == 0 < counts.max(), f"{counts.tolist()} spikes; choose currents of which only one fires"
+    together = noble(features, current, GRID.dt_ms)
+    for row in range(2):
+        alone = noble(features[row : row + 1], current[row : row + 1], GRID.dt_ms)
+        torch.testing.assert_close(together[row], alone[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("changed_from_ms", [20.0, 41.3, 70.0])
+def test_the_present_does_not_depend_on_the_far_future(changed_from_ms):
+    noble = operator()
+    current = current_of(OrnsteinUhlenbeck(start_ms=0.0, stop_ms=99.0, mean_na=0.15, sd_na=0.1, seed=4))
+    times = torch.arange(GRID.count) * GRID.dt_ms
+    for size in (0.02, 0.5, -0.5):
+        changed = current + size * (times >= changed_from_ms)
+        with torch.no_grad():
+            before, after = (noble(torch.as_tensor(NEURON), item, GRID.dt_ms)[0] for item in (current, changed))
+        safe = times < changed_from_ms - (CONFIG.token_ms + LOOK_AHEAD_MS)
+        torch.testing.assert_close(before[safe], after[safe], rtol=0, atol=1e-9)
+        assert (before[~safe] - after[~safe]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("duration_ms", "dt_ms"), [(1000.0, 0.02), (1000.0, 0.1), (3.0, 0.06), (1.0, 0.5), (515.0, 0.06)])
+def test_any_duration_and_dt(duration_ms, dt_ms):
+    grid = TimeGrid.spanning(duration_ms, dt_ms=dt_ms)
+    stimulus = Step(start_ms=0.2, stop_ms=0.9, amplitude_na=0.2)
+    voltage = operator().predict(NEURON, [stimulus], grid).voltage_mv
+    assert voltage.shape == (1, grid.count)
+    assert np.isfinite(voltage).all()
+
+
+def test_a_longer_window_only_adds_to_the_answer():
+    noble = operator()
+    short = noble.predict(NEURON, [STEP], TimeGrid.spanning(80.64, dt_ms=0.06)).voltage_mv[0]
+    long = noble.predict(NEURON, [STEP], TimeGrid.spanning(300.0, dt_ms=0.06)).voltage_mv[0]
+    kept = int((80.64 - LOOK_AHEAD_MS) / 0.06)
+    np.testing.assert_allclose(short[:kept], long[:kept], rtol=0, atol=1e-4)
+
+
+def test_two_sampling_intervals_agree_at_common_instants():
+    noble = operator()
+    coarse = noble.predict(NEURON, [STEP], TimeGrid.spanning(99.0, dt_ms=0.06)).voltage_mv[0]
+    fine = noble.predict(NEURON, [STEP], TimeGrid.spanning(99.0, dt_ms=0.03)).voltage_mv[0]
+    assert np.ptp(coarse) > 0.1
+    np.testing.assert_allclose(coarse, fine[::2][: coarse.size], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "stimulus",
+    [
+        Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.0),
+        Step(start_ms=10.0, stop_ms=60.0, amplitude_na=-0.2),
+        Step(start_ms=10.0, stop_ms=60.0, amplitude_na=4.9),
+        Ramp(start_ms=10.0, stop_ms=60.0, first_na=-0.2, last_na=0.4),
+        OrnsteinUhlenbeck(start_ms=10.0, stop_ms=60.0, mean_na=0.1, sd_na=0.1, seed=5),
+    ],
+    ids=["zero", "negative", "huge", "ramp", "noise"],
+)
+@pytest.mark.parametrize("log_rate", [SILENT, FIRING])
+def test_any_current_has_a_finite_answer(stimulus, log_rate):
+    voltage = operator(log_rate=log_rate).predict(NEURON, [stimulus], GRID).voltage_mv
+    assert np.isfinite(voltage).all()
+    assert np.abs(voltage).max() < 1e4
+
+
+def test_the_size_of_the_parts_decoded_at_once_does_not_matter():
+    features, current = torch.as_tensor(NEURON).repeat(2, 1), torch.cat([current_of(STEP)] * 2)
+    large, small = (operator(config=CONFIG.model_copy(update={"decode_points": points})) for points in (10**9, 7))
+    with torch.no_grad():
+        one, many = (noble(features, current, GRID.dt_ms) for noble in (large, small))
+    torch.testing.assert_close(one, many, rtol=0, atol=1e-9)
+    torch.testing.assert_close(one, large(features, current, GRID.dt_ms).detach(), rtol=0, atol=1e-9)
+
+
+def test_any_instants_can_be_decoded_from_given_spikes():
+    core = core_of(operator())
+    current = torch.cat([current_of(STEP)] * 2)
+    encoded = core.encode(SPEC.scale(torch.as_tensor(NEURON).repeat(2, 1)), current, GRID.dt_ms)
+    spikes = torch.tensor([[20.0, 31.7, torch.inf], [torch.inf] * 3], dtype=torch.float64)
+    times = (torch.arange(GRID.count, dtype=torch.float64) * GRID.dt_ms).expand(2, -1)
+    whole = core.decode(encoded, times, spikes, current)
+    some = torch.tensor([[5, 600, 333, 334], [0, 1, 1200, 800]])
+    part = core.decode(encoded, times.gather(1, some), spikes, current.gather(1, some))
+    torch.testing.assert_close(part, whole.gather(1, some), rtol=0, atol=1e-9)
+    # Away from spikes the waveform is the slow voltage's; at them it is the decoder's.
+    silent = core.decode(encoded, times, torch.full_like(spikes, torch.inf), current)
+    near = (times[0] - 20.0).abs() < 0.3
+    assert (whole[0, near] - silent[0, near]).abs().max() > 1e-3
+    before = times[0] < 20.0 - LOOK_AHEAD_MS
+    torch.testing.assert_close(whole[0, before], silent[0, before], rtol=0, atol=1e-9)
+    torch.testing.assert_close(whole[1], silent[1], rtol=0, atol=1e-9)
+
+
+def test_the_threshold_is_not_needed_but_used_if_known():
+    table = np.array([[0.1, 90.0], [0.2, 120.0], [0.1, 100.0]])
+    for names, units, columns in [
+        (("input_resistance",), ("MOhm",), [1]),
+        (("i_thr",), ("nA",), [0]),
+        (("input_resistance", "i_thr"), ("MOhm", "nA"), [1, 0]),
+    ]:
+        spec = FeatureSpec.fit(table[:, columns], names, units)
+        noble = operator(spec=spec)
+        assert np.isfinite(noble.predict(table[:1, columns], [STEP], GRID).voltage_mv).all()
+        drive = core_of(noble)._drive(spec.scale(torch.as_tensor(table[:1, columns])), torch.zeros(1, 4).double())
+        assert bool((drive[..., 1:] == 0).all()) == ("i_thr" not in names)
+
+
+def test_a_bundle_keeps_every_bit(tmp_path):
+    noble = Noble.build(CONFIG, SPEC, GRID, seed=5)
+    noble.save(tmp_path / "bundle")
+    loaded = Noble.load(tmp_path / "bundle")
+    assert loaded.config == CONFIG
+    for name, value in noble.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+    answers = [item.predict(NEURON, [STEP], GRID).voltage_mv for item in (noble, loaded)]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_double_precision_is_kept_throughout():
+    voltage = operator()(torch.as_tensor(NEURON), current_of(STEP), GRID.dt_ms)
+    assert voltage.dtype == torch.float64
+    encoded = core_of(operator()).encode(SPEC.scale(torch.as_tensor(NEURON)), current_of(STEP), GRID.dt_ms)
+    assert {item.dtype for item in (encoded.rate_per_ms, encoded.slow_mv, encoded.channels)} == {torch.float64}
