@@ -25,6 +25,8 @@ def main() -> None:
     config = SearchConfig.load(arguments.config)
     # A shorter settling is enough to rank models; the hall's own features are measured with the default one.
     responder = ArborSimulator(data_folder=arguments.data_folder, numerics=Numerics(settle_ms=200.0))
+    if arguments.data_folder and config.cell.endswith(".swc"):
+        config = config.model_copy(update={"cell": str(Path(arguments.data_folder) / config.cell)})
     archive_path = Path("runs/halls") / f"{config.name}.json"
     archive_path.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
@@ -40,7 +42,7 @@ def main() -> None:
         archive,
         ArborSimulator(data_folder=arguments.data_folder),
         provenance={
-            "command": f"python experiments/halls/search.py experiments/halls/{arguments.config.name}",
+            "command": f"python experiments/halls/search.py {arguments.config.as_posix()}",
             "search": "differential evolution (scipy)",
             "versions": {name: version(name) for name in ("arbor", "efel", "scipy", "noble-neuro")},
         },

@@ -7,7 +7,7 @@ linear envelope (exact for steps and ramps), operators as samples on a grid.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -49,7 +49,8 @@ class Stimulus(ABC):
         Raises:
             ValueError: if the stimulus lasts longer than the grid, or gives a value that is not finite or not in nA.
         """
-        if self.end_ms > grid.duration_ms + 1e-6:
+        # A grid that spans a window may end up to one sample before it.
+        if self.end_ms > grid.duration_ms + grid.dt_ms + 1e-6:
             raise ValueError(
                 f"the stimulus ends at {self.end_ms:g} ms but the window is {grid.duration_ms:g} ms long. "
                 "Shorten the stimulus or lengthen the window."
@@ -274,13 +275,19 @@ def from_dict(description: Mapping[str, Any]) -> Stimulus:
     """Read back what `Stimulus.to_dict` wrote.
 
     Raises:
-        ValueError: for an unknown kind or parameter.
+        ValueError: for what describes no stimulus, an unknown kind or parameter.
     """
+    if not isinstance(description, Mapping):
+        raise ValueError(
+            f'a stimulus is described by {description!r}; expected an object such as {{"kind": "Step", ...}}.'
+        )
     parameters = dict(description)
     kind = parameters.pop("kind", None)
     if kind not in STIMULUS_KINDS:
         raise ValueError(f"stimulus kind {kind!r} is unknown; expected one of {', '.join(STIMULUS_KINDS)}.")
     if kind == "Sum":
+        if set(parameters) != {"parts"} or not isinstance(parameters["parts"], Sequence):
+            raise ValueError(f"Sum got {', '.join(parameters) or 'nothing'}; expected parts, a list of stimuli.")
         return Sum(tuple(from_dict(part) for part in parameters["parts"]))
     try:
         return STIMULUS_KINDS[kind](**parameters)

@@ -38,8 +38,10 @@ def demo(
     Writes `metrics.json`, a `bundle`, figures and an `index.html`. Run again, it goes on where it stopped.
     """
     from noble.cells import HallOfFame
+    from noble.cli.evaluate import print_metrics
+    from noble.cli.train import epoch_note
     from noble.data import GenerationConfig, generate
-    from noble.ensemble import evaluate, model_card
+    from noble.ensemble import evaluate, model_card, outside_hull_expected
     from noble.files import write_json
     from noble.report import write_index
     from noble.train import TrainConfig, fit
@@ -51,24 +53,19 @@ def demo(
         store = generate(GenerationConfig.model_validate(generation), hall, output / "store.zarr", progress=progress)
     simulated = time.monotonic()
     with tracked("2/4 training") as progress:
-
-        def after_epoch(done: int, total: int, values: Any) -> None:
-            shown = {
-                "train/loss": "loss",
-                "val/spike_count_error_percent": "count error %",
-                "val/timing_ms": "timing ms",
-            }
-            progress(
-                done, total, "  ".join(f"{label} {values[key]:.3g}" for key, label in shown.items() if key in values)
-            )
-
-        noble = fit(TrainConfig.model_validate(training), store.path, output, resume=True, progress=after_epoch)
+        noble = fit(
+            TrainConfig.model_validate(training),
+            store.path,
+            output,
+            resume=True,
+            progress=lambda done, total, values: progress(done, total, epoch_note(values)),
+        )
     trained = time.monotonic()
     with tracked("3/4 evaluating") as progress:
         metrics = evaluate(noble, store, progress=progress)
     noble.save(output / "bundle", card=model_card(noble, metrics), metrics=metrics)
     write_json(output / "metrics.json", metrics)
-    with tracked("4/4 drawing") as progress:
+    with tracked("4/4 drawing") as progress, outside_hull_expected():
         figures = _draw(noble, store, hall, output, progress)
     page = write_index(
         output,
@@ -88,8 +85,6 @@ def demo(
             "bundle": "bundle/",
         },
     )
-    from noble.cli.evaluate import print_metrics
-
     print_metrics(metrics)
     console.print(f"open {page} ({time.monotonic() - started:.0f} s)")
 

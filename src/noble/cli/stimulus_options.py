@@ -39,10 +39,13 @@ def stimuli_of(steps: list[float] | None, stimulus: Path | None, protocol: StepP
     """The stimuli that the options ask for.
 
     Raises:
+        FileNotFoundError: if there is no such file.
         ValueError: if they ask for none, or the file is no stimulus.
     """
     chosen: list[Stimulus] = [protocol.stimulus(amplitude) for amplitude in steps or []]
     if stimulus is not None:
+        if not stimulus.is_file():
+            raise FileNotFoundError(f"there is no stimulus file {stimulus}.")
         try:
             described = json.loads(stimulus.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:

@@ -33,25 +33,26 @@ def run_training(
     """Train, evaluate and save, with progress."""
     from noble.data import Store
     from noble.ensemble import evaluate, model_card
-    from noble.train import TrainConfig, fit
+    from noble.train import TrainConfig, fit, is_first_process
 
     assert isinstance(config, TrainConfig)
     with tracked("training") as progress:
 
         def after_epoch(done: int, total: int, values: Mapping[str, float]) -> None:
-            shown = {
-                "train/loss": "loss",
-                "val/spike_count_error_percent": "count error %",
-                "val/timing_ms": "timing ms",
-            }
-            progress(
-                done, total, "  ".join(f"{label} {values[name]:.3g}" for name, label in shown.items() if name in values)
-            )
+            progress(done, total, epoch_note(values))
 
         noble = fit(
             config, store, output, resume=resume, devices=devices, accelerator=accelerator, progress=after_epoch
         )
+    if not is_first_process():
+        return
     with tracked("evaluating") as progress:
         metrics = evaluate(noble, Store.open(store), progress=progress)
     noble.save(output / "bundle", card=model_card(noble, metrics), metrics=metrics)
     console.print(f"wrote {output / 'bundle'}")
+
+
+def epoch_note(values: Mapping[str, float]) -> str:
+    """The values that tell how a run goes, in a few words."""
+    shown = {"train/loss": "loss", "val/spike_count_error_percent": "count error %", "val/timing_ms": "timing ms"}
+    return "  ".join(f"{label} {values[name]:.3g}" for name, label in shown.items() if name in values)

@@ -1,7 +1,7 @@
 """What a family of neurons does: evaluation of an operator against the simulator it learned from."""
 
 from noble.ensemble.card import model_card
-from noble.ensemble.evaluate import Operator, evaluate, evaluate_fresh, evaluate_traces
+from noble.ensemble.evaluate import Operator, evaluate, evaluate_fresh, evaluate_traces, outside_hull_expected
 from noble.ensemble.metrics import (
     REGIMES,
     STABLE_FEATURES,
@@ -23,6 +23,7 @@ __all__ = [
     "evaluate_fresh",
     "evaluate_traces",
     "model_card",
+    "outside_hull_expected",
     "summarise",
     "trace_table",
 ]

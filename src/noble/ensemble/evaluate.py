@@ -224,7 +224,7 @@ def _table_in_batches(
     for start in range(0, indices.size, batch_size):
         rows = indices[start : start + batch_size]
         features, stimuli, voltage_mv, thresholds = parts(rows)
-        with _outside_hull_expected():
+        with outside_hull_expected():
             predicted = noble.predict(features, stimuli, window.grid, batch_size=batch_size)
         reference = TraceBatch(window.grid, voltage_mv, predicted.current_na)
         tables.append(trace_table(predicted, reference, i_thr_na=thresholds, **edges))
@@ -233,8 +233,8 @@ def _table_in_batches(
 
 
 @contextmanager
-def _outside_hull_expected() -> Iterator[None]:
-    """Keep the operator from warning, once a batch, that held-out models may lie outside the training models' hull."""
+def outside_hull_expected() -> Iterator[None]:
+    """Keep an operator from warning, once a batch, that held-out models may lie outside the training models' hull."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*outside the hull of the \d+ training models")
         yield

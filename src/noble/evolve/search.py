@@ -40,7 +40,7 @@ class SearchConfig(Frozen):
 
     Attributes:
         name: of the hall.
-        cell: a built-in cell, or the name of an SWC file for an all-active cell on it.
+        cell: a built-in cell, or an SWC file for an all-active cell on it; a path that exists records its checksum.
         source: what the targets were measured on.
         targets: one entry an amplitude.
         start: for each free parameter its centre and spread: a factor e^spread, or mV for potentials.
@@ -70,7 +70,9 @@ class SearchConfig(Frozen):
         """The cell, with the bounds of the all-active workflow."""
         if self.cell in BUILTIN_CELLS:
             return builtin_cell(self.cell)
-        return all_active_cell(Path(self.cell).stem, MorphologySource(Path(self.cell).name))
+        path = Path(self.cell)
+        source = MorphologySource.from_swc(path) if path.is_file() else MorphologySource(path.name)
+        return all_active_cell(path.stem, source)
 
 
 @dataclass(frozen=True)

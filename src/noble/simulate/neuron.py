@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +39,9 @@ class NeuronSimulator:
             each call (about a second), and a script must keep its top level behind `if __name__ == "__main__"`.
     """
 
-    def __init__(self, *, numerics: Numerics | None = None, data_folder: str | None = None, processes: int = 1) -> None:
+    def __init__(
+        self, *, numerics: Numerics | None = None, data_folder: Path | str | None = None, processes: int = 1
+    ) -> None:
         if processes < 1:
             raise ValueError(f"processes is {processes}; expected at least 1.")
         self.numerics = numerics or Numerics()

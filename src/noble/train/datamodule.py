@@ -152,6 +152,10 @@ class StoreData(LightningDataModule):
         assert self._validation is not None
         return DataLoader(self._validation, batch_size=self._batch_size, collate_fn=self._validation.gather)
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Lightning does not know our `Batch`."""
+        return batch.to(device)
+
 
 def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
     """The window of each trace, its onset moved by a number of samples.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
+import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -60,15 +64,12 @@ def fit(
             on, the configuration differs from the run's to be resumed, or there is a run in the folder and `resume` is
             not set.
     """
-    from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import ModelCheckpoint
-    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
     from noble.train.datamodule import StoreData
     from noble.train.module import OperatorModule
 
     folder = Path(folder)
-    last = _prepare(folder, config, resume=resume)
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -80,6 +81,8 @@ def fit(
         seed=config.seed,
     )
     _check_fits(config, data.store)
+    spec = data.feature_spec()
+    last = _prepare(folder, config, resume=resume)  # nothing is written before all has been checked
     provenance = {
         "store_digest": data.store.digest,
         "hall": data.store.attributes.get("hall"),
@@ -87,27 +90,16 @@ def fit(
         "training": config.model_dump(mode="json"),
         "lightning": version("lightning"),
     }
-    noble = Noble.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    noble = Noble.build(config.operator, spec, data.window, config.seed, provenance=provenance)
     module = OperatorModule(noble, config, window=data.window)
     best = ModelCheckpoint(folder / CHECKPOINTS, "best", monitor="val/score", enable_version_counter=False)
     # Every epoch's end, whether or not it is the best so far; listed after `best`, since it holds that one's state too.
     latest = ModelCheckpoint(folder / CHECKPOINTS, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    trainer = Trainer(
-        max_epochs=config.epochs,
-        accelerator=accelerator,
-        devices=devices,
-        gradient_clip_val=config.optimiser.clip_norm,
-        check_val_every_n_epoch=config.validate_every,
-        logger=[CSVLogger(folder, name="csv", version=""), TensorBoardLogger(folder, name="tensorboard", version="")],
-        callbacks=[best, latest, _curves(folder / CURVES, progress)],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        inference_mode=False,
-    )
+    with _quiet():
+        trainer = _trainer(config, folder, [best, latest], devices=devices, accelerator=accelerator, progress=progress)
     started = time.monotonic()
-    trainer.fit(module, datamodule=data, ckpt_path=last)
+    with _quiet():
+        trainer.fit(module, datamodule=data, ckpt_path=last)
     chosen = torch.load(folder / CHECKPOINTS / "best.ckpt", weights_only=True, map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
     noble.provenance["training_run"] = {
@@ -134,6 +126,51 @@ def _check_fits(config: TrainConfig, store: Store) -> None:
         )
 
 
+def _trainer(
+    config: TrainConfig,
+    folder: Path,
+    checkpoints: list[Any],
+    *,
+    devices: int | str,
+    accelerator: str,
+    progress: Progress | None,
+) -> Any:
+    """Lightning's trainer, logging to CSV and TensorBoard files only."""
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+    return Trainer(
+        max_epochs=config.epochs,
+        accelerator=accelerator,
+        devices=devices,
+        gradient_clip_val=config.optimiser.clip_norm,
+        check_val_every_n_epoch=config.validate_every,
+        logger=[CSVLogger(folder, name="csv", version=""), TensorBoardLogger(folder, name="tensorboard", version="")],
+        callbacks=[*checkpoints, _curves(folder / CURVES, progress)],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        inference_mode=False,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice to developers away from users; errors still come through."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The store's configuration, complete, so that fresh traces can be drawn as its own were."""
     return {**attributes["config"], "hall": attributes["hall"]["name"]}
@@ -144,6 +181,8 @@ def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
     last = folder / CHECKPOINTS / "last.ckpt"
     record = folder / "train.json"
     described = config.model_dump(mode="json")
+    if not is_first_process():  # the first one has prepared the folder before it started this one
+        return last if resume and last.exists() else None
     if record.exists() and resume:
         if (before := json.loads(record.read_text())) != described:
             different = sorted(key for key in described if described[key] != before.get(key))
@@ -161,12 +200,19 @@ def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
     return None
 
 
+def is_first_process() -> bool:
+    """Whether this is the process that writes results: with several devices, Lightning runs the program once on each."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
+
+
 def _curves(path: Path, progress: Progress | None) -> Any:
     """A callback that keeps one row an epoch in a CSV file, and reports progress."""
     from lightning.pytorch import Callback, LightningModule, Trainer
 
     class Curves(Callback):
         def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            if not trainer.is_global_zero:
+                return
             values = {name: float(value) for name, value in trainer.callback_metrics.items()}
             finite = {name: value for name, value in values.items() if math.isfinite(value)}
             if (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1):  # those are the last validation's

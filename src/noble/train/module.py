@@ -49,7 +49,14 @@ class OperatorModule(LightningModule):
         shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator)
         losses = self._objective(self.noble, shifted_window(batch, shift, window=self._window), generator)
         for name, value in losses.items():
-            self.log(f"train/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(batch.index))
+            self.log(
+                f"train/{name}",
+                value.detach(),
+                on_step=False,
+                on_epoch=True,
+                batch_size=len(batch.index),
+                sync_dist=True,
+            )
         return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -57,7 +64,7 @@ class OperatorModule(LightningModule):
         window = self._window
         still = shifted_window(batch, torch.zeros_like(batch.index), window=window)
         losses = self._objective(self.noble, still, torch.Generator().manual_seed(batch_index))
-        self.log("val/loss", losses["loss"], batch_size=len(batch.index))
+        self.log("val/loss", losses["loss"], batch_size=len(batch.index), sync_dist=True)
         with torch.no_grad():
             predicted = self.noble(still.features, still.current_na, window.dt_ms)
         error = torch.linalg.vector_norm(predicted - still.voltage_mv, dim=1)
@@ -71,7 +78,7 @@ class OperatorModule(LightningModule):
         self._scores.clear()
         summary = validation_summary(rows)
         for name, value in summary.items():
-            self.log(f"val/{name}", value, prog_bar=name in ("score", "timing_ms"))
+            self.log(f"val/{name}", value, sync_dist=True)
 
     def on_validation_end(self) -> None:
         """Step a plateau schedule here: Lightning would do so after saving the epoch's checkpoint, and not at all on resuming."""
@@ -110,10 +117,6 @@ class OperatorModule(LightningModule):
 
         cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Lightning does not know our `Batch`."""
-        return batch.to(device)
 
 
 def _score_row(

@@ -1,0 +1,278 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
+
+from noble.data import Store, TraceCounts
+from noble.operator import FeatureSpec, Noble
+from noble.operator.phase_config import SpikePhaseConfig
+from noble.spikes import spike_times_ms
+from noble.stimuli import Step
+from noble.traces import TimeGrid
+from noble.train import LossConfig, OptimiserConfig, fit, read_curves
+from noble.train.datamodule import Batch
+from noble.train.objectives import objective_for
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+COSINE = OptimiserConfig(warmup_epochs=1.0)
+PLATEAU = OptimiserConfig(name="adam", schedule="plateau", plateau_patience=0)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(epoch: int):
+    def progress(done, total, values):
+        if done == epoch:
+            raise Interrupted
+
+    return progress
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """Of the last epoch, not the best."""
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Nothing phones home: any attempt to reach another machine fails the test."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError(f"training tried to reach the network: {args}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.parametrize(
+    ("operator", "optimiser", "every"),
+    [(TINY_PHASE, COSINE, 1), (TINY_PHASE, PLATEAU, 2), (TINY_FNO, PLATEAU, 1), (TINY_FNO, COSINE, 2)],
+)
+def test_a_resumed_run_is_the_uninterrupted_one(store_path, tmp_path, operator, optimiser, every):
+    config = training(operator=operator, optimiser=optimiser, validate_every=every, epochs=5)
+    whole = fit(config, store_path, tmp_path / "whole")
+    for epoch in (1, 3, 4):
+        folder = tmp_path / f"after-{epoch}"
+        with pytest.raises(Interrupted):
+            fit(config, store_path, folder, progress=interrupt_after(epoch))
+        seen: list[int] = []
+        resumed = fit(config, store_path, folder, resume=True, progress=lambda done, total, values: seen.append(done))
+        assert seen == list(range(epoch, 6))  # the epoch that was being reported was not saved yet
+        assert same(resumed.state_dict(), whole.state_dict())
+        assert same(weights_of(folder), weights_of(tmp_path / "whole"))
+        assert read_curves(folder / "curves.csv") == read_curves(tmp_path / "whole" / "curves.csv")
+
+
+def test_a_plateau_lowers_the_rate_and_the_rate_survives(store_path, tmp_path):
+    """A patience of nothing and a rate far too large: the loss does not fall at every epoch."""
+    config = training(operator=TINY_FNO, optimiser=PLATEAU.model_copy(update={"learning_rate": 0.3}), epochs=6)
+    fit(config, store_path, tmp_path / "whole")
+
+    def rate(folder):
+        checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+        return checkpoint["optimizer_states"][0]["param_groups"][0]["lr"]
+
+    with pytest.raises(Interrupted):
+        fit(config, store_path, tmp_path / "part", progress=interrupt_after(5))
+    fit(config, store_path, tmp_path / "part", resume=True)
+    assert rate(tmp_path / "whole") == rate(tmp_path / "part") < 0.3
+
+
+def test_a_finished_run_is_not_trained_again(store_path, tmp_path):
+    config = training()
+    first = fit(config, store_path, tmp_path)
+    seen = []
+    again = fit(config, store_path, tmp_path, resume=True, progress=lambda *args: seen.append(args))
+    assert seen == []
+    assert same(first.state_dict(), again.state_dict())
+    assert again.provenance["training_run"]["best_epoch"] == first.provenance["training_run"]["best_epoch"]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_best_epoch_is_the_one_with_the_lowest_score(store_path, tmp_path, every):
+    config = training(operator=TINY_FNO, epochs=6, validate_every=every, optimiser=PLATEAU)
+    kept = {}
+
+    def keep(done, total, values):  # the checkpoint of an epoch is written after its report
+        if (path := tmp_path / "checkpoints" / "last.ckpt").exists():
+            kept[done - 1] = weights_of(tmp_path)
+        assert path.parent.name == "checkpoints"
+
+    noble = fit(config, store_path, tmp_path, progress=keep)
+    kept[6] = weights_of(tmp_path)
+    rows = read_curves(tmp_path / "curves.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    scores = {int(row["epoch"]): row["val/score"] for row in rows if "val/score" in row}
+    assert list(scores) == list(range(every, 7, every))
+    best = min(scores, key=lambda epoch: scores[epoch])
+    assert noble.provenance["training_run"]["best_epoch"] == best
+    assert noble.provenance["training_run"]["validation_score"] == pytest.approx(scores[best], rel=1e-5)
+    assert same({f"noble.{name}": value for name, value in noble.state_dict().items()}, kept[best])
+
+
+@pytest.mark.parametrize("operator", [TINY_PHASE, TINY_FNO])
+@pytest.mark.parametrize("optimiser", [COSINE, PLATEAU])
+def test_the_loss_falls(store_path, tmp_path, operator, optimiser):
+    settings = {"learning_rate": 0.01, "plateau_patience": 4}
+    config = training(operator=operator, optimiser=optimiser.model_copy(update=settings), epochs=12, max_shift_ms=0)
+    fit(config, store_path, tmp_path)
+    rows = read_curves(tmp_path / "curves.csv")
+    for name in ("train/loss", "val/loss"):
+        assert rows[-1][name] < 0.95 * rows[0][name], name
+
+
+def test_what_a_run_leaves(store_path, tmp_path):
+    config = training()
+    noble = fit(config, store_path, tmp_path)
+    assert not noble.training
+    assert json.loads((tmp_path / "train.json").read_text()) == config.model_dump(mode="json")
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+    assert (tmp_path / "csv" / "metrics.csv").exists()
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    store = Store.open(store_path)
+    facts = noble.provenance
+    assert facts["store_digest"] == store.digest
+    assert facts["hall"]["digest"] == SpikingHall().digest
+    assert facts["seed"] == config.seed
+    assert facts["generation"]["amplitude"]["high_na"] == 0.25
+    assert noble.grid == store.protocol.grid
+    noble.save(tmp_path / "bundle")
+    step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
+    table = SpikingHall().feature_table(noble.feature_names)[:1]
+    answers = [item.predict(table, step, noble.grid).voltage_mv for item in (noble, Noble.load(tmp_path / "bundle"))]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_a_seed_gives_a_run(store_path, tmp_path):
+    one, two, other = (
+        fit(training(seed=seed, epochs=1), store_path, tmp_path / str(index)) for index, seed in enumerate((5, 5, 6))
+    )
+    assert same(one.state_dict(), two.state_dict())
+    assert not same(one.state_dict(), other.state_dict())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_another_configuration_or_an_existing_run_is_refused_and_left_alone(store_path, tmp_path):
+    config = training(epochs=1)
+    fit(config, store_path, tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match="started with another batch_size, seed; resume it with its own"):
+        fit(training(epochs=1, seed=9, batch_size=4), store_path, tmp_path, resume=True)
+    with pytest.raises(ValueError, match="holds a training run already; resume it"):
+        fit(config, store_path, tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("store", "changes", "message"),
+    [
+        ({}, {"max_shift_ms": 5.5}, "max_shift_ms is 5.5 but .* tail margin is 5 ms"),
+        ({"tail_margin_ms": 15.0}, {"max_shift_ms": 6.0}, "max_shift_ms is 6 but the store's currents start at 5 ms"),
+        ({"traces": TraceCounts(train=4, validation=0, test=1, unseen_models=1)}, {}, "has no validation traces"),
+        ({"traces": TraceCounts(train=0, validation=4, test=1, unseen_models=1)}, {}, "has no train traces"),
+    ],
+)
+def test_a_store_that_does_not_fit_is_refused(tmp_path, store, changes, message):
+    path = make_store(tmp_path / "store.zarr", **store).path
+    with pytest.raises(ValueError, match=message):
+        fit(training(**changes), path, tmp_path / "run")
+
+
+def test_one_batch_is_learned_by_heart():
+    """Three regular trains and a silent trace: the free-running operator fires every spike, and nothing else."""
+    grid = TimeGrid.spanning(80.0, dt_ms=0.1)
+    spec = FeatureSpec.fit(np.array([[0.05, 800.0], [0.1, 1000.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    trains = [[15.0, 25.0, 35.0, 45.0, 55.0], [20.0, 40.0], [12.0 + 6 * k for k in range(8)], []]
+    amplitudes = (0.15, 0.1, 0.25, 0.0)
+    times = grid.times_ms
+    current = np.stack([Step(start_ms=8.0, stop_ms=62.0, amplitude_na=value).sample(grid) for value in amplitudes])
+    voltage = -75 + 60 * current
+    for row, train in zip(voltage, trains, strict=True):
+        for at in train:
+            row += 100 * np.exp(-0.5 * ((times - at) / 0.4) ** 2) - 8 * (times > at) * np.exp((at - times).clip(max=0) / 4)
+    longest = max(len(train) for train in trains)
+    batch = Batch(
+        features=torch.tensor([[0.06, 900.0]] * 4),
+        current_na=torch.as_tensor(current, dtype=torch.float32),
+        voltage_mv=torch.as_tensor(voltage, dtype=torch.float32),
+        spikes_ms=torch.tensor([train + [torch.inf] * (longest - len(train)) for train in trains]),
+        index=torch.arange(4),
+    )
+    noble = Noble.build(SpikePhaseConfig(hidden=32, layers=1, channels=4, decoder_width=24), spec, grid, seed=0)
+    objective = objective_for(noble, LossConfig(waveform_points=128), window=grid)
+    optimiser = torch.optim.AdamW(noble.parameters(), lr=0.01)
+    generator, steps = torch.Generator().manual_seed(0), 400
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        objective(noble, batch, generator)["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(noble.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        predicted = noble(batch.features, batch.current_na, grid.dt_ms).numpy()
+    for row, train in zip(predicted, trains, strict=True):
+        found = spike_times_ms(row, dt_ms=grid.dt_ms)
+        assert found.size == len(train)
+        np.testing.assert_allclose(found, train, atol=1.5)
+
+
+KILLED_RUN = """
+import sys
+import torch
+from spiking_family import training
+from noble.train import fit
+
+torch.set_num_threads(1)
+fit(training(epochs=40), sys.argv[1], sys.argv[2], resume=len(sys.argv) > 3)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_end(store_path, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(KILLED_RUN)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def command(folder, *options):
+        return [sys.executable, str(script), str(store_path), str(tmp_path / folder), *options]
+
+    process = subprocess.Popen(command("killed"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stop = time.monotonic() + 120
+    while len(read_curves(tmp_path / "killed" / "curves.csv")) < 5:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < stop
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reached = len(read_curves(tmp_path / "killed" / "curves.csv"))
+    assert 5 <= reached < 40
+    for folder, options in (("killed", ["--resume"]), ("whole", [])):
+        subprocess.run(command(folder, *options), env=environment, check=True, capture_output=True)
+    assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))
+    rows = [read_curves(tmp_path / folder / "curves.csv") for folder in ("killed", "whole")]
+    assert rows[0] == rows[1]
+    assert [row["epoch"] for row in rows[0]] == list(range(1, 41))

@@ -1,0 +1,196 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from spiking_family import TINY_FNO, TINY_PHASE, training
+
+from noble.operator import Noble
+from noble.operator.phase import SpikePhaseCore
+from noble.train import LossConfig, OptimiserConfig, relative_h1, relative_lp
+from noble.train.datamodule import StoreData, shifted_window
+from noble.train.module import OperatorModule, _score_row, validation_summary
+from noble.train.objectives import objective_for
+
+
+@pytest.fixture
+def data(store_path) -> StoreData:
+    data = StoreData(store_path, features=("i_thr", "s_thr"), batch_size=8, validation_limit=8, seed=0)
+    data.setup("fit")
+    return data
+
+
+def batch_of(data: StoreData, count: int = 6):
+    assert data._train is not None
+    batch = data._train.gather(list(range(count)))
+    return shifted_window(batch, torch.zeros(count, dtype=torch.long), window=data.window)
+
+
+def build(data: StoreData, operator=TINY_PHASE) -> Noble:
+    return Noble.build(operator, data.feature_spec(), data.window, seed=1)
+
+
+# --- objectives
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        ("l2", lambda one, two, dt: relative_lp(one, two, p=2.0)),
+        ("l4", lambda one, two, dt: relative_lp(one, two, p=4.0)),
+        ("h1", lambda one, two, dt: relative_h1(one, two, dt_ms=dt)),
+    ],
+)
+def test_an_fno_is_trained_on_voltage(data, name, norm):
+    noble, batch = build(data, TINY_FNO), batch_of(data)
+    losses = objective_for(noble, LossConfig(voltage=name), window=data.window)(noble, batch, torch.Generator())
+    predicted = noble(batch.features, batch.current_na, data.window.dt_ms)
+    torch.testing.assert_close(losses["loss"], norm(predicted, batch.voltage_mv, data.window.dt_ms))
+
+
+def test_the_spike_phase_loss_is_the_weighted_sum_of_its_terms(data):
+    noble, batch = build(data), batch_of(data)
+    weights = {"timing": 2.0, "intervals": 3.0, "silence": 5.0, "waveform": 7.0}
+    objective = objective_for(noble, LossConfig(waveform_points=32, **weights), window=data.window)
+    losses = objective(noble, batch, torch.Generator().manual_seed(0))
+    expected = sum(weight * losses[name] for name, weight in weights.items())
+    torch.testing.assert_close(losses["loss"], expected)
+
+
+def test_every_weight_gets_a_finite_gradient(data):
+    noble, batch = build(data), batch_of(data)
+    objective = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
+    objective(noble, batch, torch.Generator().manual_seed(0))["loss"].backward()
+    for name, parameter in noble.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_half_of_the_waveform_points_are_near_spikes(data):
+    batch = batch_of(data, 24)
+    objective = objective_for(build(data), LossConfig(waveform_points=64), window=data.window)
+    times = objective._samples(batch, torch.Generator().manual_seed(0)) * data.window.dt_ms  # type: ignore[attr-defined]
+    assert times.shape == (24, 64)
+    assert times.min() >= 0
+    assert times.max() <= (data.window.count - 1) * data.window.dt_ms
+    fires = torch.isfinite(batch.spikes_ms).any(dim=1)
+    assert 0 < fires.sum() < 24
+    for row in torch.nonzero(fires)[:, 0]:
+        gaps = (times[row, :32, None] - batch.spikes_ms[row]).abs().min(dim=1).values
+        assert gaps.max() <= 2.1
+    assert times[~fires, :32].std() > 5  # anywhere
+
+
+def test_the_waveform_term_is_teacher_forced(data):
+    """With the true spikes given, the drawing does not depend on where the operator would fire."""
+    noble, batch = build(data), batch_of(data)
+    objective = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
+    before = objective(noble, batch, torch.Generator().manual_seed(0))
+    assert isinstance(noble.core, SpikePhaseCore)
+    with torch.no_grad():
+        noble.core.head.bias[: TINY_PHASE.bins] += 2.0
+    after = objective(noble, batch, torch.Generator().manual_seed(0))
+    assert after["timing"] != before["timing"]
+    assert after["waveform"] == before["waveform"]
+
+
+# --- validation
+
+
+def test_a_trace_is_scored_by_its_spikes():
+    times = np.arange(400) * 0.1
+    voltage = -80 + sum(100 * np.exp(-0.5 * ((times - at) / 0.4) ** 2) for at in (10.0, 20.3, 33.0))
+    true = np.array([10.2, 20.0, np.inf, np.inf])
+    count, found, timing, relative = _score_row(voltage, true, 3.0, dt_ms=0.1)
+    assert (count, found, relative) == (2, 3, 3.0)
+    assert timing == pytest.approx(np.median([0.2, 0.3]), abs=0.01)
+    assert math.isnan(_score_row(np.full(400, -80.0), true, 3.0, dt_ms=0.1)[2])
+
+
+def test_the_score_by_hand():
+    nan = float("nan")
+    rows = np.array([[4, 3, 0.5, 1.0], [2, 0, nan, 3.0], [0, 0, nan, 1.0], [0, 1, nan, 1.0], [5, 5, 0.1, 4.0]])
+    summary = validation_summary(rows)
+    assert summary.pop("score") == pytest.approx(20 + 20 + 125 / 3 + 10 * 0.3 + 2)
+    assert summary == pytest.approx(
+        {
+            "missed_percent": 20.0,
+            "false_percent": 20.0,
+            "spike_count_error_percent": (25 + 100 + 0) / 3,
+            "timing_ms": 0.3,
+            "relative_l2_percent": 2.0,
+        }
+    )
+
+
+def test_silence_never_scores_better_than_firing():
+    silent = validation_summary(np.array([[4, 0, np.nan, 5.0], [3, 0, np.nan, 5.0]]))
+    late = validation_summary(np.array([[4, 3, 2.0, 12.0], [3, 3, 2.0, 12.0]]))
+    assert silent["timing_ms"] == 10.0
+    assert silent["score"] > late["score"]
+    nothing_to_fire = validation_summary(np.array([[0, 0, np.nan, 1.5]]))
+    assert nothing_to_fire["score"] == pytest.approx(1.5)
+
+
+# --- optimiser and augmentation
+
+
+class FakeTrainer:
+    estimated_stepping_batches = 60
+
+
+def module_of(data: StoreData, **changes) -> OperatorModule:
+    config = training(**changes)
+    return OperatorModule(build(data, config.operator), config, window=data.window)
+
+
+def test_cosine_warms_up_and_falls_to_zero(data):
+    module = module_of(data, epochs=6, optimiser=OptimiserConfig(learning_rate=0.1, warmup_epochs=1.0))
+    module._trainer = FakeTrainer()  # type: ignore[assignment]
+    made = module.configure_optimizers()
+    assert isinstance(made["optimizer"], torch.optim.AdamW)
+    assert made["lr_scheduler"]["interval"] == "step"
+    schedule, rates = made["lr_scheduler"]["scheduler"], []
+    for _ in range(60):
+        rates.append(schedule.get_last_lr()[0])
+        made["optimizer"].step()
+        schedule.step()
+    np.testing.assert_allclose(rates[:10], 0.1 * np.arange(1, 11) / 10)
+    assert rates[10] == pytest.approx(0.1)
+    assert rates[35] == pytest.approx(0.05)
+    assert all(np.diff(rates[10:]) < 0)
+    assert schedule.get_last_lr()[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_papers_optimiser(data):
+    module = module_of(data, optimiser=OptimiserConfig(name="adam", schedule="plateau", learning_rate=0.004))
+    made = module.configure_optimizers()
+    schedule = made["lr_scheduler"]["scheduler"]
+    assert type(made["optimizer"]) is torch.optim.Adam
+    assert (schedule.factor, schedule.patience) == (0.4, 4)
+    for _ in range(6):
+        schedule.step(1.0)
+    assert made["optimizer"].param_groups[0]["lr"] == pytest.approx(0.4 * 0.004)
+
+
+def test_shifts_depend_on_seed_and_step_alone(data, monkeypatch):
+    """A resumed run must draw what the uninterrupted one drew, whatever was drawn before."""
+    assert data._train is not None
+    batch = data._train.gather([0, 1, 2, 3])
+    seen = []
+
+    def note(batch, shift, *, window):
+        seen.append(shift.tolist())
+        return shifted_window(batch, shift, window=window)
+
+    monkeypatch.setattr("noble.train.module.shifted_window", note)
+    for seed, step in [(5, 0), (5, 1), (6, 0), (5, 0)]:
+        module = module_of(data, seed=seed)
+        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
+        monkeypatch.setattr(OperatorModule, "global_step", step)
+        monkeypatch.setattr(OperatorModule, "global_rank", 0)
+        torch.manual_seed(len(seen))
+        module.training_step(batch, 0)
+    assert seen[0] == seen[3]
+    assert len({tuple(item) for item in seen}) == 3
+    assert max(abs(shift) for item in seen for shift in item) <= 40  # 4 ms at 0.1 ms
