@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from noble.configs import Frozen
 from noble.operator import OperatorConfig, preset
@@ -76,14 +76,6 @@ class TrainConfig(Frozen):
     validation_limit: int = Field(default=128, ge=1)
     validate_every: int = Field(default=1, ge=1)
     seed: int = 0
-
-    @model_validator(mode="after")
-    def _validated(self) -> Self:
-        if self.validate_every > self.epochs:
-            raise ValueError(
-                f"validate_every is {self.validate_every} but the run has {self.epochs} epochs; validate at least once"
-            )
-        return self
 
     @field_validator("operator", mode="before")
     @classmethod
