@@ -129,17 +129,24 @@ class HallOfFame:
         Raises:
             ValueError: for another schema or version, or a model that does not fit its cell.
         """
+        if not isinstance(content, Mapping):
+            raise ValueError(f"expected a hall of fame, a JSON object; got a {type(content).__name__}.")
         if content.get("schema") != SCHEMA or content.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(
                 f"expected a hall of fame ({SCHEMA} version {SCHEMA_VERSION}); got "
                 f"{content.get('schema')!r} version {content.get('schema_version')!r}."
             )
-        hall = cls(
-            name=content["name"],
-            cell=Cell.from_dict(content["cell"]),
-            models=tuple(HallModel(**model) for model in content["models"]),
-            provenance=content.get("provenance", {}),
-        )
+        try:
+            hall = cls(
+                name=content["name"],
+                cell=Cell.from_dict(content["cell"]),
+                models=tuple(HallModel(**model) for model in content["models"]),
+                provenance=content.get("provenance", {}),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"the hall of fame lacks a part, or has one too many ({type(error).__name__}: {error}); was it edited?"
+            ) from error
         for index in range(len(hall)):
             hall.cell_model(index)  # checks names and bounds
         return hall

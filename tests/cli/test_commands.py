@@ -1,0 +1,244 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from noble.ensemble.metrics import STABLE_KEYS
+
+COMMANDS = ("cells", "simulate", "features", "generate", "check", "train", "evaluate", "predict", "info", "demo")
+
+TINY_TRAINING = """
+operator: {kind: spike-phase, hidden: 12, layers: 1, channels: 3, decoder_width: 12}
+epochs: 2
+batch_size: 8
+max_shift_ms: 4.0
+loss: {waveform_points: 32}
+validation_limit: 8
+"""
+
+TINY_GENERATION = """
+hall: stylised-pv
+traces: {train: 4, validation: 2, test: 2, unseen_models: 2}
+onset_ms: 5
+step_ms: 40
+window_ms: 60
+tail_margin_ms: 5
+seed: 3
+workers: 1
+"""
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def options_of(command: str) -> list[str]:
+    from noble.cli.app import app
+
+    group = typer.main.get_command(app)
+    parameters = group.commands[command].params  # type: ignore[attr-defined]
+    return [name for item in parameters for name in item.opts if name.startswith("--") and name != "--help"]
+
+
+def test_help_lists_every_command(noble):
+    result = noble("--help")
+    assert result.code == 0
+    for command in COMMANDS:
+        assert re.search(rf"\b{command}\b", plain(result.out)), command
+    assert "nA" in result.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_explains_every_option(noble, command):
+    result = noble(command, "--help")
+    assert result.code == 0
+    text = plain(result.out)
+    for option in options_of(command):
+        line = next((line for line in text.splitlines() if option in line), None)
+        assert line is not None, option
+        words = [word for word in re.sub(r"[│*]", " ", line).split() if word[:1].islower()]
+        assert len(words) >= 2, f"{option} is not explained: {line}"
+
+
+def test_the_installed_command_answers_without_loading_torch():
+    script = Path(sys.executable).parent / "noble"
+    if not script.exists():
+        pytest.skip("the package is not installed with its command")
+    done = subprocess.run([script, "info"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "torch" in done.stdout
+    program = (
+        "import sys; sys.argv = ['noble', '--help']\n"
+        "from noble.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted({'torch', 'arbor', 'lightning', 'matplotlib', 'zarr'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_without_arguments_it_shows_its_help(noble):
+    result = noble()
+    assert "Usage" in plain(result.out + result.err)
+
+
+def test_cells_lists_what_is_shipped(noble):
+    result = noble("cells")
+    assert result.code == 0
+    for name in ("stylised-pv", "stylised-vip"):
+        assert name in result.out
+
+
+def test_cells_shows_a_cell_a_hall_and_a_file(noble, tmp_path):
+    assert "gbar_NaV.soma" in noble("cells", "stylised-vip").out
+    hall = noble("cells", "stylised-pv").out
+    assert "held out" in hall
+    assert "i_thr (nA)" in hall
+    swc = tmp_path / "mine.swc"
+    swc.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 106 0 0 1 2\n")
+    shown = noble("cells", swc)
+    assert shown.code == 0
+    assert re.search(r"dend\W+1\W+\d+\W+100\.0\W+628\.3", shown.out)  # a cylinder of 100 um length and 2 um diameter
+
+
+def test_simulate_then_features(noble, tmp_path, monkeypatch):
+    pytest.importorskip("arbor")
+    monkeypatch.chdir(tmp_path)
+    short = ("--onset", 10, "--length", 60, "--window", 90)
+    result = noble("simulate", "stylised-pv", "--step", 0.2, "--step", -0.05, *short, "-o", "a.csv", "--figure", "a.png")
+    assert result.code == 0, result.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.png"]
+    table = np.genfromtxt("a.csv", delimiter=",", names=True)
+    assert table.dtype.names == ("time_ms", "current_na_0", "voltage_mv_0", "current_na_1", "voltage_mv_1")
+    assert table["current_na_0"].max() == 0.2
+    assert table["current_na_1"].min() == -0.05
+    assert table["voltage_mv_0"].max() > 0  # it fires
+    result = noble("features", "a.csv", "--onset", 10, "--length", 60, "--json", "f.json")
+    assert result.code == 0, result.err
+    found = json.loads((tmp_path / "f.json").read_text())
+    assert found["features"]["Spikecount"][0] > 0 == found["features"]["Spikecount"][1]
+    assert len(found["features"]) == 16
+    assert found["settings"]["interpolation_step"] == "dt of the trace"
+
+
+def test_predict_writes_what_simulate_writes(noble, workplace):
+    result = noble("predict", "bundle", "--hall", "stylised-pv", "--model", 3, "--step", 0.1, "-o", "p.csv", "--figure", "p.svg")
+    assert result.code == 0, result.err
+    table = np.genfromtxt("p.csv", delimiter=",", names=True)
+    assert table.size == 8583  # the paper's number of samples
+    assert np.isfinite(table["voltage_mv_0"]).all()
+    assert (workplace / "p.svg").stat().st_size > 1000
+
+
+def test_predict_takes_features_and_any_stimulus(noble, workplace):
+    ramp = {"kind": "Ramp", "start_ms": 5, "stop_ms": 45, "first_na": 0, "last_na": 0.3}
+    (workplace / "ramp.json").write_text(json.dumps([ramp, {"kind": "Sum", "parts": [ramp, ramp]}]))
+    window = ("--onset", 5, "--length", 20, "--window", 50, "--dt", 0.1)
+    point = "s_thr=560, i_thr=0.15"
+    result = noble("predict", "bundle", "--features", point, "--stimulus", "ramp.json", "--step", 0.1, *window, "-o", "p.csv")
+    assert result.code == 0, result.err
+    table = np.genfromtxt("p.csv", delimiter=",", names=True)
+    assert table.size == 500
+    np.testing.assert_allclose(table["current_na_2"], 2 * table["current_na_1"], atol=1e-6)
+    assert table["current_na_0"].max() == pytest.approx(0.1)
+
+
+def test_train_info_evaluate_predict(noble, workplace):
+    pytest.importorskip("lightning")
+    (workplace / "train.yaml").write_text(TINY_TRAINING)
+    result = noble("train", "train.yaml", "store.zarr", "-o", "run")
+    assert result.code == 0, result.err
+    assert "2/2" in result.out
+    assert sorted(path.name for path in (workplace / "run/bundle").iterdir()) == [
+        "card.md",
+        "config.json",
+        "metrics.json",
+        "model.safetensors",
+    ]
+    result = noble("info", "run/bundle")
+    assert result.code == 0
+    assert "spike-phase" in result.out
+    assert '"best_epoch"' in result.out
+    result = noble("evaluate", "run/bundle", "store.zarr", "--json", "m.json")
+    assert result.code == 0, result.err
+    metrics = json.loads((workplace / "m.json").read_text())
+    assert metrics == json.loads((workplace / "run/bundle/metrics.json").read_text())
+    assert set(metrics) == {"unseen_currents", "unseen_models"}
+    for section in metrics.values():
+        assert list(section)[: len(STABLE_KEYS)] == list(STABLE_KEYS)
+        assert section["traces"] == 6
+    assert noble("predict", "run/bundle", "--features", "i_thr=0.05,s_thr=950", "--step", 0.1).code == 0
+
+    again = noble("train", "train.yaml", "store.zarr", "-o", "run")
+    assert again.code == 2
+    assert "resume it" in again.error
+    assert noble("train", "train.yaml", "store.zarr", "-o", "run", "--resume").code == 0
+
+
+def test_info_knows_stores_halls_and_versions(noble, workplace):
+    assert "torch" in noble("info").out
+    store = noble("info", "store.zarr").out
+    assert '"train": 24' in store
+    assert "60 ms at dt 0.1 ms" in store
+    assert "20 to train on, 4 held out" in noble("info", "stylised-pv").out
+    assert "i_thr" in noble("info", "bundle").out
+
+
+def test_check_passes_a_sound_store(noble, workplace):
+    result = noble("check", "store.zarr")
+    assert (result.code, result.err) == (0, "")
+    assert "sound" in result.out
+
+
+@pytest.mark.slow
+def test_generate_check_train_and_evaluate_afresh(noble, tmp_path, monkeypatch):
+    pytest.importorskip("arbor")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g.yaml").write_text(TINY_GENERATION)
+    result = noble("generate", "g.yaml", "a.zarr")
+    assert result.code == 0, result.err
+    assert "10/10" in result.out
+    assert noble("check", "a.zarr").code == 0
+    again = noble("generate", "g.yaml", "a.zarr", "--workers", 2)
+    assert again.code == 0, again.err
+    (tmp_path / "t.yaml").write_text(TINY_TRAINING)
+    assert noble("train", "t.yaml", "a.zarr", "-o", "run").code == 0
+    result = noble("evaluate", "run/bundle", "--fresh", 3, "--seed", 1, "--json", "m.json")
+    assert result.code == 0, result.err
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    for section in ("unseen_currents", "unseen_models"):
+        assert metrics[section]["traces"] == 3
+        assert set(STABLE_KEYS) <= set(metrics[section])
+        assert metrics[section]["settings"]["window_ms"] == 60
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_what_it_promises(noble, tmp_path):
+    pytest.importorskip("arbor")
+    result = noble("demo", "--scale", 0.02, "-o", tmp_path / "demo")
+    assert result.code == 0, result.err
+    folder = tmp_path / "demo"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics) == {"unseen_currents", "unseen_models"}
+    for section in metrics.values():
+        assert set(STABLE_KEYS) <= set(section)
+    assert (folder / "bundle" / "model.safetensors").exists()
+    page = (folder / "index.html").read_text()
+    figures = sorted(path.name for path in folder.glob("*.png"))
+    assert len(figures) == 5
+    for name in figures:
+        assert f'src="{name}"' in page
+    assert not re.findall(r'(?:src|href)="https?:', page)  # it needs no network either
+    assert noble("info", folder / "bundle").code == 0
+    # Run again, it simulates and trains nothing anew.
+    before = (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    assert noble("demo", "--scale", 0.02, "-o", folder).code == 0
+    assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+    assert json.loads((folder / "metrics.json").read_text()) == metrics
+    shutil.rmtree(folder)
