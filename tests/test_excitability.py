@@ -141,10 +141,23 @@ def test_the_firing_curve_holds_few_traces_at_once(monkeypatch: pytest.MonkeyPat
     )
 
 
+EDGES = {"onset_ms": 15.0, "offset_ms": 415.0}
+
+
 def test_rates_below_two_spikes_are_counts_over_the_step():
-    assert firing_rate_hz(np.array([]), step_ms=400.0) == 0.0
-    assert firing_rate_hz(np.array([50.0]), step_ms=400.0) == 2.5
-    assert firing_rate_hz(np.array([50.0, 60.0, 90.0]), step_ms=400.0) == pytest.approx(1000 / 20.0)
+    assert firing_rate_hz(np.array([]), **EDGES) == 0.0
+    assert firing_rate_hz(np.array([50.0]), **EDGES) == 2.5
+
+
+def test_the_rate_of_a_steady_train_is_its_inverse_interval():
+    assert firing_rate_hz(np.arange(20.0, 415.0, 20.0), **EDGES) == pytest.approx(50.0)
+    assert firing_rate_hz(np.array([20.0, 30.0, 60.0, 400.0]), **EDGES) == pytest.approx(1000 * 3 / 380)
+
+
+def test_silence_after_a_doublet_counts():
+    assert firing_rate_hz(np.array([20.0, 30.0]), **EDGES) == pytest.approx(1000 * 2 / 395)
+    # Continuous where the silence is just one interval long.
+    assert firing_rate_hz(np.array([215.0, 315.0]), **EDGES) == pytest.approx(10.0)
 
 
 def test_spikes_outside_the_step_do_not_count():

@@ -57,21 +57,27 @@ def describe_problems(model: type[BaseModel], error: ValidationError) -> str:
 
 
 def _keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Keys that the (nested) configuration at a location knows."""
+    """Keys that the (nested) configuration at a location knows; a location names fields, indices and kinds of a union."""
+    candidates = [model]
     for part in location[:-1]:
-        inner = _inner_model(model, part)
-        if inner is not None:
-            model = inner
-    return list(model.model_fields)
+        inner = [found for candidate in candidates for found in _models_under(candidate, part)]
+        of_kind = [candidate for candidate in candidates if _kind_of(candidate) == part]
+        candidates = inner or of_kind or candidates
+    return list(dict.fromkeys(key for candidate in candidates for key in candidate.model_fields))
 
 
-def _inner_model(model: type[BaseModel], part: int | str) -> type[BaseModel] | None:
-    """The configuration under a key, or the member of a union that a location names by its kind."""
-    candidates: list[Any] = [model.model_fields[part].annotation] if part in model.model_fields else []
-    candidates += [argument for field in model.model_fields.values() for argument in get_args(field.annotation)]
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            kind = candidate.model_fields.get("kind")
-            if part in model.model_fields or (kind is not None and kind.default == part):
-                return candidate
-    return None
+def _models_under(model: type[BaseModel], part: int | str) -> list[type[BaseModel]]:
+    """The configurations that may stand under a key."""
+    return _models_in(model.model_fields[part].annotation) if part in model.model_fields else []
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The configurations in a type, also in unions and sequences."""
+    if arguments := get_args(annotation):
+        return [found for argument in arguments for found in _models_in(argument)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _kind_of(model: type[BaseModel]) -> Any:
+    """What tells a member of a union from the others."""
+    return model.model_fields["kind"].default if "kind" in model.model_fields else None

@@ -101,19 +101,22 @@ class RestingFeatures:
     sag_ratio: np.ndarray
 
 
-def firing_rate_hz(times_ms: np.ndarray, *, step_ms: float) -> float:
+def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -> float:
     """Firing rate of the spikes within one step, Hz.
 
     From two spikes on, the inverse of the mean inter-spike interval, which is finer than the count over the duration
-    (that moves in jumps of 2.5 Hz on a 400 ms step); below two, the count over the duration.
+    (that moves in jumps of 2.5 Hz on a 400 ms step). Where the cell then stays silent for longer than that interval, as
+    after a doublet at the onset, the silence counts: `n / (offset - first spike)`, equal to the former where the two meet.
+    Below two spikes, the count over the duration.
 
     Args:
         times_ms: spike times within the step, in order, ms.
-        step_ms: length of the step, ms.
+        onset_ms, offset_ms: edges of the step, ms.
     """
     if times_ms.size >= 2:
-        return float(MS_PER_SECOND * (times_ms.size - 1) / (times_ms[-1] - times_ms[0]))
-    return MS_PER_SECOND * times_ms.size / step_ms
+        first, last = float(times_ms[0]), float(times_ms[-1])
+        return MS_PER_SECOND * min((times_ms.size - 1) / (last - first), times_ms.size / (offset_ms - first))
+    return MS_PER_SECOND * times_ms.size / (offset_ms - onset_ms)
 
 
 def firing_curve(
@@ -279,7 +282,7 @@ def _firing(
             times = spike_times_ms(voltage, dt_ms=batch.grid.dt_ms)
             times = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
             counts.append(times.size)
-            rates.append(firing_rate_hz(times, step_ms=protocol.step_ms))
+            rates.append(firing_rate_hz(times, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms))
     shape = amplitudes_na.shape
     return np.asarray(counts, dtype=int).reshape(shape), np.asarray(rates, dtype=float).reshape(shape)
 

@@ -145,7 +145,7 @@ class HallOfFame:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(
-                f"the hall of fame lacks a part, or has one too many ({type(error).__name__}: {error}); was it edited?"
+                f"the hall of fame lacks a part, or has one too many ({type(error).__name__}: {error}); restore the file."
             ) from error
         for index in range(len(hall)):
             hall.cell_model(index)  # checks names and bounds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -22,6 +23,8 @@ app = typer.Typer(
     ),
 )
 
+_INTERRUPTED: Final = 130
+
 
 def main() -> None:
     """Entry point: errors that a user can mend become one sentence and exit code 2."""
@@ -31,9 +34,10 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         app()
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; what was finished is kept.")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # which is how Typer ends on Ctrl-C
+            Console(stderr=True).print("interrupted; what was finished is kept.")
+        raise
     except (ValueError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}", highlight=False)
         sys.exit(2)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from noble.configs import Frozen
 from noble.data.schema import WindowFacts
+from noble.units import check_current_na
 
 
 class TraceCounts(Frozen):
@@ -56,6 +57,7 @@ class AmplitudeConfig(Frozen):
     def _ordered(self) -> Self:
         if self.high_na <= self.low_na:
             raise ValueError(f"low_na is {self.low_na} and high_na {self.high_na}; expected low_na < high_na")
+        check_current_na(max(abs(self.low_na), abs(self.high_na)), what="the range of amplitudes")
         return self
 
 

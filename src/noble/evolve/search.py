@@ -252,7 +252,8 @@ def measure_features(models: Sequence[CellModel], responder: Responder[CellModel
         "voltage_base": rest.voltage_base_mv,
         "input_resistance": rest.input_resistance_mohm,
     }
-    return [{name: float(column[index]) for name, column in columns.items()} for index in range(len(models))]
+    # Seven digits: beyond them the order of a sum decides, and a hall's digest would depend on the machine.
+    return [{name: float(f"{column[index]:.7g}") for name, column in columns.items()} for index in range(len(models))]
 
 
 def _inside_hull(features: Sequence[Mapping[str, float]], config: SearchConfig) -> set[int]:

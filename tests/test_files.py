@@ -1,0 +1,58 @@
+import json
+import os
+
+import pytest
+
+from noble.files import write_json, write_text
+
+
+def test_text_is_written_in_folders_that_did_not_exist(tmp_path):
+    write_text(tmp_path / "a" / "b" / "note.txt", "naïve ±5 µm\n")
+    assert (tmp_path / "a" / "b" / "note.txt").read_text(encoding="utf-8") == "naïve ±5 µm\n"
+    assert os.listdir(tmp_path / "a" / "b") == ["note.txt"]
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "note.txt"
+    write_text(path, "long " * 1000)
+    write_text(str(path), "short")
+    assert path.read_text() == "short"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+@pytest.mark.parametrize("moment", ["write", "rename"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, moment):
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+
+    def fail(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    if moment == "rename":
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="no space"):
+            write_text(path, "new")
+    else:
+        with pytest.raises(UnicodeEncodeError):
+            write_text(path, "new" * 10_000 + "\ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_json_reads_back(tmp_path):
+    content = {"a": [1, 2.5, None], "b": {"c": "µ"}}
+    write_json(tmp_path / "a.json", content)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == content
+    assert text.endswith("}\n")
+    assert text.count("\n") > 5  # one value a line, so that changes can be read
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object()])
+def test_what_json_cannot_hold_is_refused(tmp_path, bad):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises((ValueError, TypeError)):
+        write_json(path, {"a": bad})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
