@@ -111,7 +111,9 @@ def test_simulate_then_features(noble, tmp_path, monkeypatch):
     pytest.importorskip("arbor")
     monkeypatch.chdir(tmp_path)
     short = ("--onset", 10, "--length", 60, "--window", 90)
-    result = noble("simulate", "stylised-pv", "--step", 0.2, "--step", -0.05, *short, "-o", "a.csv", "--figure", "a.png")
+    result = noble(
+        "simulate", "stylised-pv", "--step", 0.2, "--step", -0.05, *short, "-o", "a.csv", "--figure", "a.png"
+    )
     assert result.code == 0, result.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.png"]
     table = np.genfromtxt("a.csv", delimiter=",", names=True)
@@ -128,7 +130,9 @@ def test_simulate_then_features(noble, tmp_path, monkeypatch):
 
 
 def test_predict_writes_what_simulate_writes(noble, workplace):
-    result = noble("predict", "bundle", "--hall", "stylised-pv", "--model", 3, "--step", 0.1, "-o", "p.csv", "--figure", "p.svg")
+    result = noble(
+        "predict", "bundle", "--hall", "stylised-pv", "--model", 3, "--step", 0.1, "-o", "p.csv", "--figure", "p.svg"
+    )
     assert result.code == 0, result.err
     table = np.genfromtxt("p.csv", delimiter=",", names=True)
     assert table.size == 8583  # the paper's number of samples
@@ -141,7 +145,9 @@ def test_predict_takes_features_and_any_stimulus(noble, workplace):
     (workplace / "ramp.json").write_text(json.dumps([ramp, {"kind": "Sum", "parts": [ramp, ramp]}]))
     window = ("--onset", 5, "--length", 20, "--window", 50, "--dt", 0.1)
     point = "s_thr=560, i_thr=0.15"
-    result = noble("predict", "bundle", "--features", point, "--stimulus", "ramp.json", "--step", 0.1, *window, "-o", "p.csv")
+    result = noble(
+        "predict", "bundle", "--features", point, "--stimulus", "ramp.json", "--step", 0.1, *window, "-o", "p.csv"
+    )
     assert result.code == 0, result.err
     table = np.genfromtxt("p.csv", delimiter=",", names=True)
     assert table.size == 500

@@ -194,7 +194,11 @@ def test_a_store_that_cannot_be_used(refused, noble, workplace, bad_store):
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "card.md", "metrics.json"])
 def test_a_bundle_that_lacks_a_file(refused, workplace, name):
     (workplace / "bundle" / name).unlink()
-    for command in [(*PREDICT, "--step", 0.1), ("evaluate", "bundle", "store.zarr", "--json", "m.json"), ("info", "bundle")]:
+    for command in [
+        (*PREDICT, "--step", 0.1),
+        ("evaluate", "bundle", "store.zarr", "--json", "m.json"),
+        ("info", "bundle"),
+    ]:
         assert f"bundle is not a complete bundle: {name} missing" in refused(*command)
 
 
@@ -269,7 +273,9 @@ def test_traces_that_are_wrong(refused, workplace, text, message):
 
 def test_nothing_to_evaluate_on(refused):
     assert "name a store, or use --fresh N" in refused("evaluate", "bundle")
-    assert "does not record how its data were drawn; name a generation YAML" in refused("evaluate", "bundle", "--fresh", 2)
+    assert "does not record how its data were drawn; name a generation YAML" in refused(
+        "evaluate", "bundle", "--fresh", 2
+    )
 
 
 def test_a_demo_of_no_size(refused):

@@ -201,7 +201,9 @@ def test_the_present_does_not_depend_on_the_far_future(changed_from_ms):
         assert (before[~safe] - after[~safe]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize(("duration_ms", "dt_ms"), [(1000.0, 0.02), (1000.0, 0.1), (3.0, 0.06), (1.0, 0.5), (515.0, 0.06)])
+@pytest.mark.parametrize(
+    ("duration_ms", "dt_ms"), [(1000.0, 0.02), (1000.0, 0.1), (3.0, 0.06), (1.0, 0.5), (515.0, 0.06)]
+)
 def test_any_duration_and_dt(duration_ms, dt_ms):
     grid = TimeGrid.spanning(duration_ms, dt_ms=dt_ms)
     stimulus = Step(start_ms=0.2, stop_ms=0.9, amplitude_na=0.2)

@@ -208,7 +208,9 @@ def test_one_batch_is_learned_by_heart():
     voltage = -75 + 60 * current
     for row, train in zip(voltage, trains, strict=True):
         for at in train:
-            row += 100 * np.exp(-0.5 * ((times - at) / 0.4) ** 2) - 8 * (times > at) * np.exp((at - times).clip(max=0) / 4)
+            row += 100 * np.exp(-0.5 * ((times - at) / 0.4) ** 2) - 8 * (times > at) * np.exp(
+                (at - times).clip(max=0) / 4
+            )
     longest = max(len(train) for train in trains)
     batch = Batch(
         features=torch.tensor([[0.06, 900.0]] * 4),

@@ -35,7 +35,10 @@ def test_a_dump_reads_back(tmp_path):
         ("optimiser: {lr: 1}", r"unknown key optimiser.lr; expected one of name, learning_rate"),
         ("loss: {l4: 1}", r"unknown key loss.l4; expected one of voltage, timing"),
         ("operator: {kind: fno, depth: 3}", r"unknown key operator.fno.depth; expected one of kind, layers"),
-        ("operator: {kind: spike-phase, modes: 3}", r"unknown key operator.spike-phase.modes; .*token_ms, bins, hidden"),
+        (
+            "operator: {kind: spike-phase, modes: 3}",
+            r"unknown key operator.spike-phase.modes; .*token_ms, bins, hidden",
+        ),
         ("operator: transformer", r"operator preset 'transformer' is unknown; expected one of paper-pv"),
         ("epochs: 0", r"epochs is 0: .*greater than or equal to 1"),
         ("validate_every: 9\nepochs: 8", r"validate_every is 9 but there are 8 epochs"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from noble.configs import Frozen
 from noble.operator.phase_config import SpikePhaseConfig
 
 
-class FnoConfig(BaseModel):
+class FnoConfig(Frozen):
     """The paper's operator: NeRF embedding of amplitude and features, then a 1-D Fourier neural operator.
 
     Attributes:
@@ -21,8 +22,6 @@ class FnoConfig(BaseModel):
         output_scale_mv, output_offset_mv: voltage = offset + scale * network output; 1000 and 0 are the paper's volts.
         padded_count: samples the training window is padded to inside; None picks the next length with factors 2, 3, 5.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["fno"] = "fno"
     layers: int = Field(default=12, ge=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from noble.configs import Frozen
 
 
-class SpikePhaseConfig(BaseModel):
+class SpikePhaseConfig(Frozen):
     """Sizes of the spike-phase operator.
 
     Attributes:
@@ -20,8 +22,6 @@ class SpikePhaseConfig(BaseModel):
         rest_mv, scale_mv: voltages are learned as `rest_mv + scale_mv * x`.
         decode_points: traces x samples decoded at once when no gradient is wanted; bounds the memory of a prediction.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["spike-phase"] = "spike-phase"
     token_ms: float = Field(default=2.88, gt=0)
