@@ -72,7 +72,7 @@ def test_it_is_frozen():
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_key(tmp_path, text, sentence):
-    with pytest.raises(ValueError, match="house.yaml: ") as caught:
+    with pytest.raises(ValueError, match=r"house\.yaml: ") as caught:
         load(tmp_path, text)
     assert str(caught.value).removeprefix(f"{tmp_path / 'house.yaml'}: ") == sentence
 

@@ -46,6 +46,11 @@ def test_a_bar_on_a_terminal(monkeypatch, capsys):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_an_error_passes_through(monkeypatch, terminal):
     monkeypatch.setattr(progress, "console", Console(file=io.StringIO(), force_terminal=terminal))
-    with pytest.raises(ValueError, match="broken"), progress.tracked("training") as report:
-        report(1, 2)
-        raise ValueError("broken")
+
+    def work():
+        with progress.tracked("training") as report:
+            report(1, 2)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        work()

@@ -14,15 +14,20 @@ GRID = TimeGrid.spanning(100.0, dt_ms=0.06)
 CONFIG = SpikePhaseConfig(hidden=8, layers=2, channels=3, decoder_width=8, feature_frequencies=1)
 NEURON = np.array([[0.15, 150.0]])
 STEP = Step(start_ms=15.0, stop_ms=60.0, amplitude_na=0.2)
-SILENT, FIRING = -9.0, -2.0
+SILENT, FIRING = 1e-4, 0.12  # spikes a ms
 
 
-def operator(*, log_rate: float = FIRING, config: SpikePhaseConfig = CONFIG, spec: FeatureSpec = SPEC) -> Noble:
-    """Untrained, but with a rate of about exp(log_rate) a ms that the current moves noticeably; double precision."""
+def operator(*, rate: float = FIRING, config: SpikePhaseConfig = CONFIG, spec: FeatureSpec = SPEC) -> Noble:
+    """Untrained, but with so many spikes a ms within the step, and moved noticeably by the current; double precision."""
     noble = Noble.build(config, spec, GRID, seed=3).double().eval()
+    core = core_of(noble)
+    middle = torch.full((1, len(spec)), 2.0, dtype=torch.float64)
     with torch.no_grad():
-        core_of(noble).head.bias[: config.bins] = log_rate
-        core_of(noble).head.weight.mul_(6.0)
+        core.head.weight.mul_(6.0)
+        for _ in range(3):  # more than once, since rates have bounds
+            rates = core.encode(middle, current_of(STEP), GRID.dt_ms).rate_per_ms[0]
+            during = rates[int(20 / config.bin_ms) : int(55 / config.bin_ms)]
+            core.head.bias[: config.bins] += torch.log(rate / during.mean())
     return noble
 
 
@@ -158,9 +163,9 @@ def test_the_voltage_is_differentiable_in_features_and_current():
     assert torch.autograd.gradcheck(lambda f, i: noble(f, i, 1.7), (features, current), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("log_rate", [SILENT, FIRING, -0.5])
-def test_no_gradient_is_nan_whether_or_not_a_trace_fires(log_rate):
-    noble = operator(log_rate=log_rate).float()
+@pytest.mark.parametrize("rate", [SILENT, FIRING, 0.6])
+def test_no_gradient_is_nan_whether_or_not_a_trace_fires(rate):
+    noble = operator(rate=rate).float()
     features = torch.tensor([[0.15, 150.0], [0.1, 300.0]], requires_grad=True)
     current = torch.cat([current_of(STEP), 0 * current_of(STEP)]).float().requires_grad_()
     voltage = noble(features, current, GRID.dt_ms)
@@ -173,11 +178,9 @@ def test_no_gradient_is_nan_whether_or_not_a_trace_fires(log_rate):
 
 def test_a_firing_and_a_silent_trace_in_one_batch():
     """The padding of one trace's spikes must not leak into the other's voltage or gradient."""
-    noble = operator(log_rate=-4.0)
-    with torch.no_grad():  # so that the current decides
-        core_of(noble).head.weight.mul_(10)
+    noble = operator(rate=0.05)
     features = torch.as_tensor(NEURON).repeat(2, 1)
-    current = torch.cat([current_of(STEP) * factor for factor in (-2.0, 0.0)])
+    current = torch.cat([current_of(STEP) * factor for factor in (1.0, 0.0)])
     core = core_of(noble)
     counts = torch.isfinite(core.encode(SPEC.scale(features), current, GRID.dt_ms).spike_times_ms()).sum(dim=1)
     assert counts.min() == 0 < counts.max(), f"{counts.tolist()} spikes; choose currents of which only one fires"
@@ -239,9 +242,9 @@ def test_two_sampling_intervals_agree_at_common_instants():
     ],
     ids=["zero", "negative", "huge", "ramp", "noise"],
 )
-@pytest.mark.parametrize("log_rate", [SILENT, FIRING])
-def test_any_current_has_a_finite_answer(stimulus, log_rate):
-    voltage = operator(log_rate=log_rate).predict(NEURON, [stimulus], GRID).voltage_mv
+@pytest.mark.parametrize("rate", [SILENT, FIRING])
+def test_any_current_has_a_finite_answer(stimulus, rate):
+    voltage = operator(rate=rate).predict(NEURON, [stimulus], GRID).voltage_mv
     assert np.isfinite(voltage).all()
     assert np.abs(voltage).max() < 1e4
 

@@ -64,7 +64,7 @@ def _print_hall(hall: object) -> None:
 
     assert isinstance(hall, HallOfFame)
     names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
-    columns = [f"{name} ({HALL_FEATURE_UNITS[name]})" for name in names]
+    columns = [f"{name.replace('_', ' ')}\n({HALL_FEATURE_UNITS[name]})" for name in names]
     table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
     for index, model in enumerate(hall.models):
         numbers = [f"{model.features[name]:.5g}" for name in names]

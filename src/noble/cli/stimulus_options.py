@@ -86,7 +86,9 @@ def read_traces(path: Path) -> TraceBatch:
     except ValueError as error:
         raise ValueError(f"{path} is not a table of numbers ({error}).") from error
     if table.shape[1] != len(names):
-        raise ValueError(f"{path} has rows of {table.shape[1]} numbers under {len(names)} names; expected one a column.")
+        raise ValueError(
+            f"{path} has rows of {table.shape[1]} numbers under {len(names)} names; expected one a column."
+        )
     times = table[:, names.index("time_ms")]
     steps = np.diff(times)
     if steps.size == 0 or np.any(np.abs(steps - steps.mean()) > 1e-3 * steps.mean()):
