@@ -249,3 +249,14 @@ def test_the_demo_leaves_what_it_promises(noble, tmp_path):
     assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
     assert json.loads((folder / "metrics.json").read_text()) == metrics
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.02, 0.05, 0.3, 1.0, 10.0])
+def test_a_demo_of_any_size_has_sound_configurations(scale):
+    from noble.cli.demo import _scaled
+    from noble.data import GenerationConfig
+    from noble.train import TrainConfig
+
+    generation, training = _scaled(scale)
+    assert GenerationConfig.model_validate(generation).traces.total > 0
+    assert TrainConfig.model_validate(training).epochs >= 2

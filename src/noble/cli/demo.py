@@ -94,7 +94,8 @@ def _scaled(scale: float) -> tuple[dict[str, Any], dict[str, Any]]:
     if not 0 < scale <= 10:
         raise ValueError(f"scale is {scale:g}; expected a share above 0, at most 10.")
     traces = {split: max(8, round(count * scale)) for split, count in _GENERATION["traces"].items()}
-    training = {**_TRAINING, "epochs": max(2, round(_TRAINING["epochs"] * min(scale, 1.0)))}
+    epochs = max(2, round(_TRAINING["epochs"] * min(scale, 1.0)))
+    training = {**_TRAINING, "epochs": epochs, "validate_every": min(_TRAINING["validate_every"], epochs)}
     return {**_GENERATION, "traces": traces}, training
 
 

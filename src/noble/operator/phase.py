@@ -33,6 +33,9 @@ _CURRENT_SCALE_NA: Final = 0.1
 _DRIVE_SCALE_NA: Final = 0.05
 _RATE_SCALE_HZ: Final = 50.0
 
+# A family may hold a model whose curve falls above threshold; a rate has to stay positive all the same.
+_LEAST_SLOPE_HZ_PER_NA: Final = 20.0
+
 # exp(-12) per ms is one spike in two minutes, exp(0) a thousand a second.
 _LOG_RATE_RANGE: Final = (-12.0, 0.0)
 # Added to the rate expected from threshold and slope: a phase of 0.05 in a 500 ms window of silence.
@@ -195,6 +198,7 @@ class SpikePhaseCore(nn.Module):
             return torch.stack([current, torch.zeros_like(current), torch.zeros_like(current)], dim=2)
         above = binned_na - physical["i_thr"][:, None]
         slope = physical["s_thr"][:, None] if "s_thr" in physical else torch.full_like(above[:, :1], 500.0)
+        slope = slope.clamp(min=_LEAST_SLOPE_HZ_PER_NA)
         # Saturating far from threshold, where the drive says no more than the current itself.
         drive = torch.tanh(above / (2 * _DRIVE_SCALE_NA)) * 2
         expected = torch.nn.functional.softplus(above / 0.005) * 0.005 * slope / _RATE_SCALE_HZ
