@@ -38,14 +38,14 @@ class Frozen(BaseModel):
             raise ValueError(f"{path}: {describe_problems(cls, error)}") from error
 
 
-def describe_problems(model: type[BaseModel], error: ValidationError) -> str:
-    """One sentence on what a configuration got wrong, naming the keys."""
+def describe_problems(model: type[BaseModel] | None, error: ValidationError) -> str:
+    """One sentence on what a configuration got wrong, naming the keys; with the model, also those it knows."""
     problems = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            known = ", ".join(_keys_beside(model, item["loc"]))
-            problems.append(f"unknown key {key}; expected one of {known}")
+            known = f"; expected one of {', '.join(_keys_beside(model, item['loc']))}" if model else ""
+            problems.append(f"unknown key {key}{known}")
         elif item["type"] == "missing":
             problems.append(f"the key {key} is missing")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,7 +23,17 @@ app = typer.Typer(
     ),
 )
 
+_BAD_INPUT: Final = 2
 _INTERRUPTED: Final = 130
+
+# Which extra brings a module that only some commands need.
+_EXTRAS: Final = {
+    "arbor": "simulate",
+    "lightning": "train",
+    "tensorboard": "train",
+    "neuron": "neuron",
+    "bmtk": "neuron",
+}
 
 
 def main() -> None:
@@ -38,16 +48,31 @@ def main() -> None:
         if end.code == _INTERRUPTED:  # which is how Typer ends on Ctrl-C
             Console(stderr=True).print("interrupted; what was finished is kept.")
         raise
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _fail(f"this needs {error.name}, which is not installed; run pip install 'noble-neuro[{extra}]'.")
     except (ValueError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}", highlight=False)
-        sys.exit(2)
+        _fail(_sentence(error))
 
 
-def _plain(error: Exception) -> str:
-    """The message on one line, with rich's markup characters kept."""
+def _sentence(error: Exception) -> str:
+    """What went wrong, in our words also where pydantic found it."""
+    from pydantic import ValidationError
+
+    from noble.configs import describe_problems
+
+    return describe_problems(None, error) if isinstance(error, ValidationError) else str(error)
+
+
+def _fail(message: str) -> NoReturn:
+    """Print one line, with rich's markup characters kept, and end."""
     from rich.markup import escape
 
-    return escape(" ".join(str(error).split()))
+    line = escape(" ".join(message.split()))
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {line}", highlight=False)
+    sys.exit(_BAD_INPUT)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object, **kwargs: object) -> None:

@@ -16,7 +16,9 @@ def generate(
     config: Annotated[Path, typer.Argument(help="YAML; see `docs/store.md`. `hall: stylised-pv` is enough to start.")],
     store: Annotated[Path, typer.Argument(help="Folder of the store to make, usually NAME.zarr.")],
     data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.", show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; all cores by default.", show_default=False)
+    ] = None,
 ) -> None:
     """Simulate a data set. Interrupted, even killed, it goes on where it stopped when run again."""
     from noble.cells import HallOfFame
