@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 # Sized for ten minutes on two cores; `noble generate` and `noble train` take any size.
 _GENERATION: dict[str, Any] = {
     "hall": "stylised-pv",
-    "traces": {"train": 800, "validation": 64, "test": 96, "unseen_models": 48},
+    "traces": {"train": 720, "validation": 64, "test": 96, "unseen_models": 48},
     "seed": 7,
 }
-_TRAINING: dict[str, Any] = {"epochs": 64, "validation_limit": 64, "validate_every": 4}
+_TRAINING: dict[str, Any] = {"epochs": 56, "validation_limit": 64, "validate_every": 4}
 
 
 @app.command()

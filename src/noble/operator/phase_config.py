@@ -33,7 +33,7 @@ class SpikePhaseConfig(Frozen):
     feature_frequencies: int = Field(default=2, ge=0)
     rest_mv: float = -75.0
     scale_mv: float = Field(default=20.0, gt=0)
-    decode_points: int = Field(default=500_000, ge=1)
+    decode_points: int = Field(default=128_000, ge=1)
 
     @property
     def bin_ms(self) -> float:
