@@ -277,6 +277,17 @@ def test_any_instants_can_be_decoded_from_given_spikes():
     torch.testing.assert_close(whole[1], silent[1], rtol=0, atol=1e-9)
 
 
+def test_the_voltage_has_no_jump_at_a_spike():
+    # There the last and the next spike trade places; three spikes, so that both have neighbours near and far.
+    core = core_of(operator())
+    encoded = core.encode(torch.full((1, 2), 2.0, dtype=torch.float64), current_of(STEP), GRID.dt_ms)
+    spikes = torch.tensor([[20.0, 23.0, 50.0]], dtype=torch.float64)
+    around = torch.cat([spikes - 1e-7, spikes, spikes + 1e-7], dim=1)
+    drawn = core.decode(encoded, around, spikes, torch.full_like(around, 0.2)).reshape(3, 3)
+    torch.testing.assert_close(drawn[0], drawn[2], rtol=0, atol=1e-5)
+    torch.testing.assert_close(drawn[0], drawn[1], rtol=0, atol=1e-5)
+
+
 def test_the_threshold_is_not_needed_but_used_if_known():
     table = np.array([[0.1, 90.0], [0.2, 120.0], [0.1, 100.0]])
     for names, units, columns in [

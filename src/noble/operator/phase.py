@@ -45,6 +45,7 @@ _SILENT_RATE_PER_MS: Final = 1e-4
 # since the last and until the next one.
 _NEAREST_MS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 _SINCE_MS: Final = (0.8, 3.2, 12.8, 51.2)
+_AWAY_MS: Final = 0.4
 _UNTIL_MS: Final = (0.8, 2.4)
 
 
@@ -224,8 +225,10 @@ class _Decoder(nn.Module):
         nearest = torch.where(coming, -until_ms, since_ms)[..., None].clamp(-50.0, 50.0)
         scaled = nearest / nearest.new_tensor(_NEAREST_MS)
         bell = torch.exp(-0.5 * scaled**2) * torch.where(coming[..., None], window, 1.0)
-        since = torch.exp(-since_ms[..., None] / since_ms.new_tensor(_SINCE_MS))
-        until = window * torch.exp(-until_ms[..., None].clamp(max=1e3) / until_ms.new_tensor(_UNTIL_MS))
+        # At a spike the last and the next one trade places, and their functions would jump; so there only the bells speak.
+        away = 1 - torch.exp(-0.5 * (nearest / _AWAY_MS) ** 2)
+        since = away * torch.exp(-since_ms[..., None] / since_ms.new_tensor(_SINCE_MS))
+        until = away * window * torch.exp(-until_ms[..., None].clamp(max=1e3) / until_ms.new_tensor(_UNTIL_MS))
         inputs = [bell, scaled * bell, since, until, channels, current[..., None]]
         return self.layers(torch.cat(inputs, dim=-1))[..., 0]
 
