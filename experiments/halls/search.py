@@ -1,7 +1,7 @@
 """Search for a hall of fame and write it: `python experiments/halls/search.py CONFIG.yaml [--data-folder FOLDER]`.
 
-The archive of all simulated models is kept beside the run (`runs/halls/NAME.json`, ignored by git), so that an interrupted search
-goes on where it stopped. With `--gather` the hall is only gathered from the archive.
+The archive of all simulated models is kept in `runs/halls/` (ignored by git), so that an interrupted search goes on where it
+stopped. With `--gather` the hall is only gathered from the archive.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def main() -> None:
     config = SearchConfig.load(arguments.config)
     # A shorter settling is enough to rank models; the hall's own features are measured with the default one.
     responder = ArborSimulator(data_folder=arguments.data_folder, numerics=Numerics(settle_ms=200.0))
+    archive_path = Path("runs/halls") / f"{config.name}-{config.search_digest[:8]}.json"
+    archive_path.parent.mkdir(parents=True, exist_ok=True)
     if arguments.data_folder and config.cell.endswith(".swc"):
         config = config.model_copy(update={"cell": str(Path(arguments.data_folder) / config.cell)})
-    archive_path = Path("runs/halls") / f"{config.name}.json"
-    archive_path.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
 
     def progress(done: int, total: int, line: str) -> None:
@@ -42,7 +42,9 @@ def main() -> None:
         archive,
         ArborSimulator(data_folder=arguments.data_folder),
         provenance={
-            "command": f"python experiments/halls/search.py {arguments.config.as_posix()}",
+            "command": " ".join(
+                ["python", "experiments/halls/search.py", arguments.config.as_posix(), *_shown(arguments)]
+            ),
             "search": "differential evolution (scipy)",
             "versions": {name: version(name) for name in ("arbor", "efel", "scipy", "noble-neuro")},
         },
@@ -50,6 +52,12 @@ def main() -> None:
     output = arguments.output or Path("src/noble/cells/halls") / f"{config.name}.json"
     hall.save(output)
     print(f"{output}: {len(hall)} models, scores {hall.models[0].score} to {hall.models[-1].score}", flush=True)
+
+
+def _shown(arguments: argparse.Namespace) -> list[str]:
+    """The options of the command that a reader needs; the data folder is the reader's own."""
+    shown = ["--data-folder", "FOLDER"] if arguments.data_folder else []
+    return [*shown, "-o", arguments.output.as_posix()] if arguments.output else shown
 
 
 if __name__ == "__main__":

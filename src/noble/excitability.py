@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from noble.spikes import spike_times_ms
-from noble.stimuli import Step, Stimulus
+from noble.stimuli import Step, Stimulus, step_end_ms
 from noble.traces import TimeGrid, TraceBatch
 from noble.units import MS_PER_SECOND, check_current_na
 
@@ -50,16 +50,19 @@ class StepProtocol:
     dt_ms: float = 0.06
 
     def __post_init__(self) -> None:
-        if not (self.onset_ms >= 0 and self.step_ms > 0 and self.dt_ms > 0 and self.offset_ms <= self.window_ms):
+        positive = self.onset_ms >= 0 and self.step_ms > 0 and self.dt_ms > 0 and self.window_ms > 0
+        # The window must show the end of the step: e-features are measured up to there and after it.
+        if not (positive and self.offset_ms <= (self.grid.count - 1) * self.dt_ms):
             raise ValueError(
                 f"a step of {self.step_ms:g} ms from {self.onset_ms:g} ms in a window of {self.window_ms:g} ms at dt "
-                f"{self.dt_ms:g} ms; expected onset_ms >= 0, step_ms > 0, dt_ms > 0 and the step within the window."
+                f"{self.dt_ms:g} ms; expected onset_ms >= 0, step_ms > 0, dt_ms > 0, and the step to end at the window's "
+                "last sample or before. Shorten the step or lengthen the window."
             )
 
     @property
     def offset_ms(self) -> float:
         """End of the step, ms."""
-        return self.onset_ms + self.step_ms
+        return step_end_ms(self.onset_ms, self.step_ms, self.grid)
 
     @property
     def grid(self) -> TimeGrid:

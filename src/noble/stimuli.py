@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from noble.traces import TimeGrid
-from noble.units import check_current_na
+from noble.units import MS_PER_SECOND, check_current_na
 
 # Fine enough to follow an Ornstein-Uhlenbeck current of 1 ms or a 500 Hz chirp; the simulators' own step.
 ENVELOPE_DT_MS: Final = 0.02
@@ -36,12 +36,12 @@ class Stimulus(ABC):
     def shifted(self, by_ms: float) -> Stimulus:
         """The same current, later by `by_ms`."""
 
+    @abstractmethod
     def envelope(self) -> tuple[np.ndarray, np.ndarray]:
-        """Piecewise-linear support points (times in ms, currents in nA); a repeated time is a jump."""
-        count = int(np.ceil(self.end_ms / ENVELOPE_DT_MS)) + 1
-        times = np.arange(count) * ENVELOPE_DT_MS
-        currents = self.current_na(times)
-        return np.append(times, [self.end_ms, self.end_ms]), np.append(currents, [currents[-1], 0.0])
+        """Piecewise-linear support points (times in ms, currents in nA); a repeated time is a jump.
+
+        Times start at 0 and never decrease; the current is 0 at the first point and at the last, and 0 after it.
+        """
 
     def sample(self, grid: TimeGrid) -> np.ndarray:
         """Current on a grid, shape (grid.count,), nA.
@@ -108,9 +108,25 @@ class _Interval(Stimulus):
         inside = (times_ms >= self.start_ms - 1e-9) & (times_ms < self.stop_ms - 1e-9)
         return np.where(inside, self._inside_na(times_ms - self.start_ms), 0.0)
 
+    def envelope(self) -> tuple[np.ndarray, np.ndarray]:
+        """Jumps at both edges, and between them the current every `ENVELOPE_DT_MS` from the start."""
+        length_ms = self.stop_ms - self.start_ms
+        since = np.arange(int(np.ceil(length_ms / ENVELOPE_DT_MS)) + 1) * ENVELOPE_DT_MS
+        since = since[self.start_ms + since < self.stop_ms]
+        currents = self._inside_na(np.append(since, length_ms))
+        return _between_jumps(self.start_ms + since, currents[:-1], self.stop_ms, currents[-1])
+
     @abstractmethod
     def _inside_na(self, since_start_ms: np.ndarray) -> np.ndarray:
         """Current as a function of the time since the start; values outside the interval are ignored."""
+
+
+def _between_jumps(
+    times_ms: np.ndarray | list[float], currents_na: np.ndarray | list[float], end_ms: float, last_na: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """An envelope that jumps from 0 to the first of some points, and at the end from `last_na` back to 0."""
+    times = np.concatenate([[0.0, times_ms[0]], times_ms, [end_ms, end_ms]])
+    return times, np.concatenate([[0.0, 0.0], currents_na, [last_na, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -129,10 +145,7 @@ class Step(_Interval):
 
     def envelope(self) -> tuple[np.ndarray, np.ndarray]:
         """Exact: two edges."""
-        return (
-            np.array([0.0, self.start_ms, self.start_ms, self.stop_ms, self.stop_ms]),
-            np.array([0.0, 0.0, self.amplitude_na, self.amplitude_na, 0.0]),
-        )
+        return _between_jumps([self.start_ms], [self.amplitude_na], self.stop_ms, self.amplitude_na)
 
 
 @dataclass(frozen=True)
@@ -148,10 +161,7 @@ class Ramp(_Interval):
 
     def envelope(self) -> tuple[np.ndarray, np.ndarray]:
         """Exact: two edges and a slope."""
-        return (
-            np.array([0.0, self.start_ms, self.start_ms, self.stop_ms, self.stop_ms]),
-            np.array([0.0, 0.0, self.first_na, self.last_na, 0.0]),
-        )
+        return _between_jumps([self.start_ms], [self.first_na], self.stop_ms, self.last_na)
 
 
 @dataclass(frozen=True)
@@ -170,8 +180,8 @@ class Chirp(_Interval):
     last_hz: float = 50.0
 
     def _inside_na(self, since_start_ms: np.ndarray) -> np.ndarray:
-        seconds = since_start_ms * 1e-3
-        sweep_hz_per_s = (self.last_hz - self.first_hz) / ((self.stop_ms - self.start_ms) * 1e-3)
+        seconds = since_start_ms / MS_PER_SECOND
+        sweep_hz_per_s = (self.last_hz - self.first_hz) / ((self.stop_ms - self.start_ms) / MS_PER_SECOND)
         phase = 2 * np.pi * (self.first_hz * seconds + 0.5 * sweep_hz_per_s * seconds**2)
         return self.offset_na + self.amplitude_na * np.sin(phase)
 
@@ -241,9 +251,16 @@ class Sampled(Stimulus):
         return replace(self, start_ms=self.start_ms + by_ms)
 
     def current_na(self, times_ms: np.ndarray) -> np.ndarray:
-        own_times = self.start_ms + np.arange(self.samples_na.size) * self.dt_ms
         inside = (times_ms >= self.start_ms - 1e-9) & (times_ms < self.end_ms - 1e-9)
-        return np.where(inside, np.interp(times_ms, own_times, self.samples_na), 0.0)
+        return np.where(inside, np.interp(times_ms, self._own_times_ms, self.samples_na), 0.0)
+
+    def envelope(self) -> tuple[np.ndarray, np.ndarray]:
+        """Exact: the samples, the last one held for its `dt_ms`."""
+        return _between_jumps(self._own_times_ms, self.samples_na, self.end_ms, self.samples_na[-1])
+
+    @property
+    def _own_times_ms(self) -> np.ndarray:
+        return self.start_ms + np.arange(self.samples_na.size) * self.dt_ms
 
 
 @dataclass(frozen=True)
@@ -262,8 +279,38 @@ class Sum(Stimulus):
     def current_na(self, times_ms: np.ndarray) -> np.ndarray:
         return np.sum([part.current_na(times_ms) for part in self.parts], axis=0)
 
+    def envelope(self) -> tuple[np.ndarray, np.ndarray]:
+        """As exact as the parts': a point wherever one of them has one, a jump wherever one of them jumps."""
+        envelopes = [part.envelope() for part in self.parts]
+        instants = np.unique(np.concatenate([times for times, _ in envelopes]))
+        before, after = (
+            np.sum([_limit_na(*envelope, instants, side=side) for envelope in envelopes], axis=0)
+            for side in ("left", "right")
+        )
+        copies = 1 + (before != after)
+        currents = np.repeat(before, copies)
+        currents[np.cumsum(copies) - 1] = after
+        return np.repeat(instants, copies), currents
+
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "Sum", "parts": [part.to_dict() for part in self.parts]}
+
+
+def _limit_na(
+    times_ms: np.ndarray, currents_na: np.ndarray, instants_ms: np.ndarray, *, side: Literal["left", "right"]
+) -> np.ndarray:
+    """An envelope's current just before (left) or just after (right) some instants, shape of `instants_ms`, nA."""
+    limits = np.interp(instants_ms, times_ms, currents_na, right=0.0)
+    # Of several points at one instant, the first is the limit from the left and the last that from the right.
+    points = np.searchsorted(times_ms, instants_ms, side=side) - (side == "right")
+    points = np.minimum(points, times_ms.size - 1)
+    return np.where(times_ms[points] == instants_ms, currents_na[points], limits)
+
+
+def step_end_ms(onset_ms: float, step_ms: float, grid: TimeGrid) -> float:
+    """End of a step in a window, ms; where it misses the last sample by rounding only, that sample."""
+    end_ms, last_ms = onset_ms + step_ms, (grid.count - 1) * grid.dt_ms
+    return last_ms if abs(end_ms - last_ms) < 1e-9 else end_ms
 
 
 STIMULUS_KINDS: Final[dict[str, type[Stimulus]]] = {

@@ -1,13 +1,10 @@
-"""The canonical units of the package, and the only conversions.
+"""The canonical units of the package, and the check for the commonest mistake with them.
 
 Every number that crosses a public boundary is in one of these units, and its name says which: time in ms, voltage in mV,
 current in nA, length in um, conductance density in S/cm2, rate in Hz, slope of an F-I curve in Hz/nA. Files and simulators
-that use other units are converted once, here, at the edge.
+that use other units are converted where they are read or written.
 """
 
-NA_PER_PA = 1e-3
-NA_PER_AMPERE = 1e9
-MV_PER_VOLT = 1e3
 MS_PER_SECOND = 1e3
 
 # Patch-clamp steps on a cortical neuron stay within a few nA. A larger number is almost always picoampere passed as nA.

@@ -77,7 +77,7 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def workplace(made, tmp_path, monkeypatch) -> Path:
+def place(made, tmp_path, monkeypatch) -> Path:
     """A folder of one's own with copies of store and bundle, as the current one."""
     shutil.copytree(made / "store.zarr", tmp_path / "store.zarr")
     shutil.copytree(made / "bundle", tmp_path / "bundle")

@@ -130,7 +130,7 @@ def test_simulate_then_features(noble, tmp_path, monkeypatch):
     assert found["settings"]["interpolation_step"] == "dt of the trace"
 
 
-def test_predict_writes_what_simulate_writes(noble, workplace):
+def test_predict_writes_what_simulate_writes(noble, place):
     result = noble(
         "predict", "bundle", "--hall", "stylised-pv", "--model", 3, "--step", 0.1, "-o", "p.csv", "--figure", "p.svg"
     )
@@ -138,12 +138,12 @@ def test_predict_writes_what_simulate_writes(noble, workplace):
     table = np.genfromtxt("p.csv", delimiter=",", names=True)
     assert table.size == 8583  # the paper's number of samples
     assert np.isfinite(table["voltage_mv_0"]).all()
-    assert (workplace / "p.svg").stat().st_size > 1000
+    assert (place / "p.svg").stat().st_size > 1000
 
 
-def test_predict_takes_features_and_any_stimulus(noble, workplace):
+def test_predict_takes_features_and_any_stimulus(noble, place):
     ramp = {"kind": "Ramp", "start_ms": 5, "stop_ms": 45, "first_na": 0, "last_na": 0.3}
-    (workplace / "ramp.json").write_text(json.dumps([ramp, {"kind": "Sum", "parts": [ramp, ramp]}]))
+    (place / "ramp.json").write_text(json.dumps([ramp, {"kind": "Sum", "parts": [ramp, ramp]}]))
     window = ("--onset", 5, "--length", 20, "--window", 50, "--dt", 0.1)
     point = "s_thr=560, i_thr=0.15"
     result = noble(
@@ -156,13 +156,13 @@ def test_predict_takes_features_and_any_stimulus(noble, workplace):
     assert table["current_na_0"].max() == pytest.approx(0.1)
 
 
-def test_train_info_evaluate_predict(noble, workplace):
+def test_train_info_evaluate_predict(noble, place):
     pytest.importorskip("lightning")
-    (workplace / "train.yaml").write_text(TINY_TRAINING)
+    (place / "train.yaml").write_text(TINY_TRAINING)
     result = noble("train", "train.yaml", "store.zarr", "-o", "run")
     assert result.code == 0, result.err
     assert "2/2" in result.out
-    assert sorted(path.name for path in (workplace / "run/bundle").iterdir()) == [
+    assert sorted(path.name for path in (place / "run/bundle").iterdir()) == [
         "card.md",
         "config.json",
         "metrics.json",
@@ -174,8 +174,8 @@ def test_train_info_evaluate_predict(noble, workplace):
     assert '"best_epoch"' in result.out
     result = noble("evaluate", "run/bundle", "store.zarr", "--json", "m.json")
     assert result.code == 0, result.err
-    metrics = json.loads((workplace / "m.json").read_text())
-    assert metrics == json.loads((workplace / "run/bundle/metrics.json").read_text())
+    metrics = json.loads((place / "m.json").read_text())
+    assert metrics == json.loads((place / "run/bundle/metrics.json").read_text())
     assert set(metrics) == {"unseen_currents", "unseen_models"}
     for section in metrics.values():
         assert list(section)[: len(STABLE_KEYS)] == list(STABLE_KEYS)
@@ -188,7 +188,7 @@ def test_train_info_evaluate_predict(noble, workplace):
     assert noble("train", "train.yaml", "store.zarr", "-o", "run", "--resume").code == 0
 
 
-def test_info_knows_stores_halls_and_versions(noble, workplace):
+def test_info_knows_stores_halls_and_versions(noble, place):
     assert "torch" in noble("info").out
     store = noble("info", "store.zarr").out
     assert '"train": 24' in store
@@ -197,7 +197,7 @@ def test_info_knows_stores_halls_and_versions(noble, workplace):
     assert "i_thr" in noble("info", "bundle").out
 
 
-def test_check_passes_a_sound_store(noble, workplace):
+def test_check_passes_a_sound_store(noble, place):
     result = noble("check", "store.zarr")
     assert (result.code, result.err) == (0, "")
     assert "sound" in result.out
@@ -251,7 +251,7 @@ def test_the_demo_leaves_what_it_promises(noble, tmp_path):
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("scale", [0.001, 0.02, 0.05, 0.3, 1.0, 10.0])
+@pytest.mark.parametrize("scale", [0.001, 0.02, 0.05, 0.3, 1.0])
 def test_a_demo_of_any_size_has_sound_configurations(scale):
     from noble.cli.demo import _scaled
     from noble.data import GenerationConfig

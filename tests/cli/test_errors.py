@@ -18,14 +18,14 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.fixture
-def refused(noble, workplace):
+def refused(noble, place):
     """Run, and return the sentence, after checking exit code and files."""
 
     def run(*arguments: object) -> str:
-        before = snapshot(workplace)
+        before = snapshot(place)
         result = noble(*arguments)
         assert result.code == 2, result.out + result.err
-        assert snapshot(workplace) == before
+        assert snapshot(place) == before
         assert result.error.endswith(".")
         return result.error
 
@@ -35,20 +35,20 @@ def refused(noble, workplace):
 # --- cells and halls
 
 
-def test_an_swc_whose_point_has_no_parent(refused, workplace):
-    (workplace / "broken.swc").write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 9 0 0 1 7\n")
+def test_an_swc_whose_point_has_no_parent(refused, place):
+    (place / "broken.swc").write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 9 0 0 1 7\n")
     assert refused("cells", "broken.swc").startswith("broken.swc: point 3 names parent 7, which is not in the file")
 
 
 @pytest.fixture
-def hall(workplace):
+def hall(place):
     """Write the shipped hall to a file, after a change."""
     from noble.cells import HallOfFame
 
     def write(change) -> str:
         content = json.loads(json.dumps(HallOfFame.load("stylised-pv").to_dict()))
         change(content)
-        (workplace / "hall.json").write_text(json.dumps(content))
+        (place / "hall.json").write_text(json.dumps(content))
         return "hall.json"
 
     return write
@@ -77,11 +77,11 @@ def test_a_hall_that_is_wrong(refused, hall, change, message):
     assert re.search(message, refused("simulate", file, "--step", 0.1, "-o", "out.csv"))
 
 
-def test_a_hall_that_is_not_there_or_is_something_else(refused, workplace):
+def test_a_hall_that_is_not_there_or_is_something_else(refused, place):
     assert "no hall of fame 'nowhere'" in refused("simulate", "nowhere", "--step", 0.1)
-    (workplace / "list.json").write_text("[1]")
+    (place / "list.json").write_text("[1]")
     assert "got a list" in refused("simulate", "list.json", "--step", 0.1)
-    (workplace / "half.json").write_text('{"schema": ')
+    (place / "half.json").write_text('{"schema": ')
     assert "half.json is not valid JSON" in refused("info", "half.json")
     assert "models 0 to 23; 99 was asked for" in refused("simulate", "stylised-pv", "--model", 99, "--step", 0.1)
 
@@ -104,8 +104,8 @@ def test_a_hall_that_is_not_there_or_is_something_else(refused, workplace):
         ("train", "max_shift_ms: 0\nfeatures: [i_thr, colour]", r"the store has no model feature colour"),
     ],
 )
-def test_a_configuration_that_is_wrong(refused, workplace, command, text, message):
-    (workplace / "config.yaml").write_text(text)
+def test_a_configuration_that_is_wrong(refused, place, command, text, message):
+    (place / "config.yaml").write_text(text)
     rest = ("new.zarr",) if command == "generate" else ("store.zarr", "-o", "run")
     assert re.search(message, refused(command, "config.yaml", *rest))
 
@@ -128,8 +128,8 @@ def test_a_configuration_that_is_wrong(refused, workplace, command, text, messag
     ],
     ids=["long", "nan", "nan sample", "pA", "kind", "parameter", "sum", "number", "empty"],
 )
-def test_a_stimulus_that_is_wrong(refused, workplace, stimulus, message):
-    (workplace / "stimulus.json").write_text(json.dumps(stimulus))
+def test_a_stimulus_that_is_wrong(refused, place, stimulus, message):
+    (place / "stimulus.json").write_text(json.dumps(stimulus))
     assert re.search(message, refused(*PREDICT, "--stimulus", "stimulus.json"))
 
 
@@ -153,7 +153,7 @@ def test_a_simulated_step_in_picoampere(refused):
     assert "If the number is in pA, divide" in refused("simulate", "stylised-pv", "--step", 150, "-o", "out.csv")
 
 
-def test_a_step_up_to_the_very_end_of_the_window_is_no_error(noble, workplace):
+def test_a_step_up_to_the_very_end_of_the_window_is_no_error(noble, place):
     result = noble(*PREDICT, "--step", 0.1, "--onset", 115, "--length", 400)
     assert result.code == 0, result.err
 
@@ -162,24 +162,24 @@ def test_a_step_up_to_the_very_end_of_the_window_is_no_error(noble, workplace):
 
 
 @pytest.fixture(params=["version", "cut short", "no store", "missing"])
-def bad_store(request, workplace) -> tuple[str, str]:
+def bad_store(request, place) -> tuple[str, str]:
     """A store that cannot be used, and what is to be said about it."""
     if request.param == "version":
-        path = workplace / "store.zarr" / "zarr.json"
+        path = place / "store.zarr" / "zarr.json"
         path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 9'))
         return "store.zarr", "schema version 9; this noble reads version 1"
     if request.param == "cut short":
-        (workplace / "store.zarr/voltage/c/1/0").unlink()
+        (place / "store.zarr/voltage/c/1/0").unlink()
         return "store.zarr", "run noble generate again to finish it"
     if request.param == "no store":
-        (workplace / "folder").mkdir()
+        (place / "folder").mkdir()
         return "folder", "not a readable Zarr group"
     return "nowhere", "nowhere is not a folder"
 
 
-def test_a_store_that_cannot_be_used(refused, noble, workplace, bad_store):
+def test_a_store_that_cannot_be_used(refused, noble, place, bad_store):
     store, message = bad_store
-    (workplace / "train.yaml").write_text("max_shift_ms: 0")
+    (place / "train.yaml").write_text("max_shift_ms: 0")
     assert message in refused("train", "train.yaml", store, "-o", "run")
     assert message in refused("evaluate", "bundle", store, "--json", "m.json")
     assert refused("check", store) == f"{store} has 1 problem(s), listed above."
@@ -192,8 +192,8 @@ def test_a_store_that_cannot_be_used(refused, noble, workplace, bad_store):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "card.md", "metrics.json"])
-def test_a_bundle_that_lacks_a_file(refused, workplace, name):
-    (workplace / "bundle" / name).unlink()
+def test_a_bundle_that_lacks_a_file(refused, place, name):
+    (place / "bundle" / name).unlink()
     for command in [
         (*PREDICT, "--step", 0.1),
         ("evaluate", "bundle", "store.zarr", "--json", "m.json"),
@@ -210,8 +210,8 @@ def test_a_bundle_that_lacks_a_file(refused, workplace, name):
         ("metrics.json", "metrics.json is not valid JSON"),
     ],
 )
-def test_a_bundle_with_a_corrupt_file(refused, workplace, name, message):
-    path = workplace / "bundle" / name
+def test_a_bundle_with_a_corrupt_file(refused, place, name, message):
+    path = place / "bundle" / name
     path.write_bytes(path.read_bytes()[:-3] if name != "model.safetensors" else path.read_bytes()[:-100])
     if name == "metrics.json":
         path.write_text("{")
@@ -219,18 +219,18 @@ def test_a_bundle_with_a_corrupt_file(refused, workplace, name, message):
     assert message in refused("info", "bundle")
 
 
-def test_one_flipped_bit_of_the_weights(refused, workplace):
-    path = workplace / "bundle" / "model.safetensors"
+def test_one_flipped_bit_of_the_weights(refused, place):
+    path = place / "bundle" / "model.safetensors"
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(bytes(content))
     assert "SHA-256 differs" in refused(*PREDICT, "--step", 0.1)
 
 
-def test_features_outside_the_hull_warn_and_say_how_far(noble, workplace):
+def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
     result = noble("predict", "bundle", "--features", "i_thr=0.9,s_thr=560", "--step", 0.1, "-o", "out.csv")
     assert result.code == 0
-    assert (workplace / "out.csv").exists()
+    assert (place / "out.csv").exists()
     line = result.err.strip()
     assert line.startswith("warning: 1 of 1 feature vectors lie outside the hull of the 20 training models")
     assert re.search(r"i_thr = 0\.9 nA, \+\d+\.\d% of its range away", line)
@@ -265,9 +265,9 @@ def test_a_neuron_that_is_not_named_well(refused, options, message):
         ("time_ms,current_na_0,voltage_mv_0\n0,0,-70\n1,0,high\n", "traces.csv is not a table of numbers"),
     ],
 )
-def test_traces_that_are_wrong(refused, workplace, text, message):
+def test_traces_that_are_wrong(refused, place, text, message):
     if text is not None:
-        (workplace / "traces.csv").write_text(text)
+        (place / "traces.csv").write_text(text)
     assert message in refused("features", "traces.csv", "--json", "f.json")
 
 

@@ -28,6 +28,13 @@ COSINE = OptimiserConfig(warmup_epochs=1.0)
 PLATEAU = OptimiserConfig(name="adam", schedule="plateau", plateau_patience=0)
 
 
+def learned(path):
+    """The curves without the one column that no two runs share."""
+    rows = read_curves(path)
+    assert all(row.pop("seconds") > 0 for row in rows)
+    return rows
+
+
 class StoppedError(Exception):
     pass
 
@@ -82,7 +89,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(store_path, tmp_path, operator, 
         assert seen == list(range(epoch, 6))  # the epoch that was being reported was not saved yet
         assert same(resumed.state_dict(), whole.state_dict())
         assert same(weights_of(folder), weights_of(tmp_path / "whole"))
-        assert read_curves(folder / "curves.csv") == read_curves(tmp_path / "whole" / "curves.csv")
+        assert learned(folder / "curves.csv") == learned(tmp_path / "whole" / "curves.csv")
 
 
 def test_a_plateau_lowers_the_rate_and_the_rate_survives(store_path, tmp_path):
@@ -146,7 +153,8 @@ def test_what_a_run_leaves(store_path, tmp_path):
     config = training()
     noble = fit(config, store_path, tmp_path)
     assert not noble.training
-    assert json.loads((tmp_path / "train.json").read_text()) == config.model_dump(mode="json")
+    record = json.loads((tmp_path / "train.json").read_text())
+    assert {key: value for key, value in record.items() if key != "store_digest"} == config.model_dump(mode="json")
     assert list((tmp_path / "tensorboard").glob("events.*"))
     assert (tmp_path / "csv" / "metrics.csv").exists()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
@@ -281,6 +289,6 @@ def test_a_killed_run_goes_on_to_the_same_end(store_path, tmp_path):
     for folder, options in (("killed", ["--resume"]), ("whole", [])):
         subprocess.run(command(folder, *options), env=environment, check=True, capture_output=True)
     assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))
-    rows = [read_curves(tmp_path / folder / "curves.csv") for folder in ("killed", "whole")]
+    rows = [learned(tmp_path / folder / "curves.csv") for folder in ("killed", "whole")]
     assert rows[0] == rows[1]
     assert [row["epoch"] for row in rows[0]] == list(range(1, 41))

@@ -34,14 +34,20 @@ ALL_ACTIVE_BOUNDS: Final[tuple[tuple[str, tuple[str, ...], float, float], ...]] 
 )
 
 
-def all_active_cell(name: str, morphology: MorphologySource) -> Cell:
-    """An all-active interneuron on any morphology with soma, axon (usually the stub) and dendrites."""
+def all_active_cell(name: str, source: MorphologySource, *, apical: bool = False) -> Cell:
+    """An all-active interneuron on any morphology with soma, axon (usually the stub) and dendrites.
+
+    Args:
+        name: of the cell.
+        source: its morphology.
+        apical: whether it has apical dendrites (SWC type 4); they get parameters of their own, bounded as the others'.
+    """
     parameters = tuple(
         Parameter(quantity, region, low, high)
         for quantity, regions, low, high in ALL_ACTIVE_BOUNDS
-        for region in regions
+        for region in (*regions, *(("apic",) if apical and "dend" in regions else ()))
     )
-    return Cell(name=name, morphology=morphology, parameters=parameters)
+    return Cell(name=name, morphology=source, parameters=parameters)
 
 
 def builtin_cell(name: str) -> Cell:

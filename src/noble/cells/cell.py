@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -37,30 +37,41 @@ class MorphologySource:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no morphology file {path}.")
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = _sha256(path)
         _SEEN_FOLDERS[path.name, sha256] = path.resolve().parent
         return cls(path.name, axon, sha256)
 
     def load(self, data_folder: Path | str | None = None) -> Morphology:
         """Build or find the morphology.
 
-        An SWC file is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where this
-        very file was read before in this process. A file of this name with another checksum is passed over.
+        Raises:
+            FileNotFoundError, ValueError: as `find` does.
+        """
+        path = self.find(data_folder)
+        if path is None:
+            return stylised_morphology(STYLISED_TREES[self.name])
+        return _load(path, self.axon, _sha256(path))
+
+    def find(self, data_folder: Path | str | None = None) -> Path | None:
+        """The SWC file; None for a built-in morphology.
+
+        It is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where this very file was
+        read before in this process. A file of this name with another checksum is passed over.
 
         Raises:
             FileNotFoundError: if no file of this name is found.
             ValueError: if all that are found have another checksum.
         """
         if self.name in STYLISED_TREES:
-            return stylised_morphology(STYLISED_TREES[self.name])
+            return None
         folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get((self.name, self.sha256))]
         others = ""
         for folder in folders:
             if folder is None or not (path := Path(folder) / self.name).is_file():
                 continue
-            others = hashlib.sha256(path.read_bytes()).hexdigest()
+            others = _sha256(path)
             if self.sha256 in (None, others):
-                return _load(path, self.axon, others)
+                return path
         if others:
             raise ValueError(
                 f"{self.name} has SHA-256 {others[:12]}…, but {str(self.sha256)[:12]}… was expected: it is another file; "
@@ -70,6 +81,10 @@ class MorphologySource:
             f"the morphology {self.name} was not found; put it into a folder and name that folder with "
             f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
         )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # Folders of SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
@@ -115,11 +130,6 @@ class Parameter:
     def unit(self) -> str:
         """Unit of bounds and values."""
         return unit_of(self.quantity)
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the bounds span so many decades that a search should move in the logarithm."""
-        return self.low > 0 and self.high / self.low >= 100
 
 
 def _check_region(region: str) -> None:
@@ -262,7 +272,3 @@ class CellModel:
             if channel is not None:
                 channels.setdefault(channel, {})[parameter] = value
         return channels
-
-    def frozen_cell(self, name: str) -> Cell:
-        """The cell with this model's values fixed and nothing free."""
-        return replace(self.cell, name=name, parameters=(), fixed={**self.cell.fixed, **self.values})

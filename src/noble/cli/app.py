@@ -50,8 +50,10 @@ def main() -> None:
         raise
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        if extra is None and error.name is not None:
             raise
+        if extra is None:
+            _fail(str(error))
         _fail(f"this needs {error.name}, which is not installed; run pip install 'noble-neuro[{extra}]'.")
     except (ValueError, OSError) as error:
         _fail(_sentence(error))

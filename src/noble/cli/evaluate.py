@@ -53,14 +53,18 @@ def evaluate(
     from noble.operator import Noble
 
     noble = Noble.load(bundle)
+    if fresh is not None and store is not None:
+        raise ValueError("both a store and --fresh were given; leave one of them out.")
     if fresh is not None:
         metrics = _evaluate_fresh(noble, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
     elif store is not None:
         from noble.data import Store
         from noble.ensemble import evaluate as evaluate_store
 
+        data = Store.open(store)
+        _check_hall(noble, data.attributes["hall"]["digest"], f"the store {store}")
         with tracked("evaluating") as progress:
-            metrics = evaluate_store(noble, Store.open(store), progress=progress)
+            metrics = evaluate_store(noble, data, progress=progress)
     else:
         raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
     print_metrics(metrics)
@@ -84,11 +88,25 @@ def _evaluate_fresh(
         settings = GenerationConfig.model_validate(recorded)
     else:
         raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
-    chosen = HallOfFame.load(hall or settings.hall)
+    try:
+        chosen = HallOfFame.load(hall or settings.hall)
+    except FileNotFoundError as error:
+        raise ValueError(f"{error} Name the file of the hall that the bundle was trained on with --hall.") from error
+    _check_hall(noble, chosen.digest, f"the hall {hall or settings.hall}")
     responder = ArborSimulator(data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
             noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
+        )
+
+
+def _check_hall(noble: Any, digest: str, what: str) -> None:
+    """Refuse models that are not those the operator learned: which of them it has seen would be unknown."""
+    trained_on = (noble.provenance.get("hall") or {}).get("digest")
+    if trained_on is not None and trained_on != digest:
+        raise ValueError(
+            f"{what} holds other models (digest {digest[:12]}…) than the bundle was trained on ({trained_on[:12]}…), so "
+            "which of them it has seen is unknown; use the hall of its training."
         )
 
 

@@ -22,34 +22,29 @@ def train(
     accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning takes it.")] = "cpu",
 ) -> None:
     """Train an operator, evaluate it once on the test splits, and write the bundle."""
-    from noble.train import TrainConfig
-
-    run_training(TrainConfig.load(config), store, output, resume=resume, devices=devices, accelerator=accelerator)
-
-
-def run_training(
-    config: object, store: Path, output: Path, *, resume: bool = False, devices: int = 1, accelerator: str = "cpu"
-) -> None:
-    """Train, evaluate and save, with progress."""
     from noble.data import Store
     from noble.ensemble import evaluate, model_card
     from noble.train import TrainConfig, fit, is_first_process
 
-    assert isinstance(config, TrainConfig)
+    settings = TrainConfig.load(config)
     with tracked("training") as progress:
-
-        def after_epoch(done: int, total: int, values: Mapping[str, float]) -> None:
-            progress(done, total, epoch_note(values))
-
         noble = fit(
-            config, store, output, resume=resume, devices=devices, accelerator=accelerator, progress=after_epoch
+            settings,
+            store,
+            output,
+            resume=resume,
+            devices=devices,
+            accelerator=accelerator,
+            progress=lambda done, total, values: progress(done, total, epoch_note(values)),
         )
     if not is_first_process():
         return
+    bundle = output / "bundle"
+    noble.save(bundle, card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
     with tracked("evaluating") as progress:
         metrics = evaluate(noble, Store.open(store), progress=progress)
-    noble.save(output / "bundle", card=model_card(noble, metrics), metrics=metrics)
-    console.print(f"wrote {output / 'bundle'}")
+    noble.save(bundle, card=model_card(noble, metrics), metrics=metrics)
+    console.print(f"wrote {bundle}")
 
 
 def epoch_note(values: Mapping[str, float]) -> str:

@@ -44,11 +44,11 @@ def check_store(path: str | Path) -> list[str]:
         attributes = attributes_of(group)
         check_schema(attributes, path)
         arrays = read_arrays(group, path)
-        problems = list(_check_layout(attributes, arrays))
     except ValueError as error:
         return [str(error)]
-    except (KeyError, TypeError, AttributeError) as error:
-        return [f"the attributes of {path} are not as specified ({type(error).__name__}: {error})."]
+    except Exception as error:  # whatever Zarr and the file system raise for damaged metadata
+        return [f"{path} cannot be opened ({type(error).__name__}: {error})."]
+    problems = _collected(_check_layout(attributes, arrays), f"the attributes of {path} are not as specified")
     if problems:  # without the right shapes, nothing below has a meaning
         return problems
     try:
@@ -57,14 +57,33 @@ def check_store(path: str | Path) -> list[str]:
         return [f"the plan or the features cannot be read ({error})."]
     if not np.all(np.isfinite(features)):
         problems.append("model_features holds values that are not finite.")
-    problems += _check_plan(attributes, plan)
-    problems += _check_stimuli(attributes, plan)
-    problems += _check_voltage(path, arrays["voltage"])
+    problems += _collected(_check_plan(attributes, plan), "the plan cannot be checked")
+    problems += _collected(_check_stimuli(attributes, plan), "the stimuli cannot be checked")
+    problems += _collected(_check_voltage(path, arrays["voltage"]), "the voltages cannot be checked")
+    return problems
+
+
+def _collected(sentences: Iterator[str], what: str) -> list[str]:
+    """All sentences of one check; if it breaks off, a last one with the reason."""
+    problems: list[str] = []
+    try:
+        problems.extend(sentences)
+    except Exception as error:  # attributes may hold anything where the check expects a list, an object or a number
+        problems.append(f"{what} ({type(error).__name__}: {error}).")
     return problems
 
 
 def _check_layout(attributes: Mapping[str, Any], arrays: Mapping[str, zarr.Array[Any]]) -> Iterator[str]:
     """Attributes, dtypes, shapes and chunks."""
+    for name in ARRAY_DTYPES:
+        axes = 2 if name in ("voltage", "stimulus_parameters", "model_features") else 1
+        if arrays[name].ndim != axes:
+            yield f"{name} has shape {arrays[name].shape}; expected {axes} axes."
+            return
+    for part, kinds_of in _NEEDED.items():
+        for key, kind in kinds_of.items():
+            if not isinstance(attributes[part][key], kind):
+                yield f"{part}.{key} is {attributes[part][key]!r}; expected {kind.__name__}."
     if tuple(attributes["splits"]) != SPLITS:
         yield f"splits is {attributes['splits']}; expected {list(SPLITS)}."
     kinds = [{"name": name, "parameters": list(parameters)} for name, parameters in KIND_PARAMETERS]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from noble.configs import Frozen
+from noble.cores import available_cores
 from noble.data.schema import WindowFacts
 from noble.units import check_current_na
 
@@ -112,7 +112,7 @@ class GenerationConfig(Frozen):
         onset_ms, step_ms, window_ms, tail_margin_ms, dt_ms, simulation_dt_ms: see `WindowFacts`.
         seed: of the whole data set.
         chunk_traces: traces in a chunk, which is simulated, written and read at once.
-        workers: processes; None means one a core.
+        workers: processes; None means one for each core this process may use.
     """
 
     hall: str
@@ -131,10 +131,12 @@ class GenerationConfig(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.onset_ms + self.step_ms > self.window_ms:
+        # The window must show the end of the current: e-features are measured up to there and after it.
+        last_ms = (self.window.grid.count - 1) * self.dt_ms
+        if self.window.offset_ms > last_ms:
             raise ValueError(
-                f"the current ends at {self.onset_ms + self.step_ms:g} ms but window_ms is {self.window_ms:g}; "
-                "shorten step_ms or lengthen window_ms"
+                f"the current ends at {self.window.offset_ms:g} ms but window_ms is {self.window_ms:g}, with its last "
+                f"sample at {last_ms:g} ms; shorten step_ms or lengthen window_ms"
             )
         ratio = self.dt_ms / self.simulation_dt_ms
         if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
@@ -159,7 +161,7 @@ class GenerationConfig(Frozen):
     @property
     def worker_count(self) -> int:
         """Processes to use."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or available_cores()
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for two runs to make the same data set: all but the number of workers and the hall's name.

@@ -61,16 +61,23 @@ def generate(
         progress: called with (traces done, traces in all), first with what was already there.
 
     Raises:
-        ValueError: if `path` holds something else, another run is writing it, or a simulation gives a voltage that is
-            not finite or not in range.
-        RuntimeError: if worker processes die twice.
+        ValueError: if `path` holds something else, another run is writing it, the hall has a feature that is not finite,
+            or a simulation gives a voltage that is not finite or not in range.
+        FileNotFoundError: if Arbor would not find the hall's SWC file; no store is begun then.
+        ChildProcessError: if worker processes die twice.
     """
     path = Path(path)
     plan = draw_plan(config, hall)
     attributes = store_attributes(config, hall, plan)
-    if path.exists():
+    begun = path.exists()
+    if begun:
         _check_same(path, attributes)
-    else:
+    unfinished = not begun or len(written_chunks(path)) * config.chunk_traces < len(plan)
+    if responder_factory is None and unfinished:
+        # Found here, since only this process knows where an SWC file was read before.
+        swc = hall.cell.morphology.find(data_folder)
+        data_folder = data_folder if swc is None else swc.parent.resolve()
+    if not begun:
         _create(path, config, hall, plan, attributes)
     with _locked(path):
         for leftover in path.glob("voltage/c/*/*.partial"):  # a write that a kill interrupted before its rename
@@ -116,15 +123,21 @@ def _versions() -> dict[str, str]:
 
 def _create(path: Path, config: GenerationConfig, hall: HallOfFame, plan: Plan, attributes: dict[str, Any]) -> None:
     """Write everything but the voltages under a temporary name, then rename: a store has its plan or does not exist."""
+    names = _feature_names(hall)
+    units = [HALL_FEATURE_UNITS.get(name, "") for name in names]
+    table = np.asarray(hall.feature_table(names), dtype=np.float64).reshape(len(hall), len(names))
+    if not np.all(np.isfinite(table)):
+        model, column = np.argwhere(~np.isfinite(table))[0]
+        raise ValueError(
+            f"hall {hall.name} has {names[column]} = {table[model, column]} for model {model}; every feature must be a finite "
+            "number. Measure it again, or leave the model or the feature out of the hall."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         group = zarr.open_group(partial, mode="w-", zarr_format=3, attributes=attributes)
         for name in PLAN_DTYPES:
             _write_array(group, name, getattr(plan, name), {})
-        names = _feature_names(hall)
-        units = [HALL_FEATURE_UNITS.get(name, "") for name in names]
-        table = np.asarray(hall.feature_table(names), dtype=np.float64).reshape(len(hall), len(names))
         _write_array(group, "model_features", table, {"names": list(names), "units": units})
         group.create_array(
             "voltage",
@@ -257,7 +270,7 @@ def _fill(
             return
         except BrokenProcessPool as error:
             if attempt == 2:
-                raise RuntimeError(
+                raise ChildProcessError(
                     f"worker processes died twice (out of memory?); {done} of {total} traces are written and kept: "
                     "run again with fewer workers or a smaller chunk_traces to finish."
                 ) from error

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from noble.stimuli import STIMULUS_KINDS, Stimulus
+from noble.stimuli import STIMULUS_KINDS, Stimulus, step_end_ms
 from noble.traces import TimeGrid
 
 SCHEMA_NAME: Final = "noble-store"
@@ -82,7 +82,7 @@ class WindowFacts:
     @property
     def offset_ms(self) -> float:
         """Instant at which the current ends, ms."""
-        return self.onset_ms + self.step_ms
+        return step_end_ms(self.onset_ms, self.step_ms, self.grid)
 
     @property
     def grid(self) -> TimeGrid:

@@ -17,12 +17,11 @@ def model_card(noble: Noble, metrics: Mapping[str, Any]) -> str:
 
     Args:
         noble: with the provenance that training recorded.
-        metrics: sections as `evaluate` returns them.
+        metrics: sections as `evaluate` returns them; empty before the evaluation.
     """
     facts = noble.provenance
     spec = noble.spec
     hall = facts.get("hall") or {}
-    sections = list(metrics)
     lines = [
         f"# {hall.get('name', 'noble')}: a {noble.config.kind} operator",
         "",
@@ -42,14 +41,7 @@ def model_card(noble: Noble, metrics: Mapping[str, Any]) -> str:
         f"- seed {facts.get('seed')}, versions `{json.dumps(facts.get('versions', {}))}`",
         "",
         "## How good it is",
-        "Misses are counted; percentages of missed and false firing are of all traces.",
-        "",
-        f"| quantity | {' | '.join(section.replace('_', ' ') for section in sections)} |",
-        f"| --- |{' --- |' * len(sections)}",
-        *(
-            f"| {key} | {' | '.join(_number(metrics[section].get(key)) for section in sections)} |"
-            for key in ("traces", *STABLE_KEYS)
-        ),
+        *(_metrics_table(metrics) if metrics else ["Not evaluated yet."]),
         "",
         "## Limits",
         "- Interpolates between the training models; outside their hull it warns, and extrapolates.",
@@ -57,6 +49,21 @@ def model_card(noble: Noble, metrics: Mapping[str, Any]) -> str:
         "- Trained on the stimuli of its store; other kinds of current are extrapolation, though it answers to them.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _metrics_table(metrics: Mapping[str, Any]) -> list[str]:
+    sections = list(metrics)
+    rows = (
+        f"| {key} | {' | '.join(_number(metrics[section].get(key)) for section in sections)} |"
+        for key in ("traces", *STABLE_KEYS)
+    )
+    return [
+        "Misses are counted; percentages of missed and false firing are of all traces.",
+        "",
+        f"| quantity | {' | '.join(section.replace('_', ' ') for section in sections)} |",
+        f"| --- |{' --- |' * len(sections)}",
+        *rows,
+    ]
 
 
 def _number(value: Any) -> str:

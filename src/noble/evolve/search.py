@@ -7,6 +7,7 @@ small stylised halls; the two-stage multi-objective evolution of the field is a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ class SearchConfig(Frozen):
     models: int = Field(default=24, ge=4)
     held_out: int = Field(default=4, ge=1)
     distance: float = 0.3
+
+    @property
+    def search_digest(self) -> str:
+        """Names what scores mean and where points lie; archives of different searches must not be mixed."""
+        content = self.model_dump_json(include={"cell", "targets", "start", "population", "seed"})
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def build_cell(self) -> Cell:
         """The cell, with the bounds of the all-active workflow."""

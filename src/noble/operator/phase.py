@@ -36,7 +36,7 @@ _RATE_SCALE_HZ: Final = 50.0
 # A family may hold a model whose curve falls above threshold; a rate has to stay positive all the same.
 _LEAST_SLOPE_HZ_PER_NA: Final = 20.0
 
-# exp(-12) per ms is one spike in two minutes, exp(0) a thousand a second.
+# exp(-12) per ms is one spike in three minutes, exp(0) a thousand a second.
 _LOG_RATE_RANGE: Final = (-12.0, 0.0)
 # Added to the rate expected from threshold and slope: a phase of 0.05 in a 500 ms window of silence.
 _SILENT_RATE_PER_MS: Final = 1e-4

@@ -7,7 +7,6 @@ its own cell group, and Arbor's threads take groups as they come.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsInt
@@ -16,7 +15,8 @@ import numpy as np
 
 from noble.cells.cell import CellModel, MorphologySource
 from noble.cells.morphology import REGIONS, Morphology
-from noble.simulate.protocol import Numerics, check_pairs, decimate, decimation_factor
+from noble.cores import available_cores
+from noble.simulate.protocol import Numerics, check_membrane, check_pairs, decimate, decimation_factor
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -32,7 +32,7 @@ class ArborSimulator:
     """Answers for cell models by simulating them with Arbor.
 
     Args:
-        threads: cores to use; default all of them.
+        threads: cores to use; default all that this process may use.
         numerics: integration step and settling.
         data_folder: where SWC files are looked for first.
     """
@@ -40,7 +40,7 @@ class ArborSimulator:
     def __init__(
         self, *, threads: int | None = None, numerics: Numerics | None = None, data_folder: Path | str | None = None
     ) -> None:
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or available_cores()
         self.numerics = numerics or Numerics()
         self._data_folder = data_folder
         self._cables: dict[MorphologySource, _Cable] = {}
@@ -57,7 +57,8 @@ class ArborSimulator:
             Voltage at the middle of the soma, shape (models, grid.count), mV.
 
         Raises:
-            ValueError: if models and stimuli do not pair up, the temperatures differ, or a stimulus does not fit the grid.
+            ValueError: if models and stimuli do not pair up, the temperatures differ, a stimulus does not fit the grid,
+                or a model says nothing about the membrane of a region that its morphology has.
         """
         import arbor
         from arbor import units
@@ -118,6 +119,7 @@ class _Cable:
         import arbor
         from arbor import units
 
+        check_membrane(model, self.regions)
         decor = arbor.decor()
         decor.set_property(Vm=model.cell.v_init_mv * units.mV)
         decor.set_ion("na", rev_pot=model.cell.e_na_mv * units.mV)

@@ -36,7 +36,8 @@ def channel_sources() -> list[Path]:
     if not sources:
         found = "is not installed" if spec is None else "has no NMODL files"
         raise ModuleNotFoundError(
-            f"BMTK, which brings the Allen channels for NEURON, {found}. Install it with: {_INSTALL}"
+            f"BMTK, which brings the Allen channels for NEURON, {found}. Install it with: {_INSTALL}",
+            name="bmtk",
         )
     return sources
 
@@ -53,14 +54,16 @@ def compiled_channels() -> Path:
 
     Raises:
         ModuleNotFoundError: if NEURON or BMTK is not installed.
-        RuntimeError: if there is no compiler, or it fails.
+        OSError: if there is no compiler.
+        RuntimeError: if it fails.
     """
     sources = channel_sources()
     try:
         version = metadata.version("neuron")
     except metadata.PackageNotFoundError as error:
         raise ModuleNotFoundError(
-            f"NEURON, the reference simulator, is not installed. Install it with: {_INSTALL}; or simulate with Arbor."
+            f"NEURON, the reference simulator, is not installed. Install it with: {_INSTALL}; or simulate with Arbor.",
+            name="neuron",
         ) from error
     digest = hashlib.sha256(f"neuron {version} {platform.system()} {platform.machine()}".encode())
     for source in sources:
@@ -94,7 +97,7 @@ def _nrnivmodl() -> str | None:
 def _compile(sources: list[Path], folder: Path) -> Path:
     """Compile in a temporary folder, then move only the library into place, in one step."""
     if (lacking := missing_for_compiling()) is not None:
-        raise RuntimeError(lacking)
+        raise OSError(lacking)
     with tempfile.TemporaryDirectory(prefix="noble-mechanisms-") as scratch:
         for source in sources:
             shutil.copyfile(source, Path(scratch) / source.name)

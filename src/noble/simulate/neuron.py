@@ -20,7 +20,7 @@ import numpy as np
 from noble.cells.cell import CellModel, MorphologySource
 from noble.cells.morphology import Morphology
 from noble.simulate.mechanisms import compiled_channels
-from noble.simulate.protocol import Numerics, check_pairs, decimate, decimation_factor
+from noble.simulate.protocol import Numerics, check_membrane, check_pairs, decimate, decimation_factor
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -61,13 +61,17 @@ class NeuronSimulator:
             Voltage at the middle of the soma, shape (models, grid.count), mV.
 
         Raises:
-            ValueError: if models and stimuli do not pair up, or a stimulus does not fit the grid.
+            ValueError: if models and stimuli do not pair up, a stimulus does not fit the grid, or a model says nothing
+                about the membrane of a region that its morphology has.
             ModuleNotFoundError: if NEURON or BMTK is not installed.
+            OSError: if there is no compiler for the channels.
             RuntimeError: if the channels cannot be compiled.
         """
         check_pairs(neurons, stimuli)
         factor = decimation_factor(grid, self.numerics)
         current_na = np.stack([stimulus.sample(grid) for stimulus in stimuli])
+        for model in neurons:
+            check_membrane(model, self._morphology(model.cell.morphology).regions)
         compiled_channels()  # before any process is started, so that one compiles and none waits
         runs = [
             _Run(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from noble.cells.cell import CellModel
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
 
@@ -69,3 +70,24 @@ def check_pairs(neurons: Sequence[object], stimuli: Sequence[Stimulus]) -> None:
         raise ValueError(
             f"got {len(neurons)} models and {len(stimuli)} stimuli; expected one stimulus for each of at least one model."
         )
+
+
+def check_membrane(model: CellModel, regions: Iterable[str]) -> None:
+    """Refuse a model that leaves the membrane of a region to the simulators' defaults.
+
+    Every region needs its capacitance `cm`, and `g_pas` or a channel; a value for `all` counts for each.
+
+    Raises:
+        ValueError: naming the region, what it lacks and how to give it.
+    """
+    for region in regions:
+        lacking = [] if "cm" in model.region_values(region) else ["cm"]
+        if "g_pas" not in model.region_values(region) and not model.channel_values(region):
+            lacking.append("g_pas or any channel")
+        if lacking:
+            apical = "build the cell with all_active_cell(..., apical=True), " if region == "apic" else ""
+            raise ValueError(
+                f"model {model.name!r} of {model.cell.name} has no {' and no '.join(lacking)} on region {region}, which its "
+                f"morphology has; {apical}give the cell values there (cm.{region}, g_pas.{region}) or for all regions "
+                "(cm.all, g_pas.all)."
+            )

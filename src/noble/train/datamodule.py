@@ -45,14 +45,13 @@ class TraceSet(Dataset[int]):
     """One split in memory; items are indices, `gather` makes a batch of them."""
 
     def __init__(self, store: Store, split: str, *, features: tuple[str, ...], limit: int | None = None) -> None:
-        arrays = store.load_split(split)
-        chosen = slice(0, limit)
-        columns = _columns(store, features)
-        table = store.feature_table[arrays.model_index[chosen]][:, columns]
+        indices = store.indices(split)[:limit]
+        voltage_mv = store.voltage_mv(indices)
+        table = store.feature_table[store.model_index[indices]][:, _columns(store, features)]
         self.features = torch.as_tensor(table, dtype=torch.float32)
-        self.voltage_mv = torch.as_tensor(arrays.voltage_mv[chosen])
-        self.current_na = torch.as_tensor(arrays.current_na[chosen])
-        self.spikes_ms = _spike_table(arrays.voltage_mv[chosen], dt_ms=store.grid.dt_ms)
+        self.voltage_mv = torch.as_tensor(voltage_mv)
+        self.current_na = torch.as_tensor(store.current_na(indices))
+        self.spikes_ms = _spike_table(voltage_mv, dt_ms=store.grid.dt_ms)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -170,11 +169,11 @@ def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
     index = (torch.arange(window.count, device=shift.device)[None] - shift[:, None]).clamp(min=0)
     spikes = batch.spikes_ms + (shift * window.dt_ms)[:, None]
     inside = (spikes >= 0) & (spikes < (window.count - 1) * window.dt_ms)
-    # Spikes that leave the window at its end are the last ones; none can leave at its start, before the onset.
+    # Sorted, since a cell that fires before the onset can lose its first spikes at the start of the window.
     return Batch(
         batch.features,
         batch.current_na.gather(1, index),
         batch.voltage_mv.gather(1, index),
-        torch.where(inside, spikes, torch.inf),
+        torch.where(inside, spikes, torch.inf).sort(dim=1).values,
         batch.index,
     )

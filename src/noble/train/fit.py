@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import math
-import os
 import shutil
 import time
 import warnings
@@ -44,12 +43,12 @@ def fit(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Noble:
-    """Train an operator on a store; leaves checkpoints, CSV and TensorBoard logs and the best operator in a folder.
+    """Train an operator on a store; leaves checkpoints and CSV and TensorBoard logs in a folder.
 
     Args:
         config: of the run.
         store: made by `noble generate`.
-        folder: of the run; a bundle is written to its subfolder `bundle`.
+        folder: of the run.
         resume: go on from the last checkpoint in the folder. On CPU the result is the same, bit for bit, as that of an
             uninterrupted run with the same number of threads.
         devices, accelerator: as Lightning takes them.
@@ -82,7 +81,7 @@ def fit(
     )
     _check_fits(config, data.store)
     spec = data.feature_spec()
-    last = _prepare(folder, config, resume=resume)  # nothing is written before all has been checked
+    last = _prepare(folder, config, data.store.digest, resume=resume)  # nothing is written before all has been checked
     provenance = {
         "store_digest": data.store.digest,
         "hall": data.store.attributes.get("hall"),
@@ -97,14 +96,13 @@ def fit(
     latest = ModelCheckpoint(folder / CHECKPOINTS, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with _quiet():
         trainer = _trainer(config, folder, [best, latest], devices=devices, accelerator=accelerator, progress=progress)
-    started = time.monotonic()
     with _quiet():
         trainer.fit(module, datamodule=data, ckpt_path=last)
     chosen = torch.load(folder / CHECKPOINTS / "best.ckpt", weights_only=True, map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
     noble.provenance["training_run"] = {
         "best_epoch": int(chosen["epoch"]) + 1,
-        "wall_seconds": round(time.monotonic() - started, 1),
+        "wall_seconds": round(training_seconds(folder / CURVES), 1),
         "threads": torch.get_num_threads(),
         "validation_score": float(best.best_model_score) if best.best_model_score is not None else None,
     }
@@ -176,11 +174,11 @@ def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {**attributes["config"], "hall": attributes["hall"]["name"]}
 
 
-def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
+def _prepare(folder: Path, config: TrainConfig, store_digest: str, *, resume: bool) -> Path | None:
     """Create the run's folder, or check that the run in it is the one to resume; returns its last checkpoint."""
     last = folder / CHECKPOINTS / "last.ckpt"
     record = folder / "train.json"
-    described = config.model_dump(mode="json")
+    described = {**config.model_dump(mode="json"), "store_digest": store_digest}
     if not is_first_process():  # the first one has prepared the folder before it started this one
         return last if resume and last.exists() else None
     if record.exists() and resume:
@@ -188,13 +186,15 @@ def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
             different = sorted(key for key in described if described[key] != before.get(key))
             raise ValueError(
                 f"the run in {folder} was started with another {', '.join(different)}; resume it with its own "
-                "configuration, or train into another folder."
+                "configuration and store, or train into another folder."
             )
         return last if last.exists() else None
     if record.exists() and last.exists():
         raise ValueError(f"{folder} holds a training run already; resume it, or train into another folder.")
-    for stale in (folder / "csv", folder / "tensorboard", folder / CHECKPOINTS):
-        shutil.rmtree(stale, ignore_errors=True)
+    for name in ("csv", "tensorboard", CHECKPOINTS):
+        if not record.exists() and (folder / name).exists():
+            raise ValueError(f"{folder} holds {name}/, which is of no run of ours; train into another folder.")
+        shutil.rmtree(folder / name, ignore_errors=True)  # of a run that ended before its first checkpoint
     write_json(record, described)
     write_text(folder / CURVES, "")
     return None
@@ -202,7 +202,9 @@ def _prepare(folder: Path, config: TrainConfig, *, resume: bool) -> Path | None:
 
 def is_first_process() -> bool:
     """Whether this is the process that writes results: with several devices, Lightning runs the program once on each."""
-    return int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _curves(path: Path, progress: Progress | None) -> Any:
@@ -210,6 +212,9 @@ def _curves(path: Path, progress: Progress | None) -> Any:
     from lightning.pytorch import Callback, LightningModule, Trainer
 
     class Curves(Callback):
+        def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.started = time.monotonic()
+
         def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
             if not trainer.is_global_zero:
                 return
@@ -219,7 +224,8 @@ def _curves(path: Path, progress: Progress | None) -> Any:
                 finite = {name: value for name, value in finite.items() if not name.startswith("val/")}
             rows = read_curves(path)
             rows = [row for row in rows if row["epoch"] <= trainer.current_epoch]
-            rows.append({"epoch": trainer.current_epoch + 1, **finite})
+            seconds = round(time.monotonic() - self.started, 3)
+            rows.append({"epoch": trainer.current_epoch + 1, "seconds": seconds, **finite})
             names = list(dict.fromkeys(name for row in rows for name in row))
             lines = [",".join(names)]
             lines += [",".join(f"{row[name]:.7g}" if name in row else "" for name in names) for row in rows]
@@ -230,8 +236,13 @@ def _curves(path: Path, progress: Progress | None) -> Any:
     return Curves()
 
 
+def training_seconds(path: Path | str) -> float:
+    """Seconds that the epochs of a run took, those before a resume included."""
+    return sum(row.get("seconds", 0.0) for row in read_curves(path))
+
+
 def read_curves(path: Path | str) -> list[dict[str, float]]:
-    """The rows of a run's `curves.csv`: epoch, train and validation losses and validation scores."""
+    """The rows of a run's `curves.csv`: epoch, its seconds, train and validation losses and validation scores."""
     path = Path(path)
     if not path.exists():
         return []

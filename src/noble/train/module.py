@@ -45,8 +45,9 @@ class OperatorModule(LightningModule):
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence([self.config.seed, self.global_step, self.global_rank]).generate_state(1)[0])
         )
-        largest = round(self.config.max_shift_ms / self._window.dt_ms)
-        shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator)
+        stored = batch.current_na.shape[1] - self._window.count
+        largest = min(math.floor(self.config.max_shift_ms / self._window.dt_ms + 1e-9), stored)
+        shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator).to(batch.index.device)
         losses = self._objective(self.noble, shifted_window(batch, shift, window=self._window), generator)
         for name, value in losses.items():
             self.log(

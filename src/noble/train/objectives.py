@@ -71,14 +71,14 @@ class _SpikePhaseObjective:
     def _samples(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Sample numbers at which to compare voltage: half anywhere, half near spikes, where there are spikes."""
         rows, points = batch.features.shape[0], self._config.waveform_points
+
+        def uniform(columns: int) -> Tensor:
+            return torch.rand((rows, columns), generator=generator).to(batch.features.device)
+
         count = torch.isfinite(batch.spikes_ms).sum(dim=1, keepdim=True)
-        anywhere = torch.rand((rows, points), generator=generator) * (self._window.count - 1)
-        which = (
-            (torch.rand((rows, points // 2), generator=generator) * count)
-            .long()
-            .clamp(max=batch.spikes_ms.shape[1] - 1)
-        )
-        offset = (2 * torch.rand((rows, points // 2), generator=generator) - 1) * _NEAR_SPIKE_MS
+        anywhere = uniform(points) * (self._window.count - 1)
+        which = (uniform(points // 2) * count).long().clamp(max=batch.spikes_ms.shape[1] - 1)
+        offset = (2 * uniform(points // 2) - 1) * _NEAR_SPIKE_MS
         near = (batch.spikes_ms.gather(1, which) + offset) / self._window.dt_ms
         anywhere[:, : points // 2] = torch.where(count > 0, near, anywhere[:, : points // 2])
         return anywhere.round().long().clamp(0, self._window.count - 1)
