@@ -86,6 +86,19 @@ def test_a_step_outside_its_window_is_refused(options: dict[str, float]):
         StepProtocol(**options)
 
 
+def test_rounding_does_not_put_a_step_outside_its_window():
+    assert 0.1 + 0.2 > 0.3
+    assert StepProtocol(onset_ms=0.1, step_ms=0.2, window_ms=0.3, dt_ms=0.1).grid.count == 3
+
+
+def test_features_can_be_measured_of_a_step_that_ends_at_the_last_sample():
+    for onset, step, samples in ((0.1, 0.6, 8), (0.1, 0.7, 9), (0.2, 0.4, 7), (0.3, 0.6, 10)):
+        protocol = StepProtocol(onset_ms=onset, step_ms=step, window_ms=samples * 0.1, dt_ms=0.1)
+        voltage = np.zeros((1, protocol.grid.count))
+        edges = {"onset_ms": protocol.onset_ms, "offset_ms": protocol.offset_ms}
+        assert extract(TraceBatch(protocol.grid, voltage, voltage), names=["Spikecount"], **edges)["Spikecount"] == 0
+
+
 def test_threshold_current_is_the_rheobase_to_a_tenth_of_a_picoampere():
     found = threshold_current(LifResponder(), FAMILY, low_na=0.0, high_na=0.5)
     exact = np.array([neuron.threshold_na for neuron in FAMILY])

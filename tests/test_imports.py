@@ -14,13 +14,14 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "noble"
 
 # Nouns without knowledge of any half; every room may import them.
-BASE = {"units", "files", "spikes", "configs"}
+BASE = {"units", "files", "cores", "spikes", "configs"}
 # What stands under both halves of the hourglass: every room above them may import them.
 COMMON = {"stimuli", "traces", "features", "excitability", "recordings"}
 # room -> the rooms it may import besides the base rooms. docs/design.md draws the same arrows.
 ALLOWED: dict[str, set[str]] = {
     "units": set(),
     "files": set(),
+    "cores": set(),
     "spikes": set(),
     "configs": set(),
     "traces": set(),

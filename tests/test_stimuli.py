@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from noble.stimuli import (
@@ -15,6 +15,7 @@ from noble.stimuli import (
     Stimulus,
     Sum,
     from_dict,
+    step_end_ms,
 )
 from noble.traces import TimeGrid
 
@@ -81,12 +82,61 @@ def test_the_current_is_zero_after_its_end(stimulus: Stimulus):
 
 
 @steady
-@given(stimulus=st.one_of(steps, ramps))
-def test_the_envelope_of_steps_and_ramps_is_exact(stimulus: Stimulus):
+@given(stimulus=stimuli)
+@example(stimulus=Sampled(np.full(8003, 0.2), 0.05, 14.9))  # ends at 415.05 ms, no multiple of the envelope's 0.02 ms
+@example(stimulus=Chirp(15.0, 415.01, 0.1, 0.1))
+@example(stimulus=Step(10.0, 20.0, 0.1) + Chirp(5.003, 20.0, 0.1, 0.1))
+@example(stimulus=Step(10.0, 20.0, 0.1) + Step(20.0, 30.0, 0.1))
+def test_the_envelope_is_the_current(stimulus: Stimulus):
     times, currents = stimulus.envelope()
     assert np.all(np.diff(times) >= 0)
-    inside = np.linspace(times[1], times[-1], 102)[1:-1]
-    np.testing.assert_allclose(np.interp(inside, times, currents), stimulus.current_na(inside), atol=1e-9)
+    assert (times[0], times[-1]) == (0.0, stimulus.end_ms)
+    assert currents[-1] == 0.0
+    instants = np.linspace(0.0123, stimulus.end_ms, 3000)
+    jumps = times[1:][np.diff(times) == 0]
+    nearest = np.abs(instants[:, None] - np.unique(jumps)).min(axis=1, initial=np.inf)
+    instants = instants[nearest > 1e-6]
+    # Between its points a sine of at most 2 nA and 200 Hz bends away from the line by 2 (2 pi 200 0.02e-3)^2 / 8 = 1.6e-4 nA.
+    np.testing.assert_allclose(
+        np.interp(instants, times, currents, right=0.0),
+        stimulus.current_na(instants),
+        atol=6e-4 if "Chirp" in repr(stimulus) else 1e-7,
+    )
+
+
+@pytest.mark.parametrize(
+    "stimulus",
+    [
+        Step(15.0, 415.01, 0.2),
+        Ramp(15.0, 415.01, 0.2, 0.3),
+        Chirp(15.003, 415.01, 0.1, 0.2),
+        OrnsteinUhlenbeck(15.003, 415.01, 0.2, 0.05, seed=7),
+        Sampled(np.full(8000, 0.2), 0.05, 15.05),
+        Step(15.0, 415.01, 0.2) + Step(15.0, 100.0, 0.1),
+    ],
+)
+def test_edges_are_jumps_and_not_ramps(stimulus: Stimulus):
+    times, currents = stimulus.envelope()
+    onset = times[np.flatnonzero(currents)[0]]
+    assert times[np.flatnonzero(currents)[0] - 1] == onset
+    np.testing.assert_allclose(currents[times == onset][[0, -1]], [0.0, stimulus.current_na(np.array([onset]))[0]])
+    before_end, end = currents[times == stimulus.end_ms][[0, -1]]
+    assert end == 0.0
+    assert before_end == pytest.approx(stimulus.current_na(np.array([stimulus.end_ms - 1e-6]))[0], abs=1e-4)
+
+
+def test_a_sum_keeps_the_jumps_of_its_parts():
+    times, currents = (Step(10.0, 20.0, 0.2) + Ramp(15.0, 30.0, 0.0, 0.3) + Step(20.0, 40.0, -0.1)).envelope()
+    np.testing.assert_array_equal(times, [0, 10, 10, 15, 20, 20, 30, 30, 40, 40])
+    np.testing.assert_allclose(currents, [0, 0, 0.2, 0.2, 0.3, 0.0, 0.2, -0.1, -0.1, 0], atol=1e-12)
+
+
+def test_a_steps_end_is_the_last_sample_where_only_rounding_parts_them():
+    grid = TimeGrid(dt_ms=0.1, count=8)
+    assert 0.1 + 0.6 != 7 * 0.1
+    assert step_end_ms(0.1, 0.6, grid) == 7 * 0.1
+    assert step_end_ms(0.1, 0.5, grid) == 0.6
+    assert step_end_ms(0.1, 0.7, grid) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("stimulus", [Chirp(15.0, 415.0, 0.1, 0.1), OrnsteinUhlenbeck(15.0, 415.0, 0.1, 0.05, seed=7)])

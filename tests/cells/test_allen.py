@@ -72,6 +72,17 @@ def test_a_written_fit_is_the_same_model(name: str, shared_data: Path, tmp_path:
             lambda fit: fit["conditions"][0]["erev"].append({"ena": 40.0, "section": "dend", "ek": -90.0}),
             "different reversal potentials",
         ),
+        (lambda fit: fit["conditions"][0].update(erev=[]), "no reversal potentials; expected one pair"),
+        (lambda fit: fit["conditions"][0].pop("erev"), r"fit\.json is not an Allen fit JSON.*'erev'"),
+        (lambda fit: fit["conditions"][0].update(erev=None), r"fit\.json is not an Allen fit JSON"),
+        (lambda fit: fit["conditions"][0].pop("celsius"), r"fit\.json is not an Allen fit JSON.*'celsius'"),
+        (lambda fit: fit["conditions"][0].update(v_init=None), r"fit\.json: v_init is None; expected a number"),
+        (lambda fit: fit["genome"][0].pop("section"), r"fit\.json is not an Allen fit JSON.*'section'"),
+        (lambda fit: fit["genome"][0].update(value=None), r"fit\.json: gbar_NaV\.soma is None; expected a number"),
+        (lambda fit: fit["genome"][0].update(value="much"), r"fit\.json: gbar_NaV\.soma is 'much'; expected a number"),
+        (lambda fit: fit["passive"][0].update(cm=[3.0]), r"fit\.json is not an Allen fit JSON"),
+        (lambda fit: fit.update(genome=7), r"fit\.json is not an Allen fit JSON"),
+        (lambda fit: fit.update(passive=["no"]), r"fit\.json is not an Allen fit JSON"),
     ],
 )
 def test_what_is_no_fit_is_refused(change, message: str, fit: dict, tmp_path: Path) -> None:
@@ -82,5 +93,5 @@ def test_what_is_no_fit_is_refused(change, message: str, fit: dict, tmp_path: Pa
 
 def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fit.json").write_text("not JSON")
-    with pytest.raises(ValueError, match=r"fit\.json is not an Allen fit JSON"):
+    with pytest.raises(ValueError, match=r"fit\.json is not an Allen fit JSON: it is not valid JSON"):
         read_allen_fit(tmp_path / "fit.json", SOURCE)

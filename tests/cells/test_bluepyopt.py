@@ -67,9 +67,35 @@ def test_an_entry_is_written_as_bluepyopt_expects(tmp_path: Path) -> None:
         ({"param_name": "gbar_Ih", "sectionlist": "glial", "bounds": [0, 1]}, "'glial'; expected one of somatic"),
         ({"param_name": "gbar_Ih", "sectionlist": "basal"}, "neither bounds nor a value"),
         ({"param_name": "gbar_Ix", "sectionlist": "basal", "bounds": [0, 1]}, "channel 'Ix'"),
+        (
+            {"param_name": "gbar_Ih", "sectionlist": "basal", "bounds": [0, 1, 2]},
+            r"bad\.json: gbar_Ih on dend has bounds",
+        ),
+        (
+            {"param_name": "gbar_Ih", "sectionlist": "basal", "bounds": None},
+            r"bad\.json: gbar_Ih on dend has bounds None",
+        ),
+        (
+            {"param_name": "gbar_Ih", "sectionlist": "basal", "bounds": [0, "x"]},
+            r"bad\.json: a bound of gbar_Ih on dend",
+        ),
+        ({"param_name": "gbar_Ih", "sectionlist": "basal", "value": None}, r"bad\.json: gbar_Ih on dend is None"),
+        ({"param_name": "celsius", "value": None}, r"bad\.json: celsius is None; expected a number"),
+        ({"param_name": "celsius"}, r"bad\.json is not a BluePyOpt parameters JSON.*'value'"),
+        ({"sectionlist": "basal", "value": 1}, r"bad\.json is not a BluePyOpt parameters JSON.*'param_name'"),
+        ({"param_name": 3, "sectionlist": "basal", "bounds": [0, 1]}, r"bad\.json is not a BluePyOpt parameters JSON"),
+        ({"param_name": "cm", "sectionlist": ["basal"], "value": 1}, r"bad\.json is not a BluePyOpt parameters JSON"),
+        ("gbar_Ih", r"bad\.json is not a BluePyOpt parameters JSON"),
     ],
 )
-def test_what_cannot_be_represented_is_refused(entry: dict, message: str, tmp_path: Path) -> None:
+def test_what_cannot_be_represented_is_refused(entry: object, message: str, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text(json.dumps([entry]))
     with pytest.raises(ValueError, match=message):
+        read_bluepyopt_parameters(tmp_path / "bad.json", SOURCE)
+
+
+@pytest.mark.parametrize("text", ["not JSON", "7", '{"celsius": 34}'])
+def test_what_is_no_list_of_entries_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(ValueError, match=r"bad\.json is not a BluePyOpt parameters JSON"):
         read_bluepyopt_parameters(tmp_path / "bad.json", SOURCE)

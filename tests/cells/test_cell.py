@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, Parameter, builtin_cell, load_swc
+from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, Parameter, all_active_cell, builtin_cell, load_swc
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 
 BALL = "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n"
@@ -89,13 +89,6 @@ def test_a_cell_survives_its_description(cell: Cell) -> None:
     assert Cell.from_dict(cell.to_dict()) == cell
 
 
-def test_freezing_keeps_what_the_model_was(cell: Cell) -> None:
-    model = cell.model({"gbar_NaV.soma": 0.5, "g_pas.all": 1e-4})
-    frozen = model.frozen_cell("frozen").model({})
-    for region in ("soma", "axon", "dend"):
-        assert frozen.region_values(region) == model.region_values(region)
-
-
 @pytest.mark.parametrize("name", BUILTIN_CELLS)
 def test_the_built_in_cells_have_free_parameters_with_units(name: str) -> None:
     cell = builtin_cell(name)
@@ -136,3 +129,24 @@ def test_a_missing_or_changed_morphology_is_an_error(tmp_path: Path, monkeypatch
     (tmp_path / "changed.swc").write_text(BALL + "4 3 60 0 0 1 3\n")
     with pytest.raises(ValueError, match="it is another file"):
         source.load()
+
+
+def test_an_apical_dendrite_gets_what_a_dendrite_has() -> None:
+    source = MorphologySource("any.swc")
+    plain, apical = all_active_cell("c", source), all_active_cell("c", source, apical=True)
+    assert not [item for item in plain.parameters if item.region == "apic"]
+    bounds = {
+        region: [(item.quantity, item.low, item.high) for item in apical.parameters if item.region == region]
+        for region in ("dend", "apic")
+    }
+    assert bounds["apic"] == bounds["dend"] != []
+    assert [item for item in apical.parameters if item.region != "apic"] == list(plain.parameters)
+
+
+def test_the_file_of_a_morphology_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOBLE_DATA", raising=False)
+    path = tmp_path / "asked.swc"
+    path.write_text(BALL)
+    assert MorphologySource("stylised-pv").find() is None
+    assert MorphologySource("asked.swc").find(tmp_path) == path
+    assert MorphologySource.from_swc(path).find() == path.resolve()

@@ -70,6 +70,13 @@ def test_the_digest_is_of_cell_and_models_only() -> None:
         ),
         (lambda hall: hall["models"][0]["values"].update({"gbar_Ih.soma": 1e-5}), "gbar_Ih.soma, not free in tiny"),
         (lambda hall: hall["models"][0]["values"].pop("g_pas.all"), "lacks g_pas.all"),
+        (lambda hall: hall.update(models=[]), "hall tiny has no models"),
+        (
+            lambda hall: hall["models"][1]["values"].update({"g_pas.all": "much"}),
+            r"model 1: g_pas\.all in its values is 'much'; expected a number",
+        ),
+        (lambda hall: hall["models"][2]["features"].update(i_thr=None), "model 2: i_thr in its features is None"),
+        (lambda hall: hall["models"][0].update(values=[1.0]), "lacks a part, or has one too many"),
         (lambda hall: hall["cell"]["parameters"][0].update(name="gbar_NaX.soma"), "channel 'NaX'"),
     ],
 )

@@ -84,3 +84,48 @@ def test_nonsense_attributes_are_a_problem_not_a_crash(copy, key, value):
     content["attributes"][key] = value
     (copy / "zarr.json").write_text(json.dumps(content))
     assert check_store(copy)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("grid", "count"), ("grid", "dt_ms"), ("protocol", "window_ms"), ("protocol", "onset_ms")]
+    + [("hall", key) for key in ("models", "train", "held_out")],
+)
+@pytest.mark.parametrize("value", ["absent", None, "text", [[]], {}])
+def test_nonsense_inside_an_attribute_is_a_problem_not_a_crash(copy, part, key, value):
+    content = json.loads((copy / "zarr.json").read_text())
+    if value == "absent":
+        del content["attributes"][part][key]
+    else:
+        content["attributes"][part][key] = value
+    (copy / "zarr.json").write_text(json.dumps(content))
+    problems = check_store(copy)
+    # The protocol's numbers have defaults, and those of the paper are these.
+    assert problems or (part == "protocol" and value == "absent")
+
+
+@pytest.mark.parametrize("name", ["voltage", "stimulus_parameters", "model_features", "split"])
+@pytest.mark.parametrize("shape", [(40,), (40, 2, 2)])
+def test_arrays_with_other_axes_are_a_problem_not_a_crash(copy, name, shape):
+    if name == "split" and shape == (40,):
+        shape = ()
+    group = zarr.open_group(copy, mode="r+")
+    attributes, dtype = dict(group[name].attrs), group[name].dtype
+    del group[name]
+    group.create_array(name, shape=shape, dtype=dtype, attributes=attributes)
+    assert re.search(f"{name} has shape .* expected [12] axes", check_store(copy)[0])
+
+
+@pytest.mark.parametrize("name", ["voltage", "split"])
+@pytest.mark.parametrize("text", ["[]", "{}", "no JSON", '{"zarr_format": 3, "node_type": "array", "shape": "x"}'])
+def test_damaged_metadata_of_an_array_is_a_problem_not_a_crash(copy, name, text):
+    (copy / name / "zarr.json").write_text(text)
+    assert check_store(copy)
+
+
+def test_what_was_found_before_a_check_broke_off_is_kept(copy):
+    content = json.loads((copy / "zarr.json").read_text())
+    content["attributes"]["splits"] = ["train"]
+    content["attributes"]["hall"] = None
+    (copy / "zarr.json").write_text(json.dumps(content))
+    assert [problem[:9] for problem in check_store(copy)] == ["splits is", "the attri"]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_family import ConstantResponder, FakeHall, OhmicResponder, small_config
+from fake_family import ConstantResponder, FakeHall, FakeModel, OhmicResponder, small_config
 
-from noble.data import AmplitudeConfig, StimulusMix, Store, check_store, generate
+from noble.cells import Cell, HallModel, HallOfFame, MorphologySource, Parameter
+from noble.data import AmplitudeConfig, StimulusMix, Store, TraceCounts, check_store, generate
 from noble.data.generate import ArborFactory
 from noble.data.schema import written_chunks
 from noble.data.workers import Job, run_pool
@@ -180,7 +181,7 @@ def test_a_crashed_worker_is_replaced_once(tmp_path):
 
 
 def test_workers_that_keep_crashing_end_in_one_sentence(tmp_path):
-    with pytest.raises(RuntimeError, match=r"died twice.*0 of 40 traces"):
+    with pytest.raises(OSError, match=r"died twice.*0 of 40 traces"):
         make(tmp_path / "a.zarr", small_config(workers=2), responder_factory=OhmicResponder(die_always=True))
 
 
@@ -216,3 +217,50 @@ def test_only_two_chunks_a_worker_are_under_way():
     run_pool(jobs(), 2, (OhmicResponder(), hall, config.window.simulated_grid), write)
     assert under_way == 0
     assert most == 4
+
+
+def ball_hall(swc: Path) -> HallOfFame:
+    """Two passive models on an SWC file."""
+    cell = Cell(
+        "ball",
+        MorphologySource.from_swc(swc, axon="keep"),
+        parameters=(Parameter("g_pas", "all", 1e-5, 1e-3),),
+        fixed={"cm.all": 1.0, "Ra.all": 100.0, "e_pas.all": -80.0},
+    )
+    models = tuple(HallModel({"g_pas.all": 1e-4 * (index + 1)}, {"i_thr": 0.1}, 0.0, 0) for index in range(2))
+    return HallOfFame("balls", cell, models)
+
+
+def ball_config(workers: int):
+    window = {"onset_ms": 5.0, "step_ms": 20.0, "window_ms": 40.0, "tail_margin_ms": 0.0}
+    traces = TraceCounts(train=2, validation=0, test=0, unseen_models=0)
+    amplitude = AmplitudeConfig(low_na=-0.1, high_na=0.2)
+    return small_config(workers=workers, traces=traces, amplitude=amplitude, chunk_traces=1, **window)
+
+
+def test_a_morphology_that_only_the_parent_knows_reaches_every_worker(tmp_path, monkeypatch):
+    monkeypatch.delenv("NOBLE_DATA", raising=False)
+    swc = tmp_path / "elsewhere" / "only_the_parent_knows.swc"
+    swc.parent.mkdir()
+    swc.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n")
+    hall = ball_hall(swc)
+    for workers in (1, 2):
+        generate(ball_config(workers), hall, tmp_path / f"{workers}.zarr")
+    assert contents(tmp_path / "1.zarr") == contents(tmp_path / "2.zarr")
+
+    swc.unlink()
+    generate(ball_config(2), hall, tmp_path / "2.zarr")  # finished: the morphology is not needed
+    with pytest.raises(FileNotFoundError, match=r"only_the_parent_knows\.swc was not found"):
+        generate(ball_config(2), hall, tmp_path / "3.zarr")
+    assert not (tmp_path / "3.zarr").exists()
+
+
+def test_a_feature_that_is_not_finite_is_refused_before_anything_is_simulated(tmp_path):
+    hall = FakeHall()
+    models = (*hall.models[:3], FakeModel({**hall.models[3].features, "s_thr": float("nan")}), *hall.models[4:])
+    log = tmp_path / "calls.txt"
+    with pytest.raises(ValueError, match="hall balls has s_thr = nan for model 3"):
+        generate(
+            small_config(), FakeHall(models=models), tmp_path / "a.zarr", responder_factory=OhmicResponder(str(log))
+        )
+    assert list(tmp_path.iterdir()) == []

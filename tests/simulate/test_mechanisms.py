@@ -57,8 +57,9 @@ def test_the_channels_are_compiled_once_into_the_cache(monkeypatch: pytest.Monke
 
 def test_missing_bmtk_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"BMTK.*is not installed.*noble-neuro\[neuron\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"BMTK.*is not installed.*noble-neuro\[neuron\]") as caught:
         mechanisms.compiled_channels()
+    assert caught.value.name == "bmtk"
 
 
 def test_missing_neuron_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,14 +68,15 @@ def test_missing_neuron_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(mechanisms, "channel_sources", list)
     monkeypatch.setattr(metadata, "version", absent)
-    with pytest.raises(ModuleNotFoundError, match=r"NEURON.*is not installed.*noble-neuro\[neuron\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"NEURON.*is not installed.*noble-neuro\[neuron\]") as caught:
         mechanisms.compiled_channels()
+    assert caught.value.name == "neuron"
 
 
 def test_a_missing_compiler_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mechanisms, "_nrnivmodl", lambda: "nrnivmodl")
     monkeypatch.setattr(mechanisms.shutil, "which", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"C\+\+ compiler and make.*simulate with Arbor"):
+    with pytest.raises(OSError, match=r"C\+\+ compiler and make.*simulate with Arbor"):
         mechanisms._compile([], tmp_path / "never")
     assert not (tmp_path / "never").exists()
 

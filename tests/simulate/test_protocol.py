@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from noble.simulate import Numerics
-from noble.simulate.protocol import check_pairs, decimate, decimation_factor
+from noble.cells import Cell, MorphologySource, all_active_cell, read_allen_fit
+from noble.simulate import ArborSimulator, NeuronSimulator, Numerics
+from noble.simulate.protocol import check_membrane, check_pairs, decimate, decimation_factor
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 
@@ -47,3 +50,57 @@ def test_factor_one_changes_nothing() -> None:
 def test_what_does_not_pair_up_is_refused(models: int, stimuli: int) -> None:
     with pytest.raises(ValueError, match=f"got {models} models and {stimuli} stimuli"):
         check_pairs([object()] * models, [Step(0.0, 1.0, 0.1)] * stimuli)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"cm.soma": 1.0, "g_pas.soma": 1e-4}, "has no cm and no g_pas or any channel on region dend"),
+        ({"cm.soma": 1.0, "g_pas.all": 1e-4}, "has no cm on region dend"),
+        ({"cm.all": 1.0, "gbar_Ih.soma": 1e-5, "e_pas.all": -70.0}, "has no g_pas or any channel on region dend"),
+        (
+            {"cm.soma": 1.0, "cm.dend": 1.0, "g_pas.all": 1e-4},
+            r"no cm on region apic.*all_active_cell\(\.\.\., apical=True\).*cm\.apic",
+        ),
+    ],
+)
+def test_a_region_without_a_membrane_is_refused(values: dict[str, float], message: str) -> None:
+    model = Cell("c", MorphologySource("any.swc"), fixed=values).model({})
+    with pytest.raises(ValueError, match=message):
+        check_membrane(model, ("soma", "dend", "apic"))
+
+
+def test_a_membrane_may_be_all_channels() -> None:
+    values = {"cm.all": 1.0, "gbar_Ih.soma": 1e-5, "g_pas.dend": 1e-4}
+    check_membrane(Cell("c", MorphologySource("any.swc"), fixed=values).model({}), ("soma", "dend"))
+
+
+@pytest.mark.parametrize(
+    ("name", "regions"),
+    [
+        ("472912177_fit.json", ("soma", "axon", "dend")),
+        ("318331342_fit.json", ("soma", "axon", "dend", "apic")),
+    ],
+)
+def test_the_published_fits_have_membranes(name: str, regions: tuple[str, ...], shared_data: Path) -> None:
+    check_membrane(read_allen_fit(shared_data / name, MorphologySource("stylised-pv")), regions)
+
+
+@pytest.mark.parametrize("simulator", [ArborSimulator(threads=1), NeuronSimulator()], ids=["arbor", "neuron"])
+@pytest.mark.parametrize("apical", [False, True])
+def test_the_simulators_refuse_an_apical_dendrite_left_to_defaults(simulator, apical: bool, tmp_path: Path) -> None:
+    path = tmp_path / "apical.swc"
+    path.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n4 4 0 6 0 1 1\n5 4 0 30 0 1 4\n")
+    cell = all_active_cell("c", MorphologySource.from_swc(path), apical=apical)
+    model = cell.model({item.name: max(item.low, min(item.high, 1e-4)) for item in cell.parameters})
+    if apical:
+        check_membrane(model, cell.morphology.load().regions)
+        return
+    with pytest.raises(ValueError, match="no cm on region apic"):
+        simulator.respond([model], [Step(0.0, 1.0, 0.1)], TimeGrid.spanning(2.0, dt_ms=0.02))
+
+
+def test_arbor_uses_the_cores_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noble.simulate.arbor.available_cores", lambda: 3)
+    assert ArborSimulator().threads == 3
+    assert ArborSimulator(threads=2).threads == 2

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from noble.cells.cell import Cell, CellModel, MorphologySource
 from noble.cells.channels import split_quantity
+from noble.cells.reading import number, read_json
 from noble.files import write_json
 
 _REGIONS: Final = ("soma", "axon", "dend", "apic")
@@ -24,38 +24,41 @@ def read_allen_fit(path: Path | str, morphology: MorphologySource) -> CellModel:
         ValueError: for a file that is no fit JSON, or names an unknown channel or parameter.
     """
     path = Path(path)
+    fit = read_json(path, expected="an Allen fit JSON")
     try:
-        fit = json.loads(path.read_text(encoding="utf-8"))
-        conditions, passive, genome = fit["conditions"][0], fit["passive"][0], fit["genome"]
-    except (json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+        fixed, conditions = _values(fit, path.name), _conditions(fit, path.name)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path.name} is not an Allen fit JSON; expected the keys conditions, passive and genome ({error})."
+            f"{path.name} is not an Allen fit JSON; expected the keys conditions, passive and genome, with celsius, v_init "
+            f"and erev in conditions ({type(error).__name__}: {error})."
         ) from error
-    fixed: dict[str, float] = {}
-    if "ra" in passive:
-        fixed["Ra.all"] = float(passive["ra"])
-    if "e_pas" in passive:
-        fixed["e_pas.all"] = float(passive["e_pas"])
-    for item in passive.get("cm", []):
-        fixed[f"cm.{item['section']}"] = float(item["cm"])
-    for gene in genome:
-        fixed[f"{gene['name']}.{gene['section']}"] = float(gene["value"])
-    reversal = {(float(item["ena"]), float(item["ek"])) for item in conditions["erev"]}
+    return Cell(name=path.stem, morphology=morphology, fixed=fixed, **conditions).model({})
+
+
+def _values(fit: Any, file: str) -> dict[str, float]:
+    """What the fit sets, by our names."""
+    passive = fit["passive"][0]
+    raw = {f"{name}.all": passive[key] for key, name in (("ra", "Ra"), ("e_pas", "e_pas")) if key in passive}
+    raw |= {f"cm.{item['section']}": item["cm"] for item in passive.get("cm", [])}
+    raw |= {f"{gene['name']}.{gene['section']}": gene["value"] for gene in fit["genome"]}
+    return {name: number(value, what=f"{file}: {name}") for name, value in raw.items()}
+
+
+def _conditions(fit: Any, file: str) -> dict[str, Any]:
+    """Temperature, initial and reversal potentials, as arguments of `Cell`."""
+    conditions = fit["conditions"][0]
+    reversal = {
+        tuple(number(item[key], what=f"{file}: {key} of {item.get('section')}") for key in ("ena", "ek"))
+        for item in conditions["erev"]
+    }
     if len(reversal) != 1:
-        raise ValueError(
-            f"{path.name} has different reversal potentials by section, {sorted(reversal)}; expected one pair."
+        found = (
+            f"different reversal potentials by section, {sorted(reversal)}" if reversal else "no reversal potentials"
         )
+        raise ValueError(f"{file} has {found}; expected one pair.")
     e_na_mv, e_k_mv = reversal.pop()
-    cell = Cell(
-        name=path.stem,
-        morphology=morphology,
-        fixed=fixed,
-        celsius=float(conditions["celsius"]),
-        e_na_mv=e_na_mv,
-        e_k_mv=e_k_mv,
-        v_init_mv=float(conditions["v_init"]),
-    )
-    return cell.model({})
+    celsius, v_init_mv = (number(conditions[key], what=f"{file}: {key}") for key in ("celsius", "v_init"))
+    return {"celsius": celsius, "v_init_mv": v_init_mv, "e_na_mv": e_na_mv, "e_k_mv": e_k_mv}
 
 
 def write_allen_fit(model: CellModel, path: Path | str) -> None:

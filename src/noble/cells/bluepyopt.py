@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from noble.cells.cell import Cell, MorphologySource, Parameter
 from noble.cells.channels import split_quantity
+from noble.cells.reading import number, read_json
 from noble.files import write_json
 
 _SECTION_LISTS: Final = {"soma": "somatic", "axon": "axonal", "dend": "basal", "apic": "apical", "all": "all"}
@@ -45,31 +45,50 @@ def read_bluepyopt_parameters(path: Path | str, morphology: MorphologySource, *,
     """A cell from a parameters JSON: entries with bounds are free, those with a value are fixed.
 
     Raises:
-        ValueError: for a distribution along the dendrite (only uniform ones are supported), an unknown section list,
-            channel or parameter, or an entry with neither bounds nor value.
+        ValueError: for a file that is no such JSON, a distribution along the dendrite (only uniform ones are supported), an
+            unknown section list, channel or parameter, or an entry with neither bounds nor value.
     """
     path = Path(path)
+    content = read_json(path, expected="a BluePyOpt parameters JSON")
     fixed: dict[str, float] = {}
     parameters: list[Parameter] = []
     conditions: dict[str, float] = {}
-    for entry in json.loads(path.read_text(encoding="utf-8")):
-        quantity = entry["param_name"]
-        if quantity in _GLOBALS:
-            conditions[_GLOBALS[quantity]] = float(entry["value"])
-            continue
-        if entry.get("dist_type", "uniform") != "uniform":
-            raise ValueError(
-                f"{path.name}: {quantity} varies along the cell ({entry['dist_type']}); only uniform is supported."
-            )
-        if entry.get("sectionlist") not in _REGIONS:
-            raise ValueError(
-                f"{path.name}: {quantity} is on {entry.get('sectionlist')!r}; expected one of {', '.join(_REGIONS)}."
-            )
-        region = _REGIONS[entry["sectionlist"]]
-        if "bounds" in entry:
-            parameters.append(Parameter(quantity, region, *(float(bound) for bound in entry["bounds"])))
-        elif "value" in entry:
-            fixed[f"{quantity}.{region}"] = float(entry["value"])
-        else:
-            raise ValueError(f"{path.name}: {quantity} on {region} has neither bounds nor a value.")
+    try:
+        for entry in content:
+            if entry["param_name"] in _GLOBALS:
+                what = f"{path.name}: {entry['param_name']}"
+                conditions[_GLOBALS[entry["param_name"]]] = number(entry["value"], what=what)
+            elif "bounds" in entry:
+                parameters.append(_free(entry, path.name))
+            else:
+                quantity, region = _place(entry, path.name)
+                if "value" not in entry:
+                    raise ValueError(f"{path.name}: {quantity} on {region} has neither bounds nor a value.")
+                fixed[f"{quantity}.{region}"] = number(entry["value"], what=f"{path.name}: {quantity} on {region}")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path.name} is not a BluePyOpt parameters JSON; expected a list of objects with param_name, sectionlist and "
+            f"bounds or value ({type(error).__name__}: {error})."
+        ) from error
     return Cell(name=name or path.stem, morphology=morphology, parameters=tuple(parameters), fixed=fixed, **conditions)
+
+
+def _free(entry: dict[str, Any], file: str) -> Parameter:
+    """An entry with bounds."""
+    quantity, region = _place(entry, file)
+    if not isinstance(entry["bounds"], list) or len(entry["bounds"]) != 2:
+        raise ValueError(f"{file}: {quantity} on {region} has bounds {entry['bounds']!r}; expected two numbers.")
+    low, high = (number(bound, what=f"{file}: a bound of {quantity} on {region}") for bound in entry["bounds"])
+    return Parameter(quantity, region, low, high)
+
+
+def _place(entry: dict[str, Any], file: str) -> tuple[str, str]:
+    """Quantity and region of an entry."""
+    quantity = entry["param_name"]
+    if entry.get("dist_type", "uniform") != "uniform":
+        raise ValueError(f"{file}: {quantity} varies along the cell ({entry['dist_type']}); only uniform is supported.")
+    if entry.get("sectionlist") not in _REGIONS:
+        raise ValueError(
+            f"{file}: {quantity} is on {entry.get('sectionlist')!r}; expected one of {', '.join(_REGIONS)}."
+        )
+    return quantity, _REGIONS[entry["sectionlist"]]

@@ -127,7 +127,8 @@ class HallOfFame:
         """Read back what `to_dict` wrote.
 
         Raises:
-            ValueError: for another schema or version, or a model that does not fit its cell.
+            ValueError: for another schema or version, no model, a model that does not fit its cell, or a value that is not
+                a number.
         """
         if not isinstance(content, Mapping):
             raise ValueError(f"expected a hall of fame, a JSON object; got a {type(content).__name__}.")
@@ -140,13 +141,15 @@ class HallOfFame:
             hall = cls(
                 name=content["name"],
                 cell=Cell.from_dict(content["cell"]),
-                models=tuple(HallModel(**model) for model in content["models"]),
+                models=tuple(_read_model(model, index) for index, model in enumerate(content["models"])),
                 provenance=content.get("provenance", {}),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"the hall of fame lacks a part, or has one too many ({type(error).__name__}: {error}); restore the file."
             ) from error
+        if not hall.models:
+            raise ValueError(f"hall {hall.name} has no models; expected at least one.")
         for index in range(len(hall)):
             hall.cell_model(index)  # checks names and bounds
         return hall
@@ -179,6 +182,15 @@ class HallOfFame:
         except json.JSONDecodeError as error:
             raise ValueError(f"{name_or_path} is not valid JSON ({error}).") from error
         return cls.from_dict(content)
+
+
+def _read_model(description: Mapping[str, Any], index: int) -> HallModel:
+    """One model of a file, whose values and features are numbers."""
+    for part in ("values", "features"):
+        for name, value in description[part].items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"model {index}: {name} in its {part} is {value!r}; expected a number.")
+    return HallModel(**description)
 
 
 def shipped_halls() -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def cells(
         console.print(table)
         return
     if name.endswith(".swc"):
-        shown = all_active_cell(Path(name).stem, MorphologySource.from_swc(name))
+        source = MorphologySource.from_swc(name)
+        shown = all_active_cell(Path(name).stem, source, apical="apic" in source.load().regions)
     elif name in shipped_halls() or name.endswith(".json"):
         hall = HallOfFame.load(name)
         _print_hall(hall)

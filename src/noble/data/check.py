@@ -18,12 +18,14 @@ from noble.data.schema import (
     VOLTAGE_MISSING,
     VOLTAGE_OFFSET_MV,
     VOLTAGE_SCALE_MV,
+    WindowFacts,
     check_schema,
     decode_stimulus,
     written_chunks,
 )
 from noble.data.splits import Plan, shared_samples
 from noble.data.store import attributes_of, open_group, read_arrays, read_plan
+from noble.traces import TimeGrid
 
 # No membrane of these cells gets here; beyond lies a wrong unit or an unstable simulation.
 PLAUSIBLE_MV = (-150.0, 100.0)
@@ -80,10 +82,11 @@ def _check_layout(attributes: Mapping[str, Any], arrays: Mapping[str, zarr.Array
         if arrays[name].ndim != axes:
             yield f"{name} has shape {arrays[name].shape}; expected {axes} axes."
             return
-    for part, kinds_of in _NEEDED.items():
-        for key, kind in kinds_of.items():
-            if not isinstance(attributes[part][key], kind):
-                yield f"{part}.{key} is {attributes[part][key]!r}; expected {kind.__name__}."
+    grid, window = TimeGrid(**attributes["grid"]), WindowFacts(**attributes["protocol"])
+    if grid != window.simulated_grid:
+        yield f"grid is {attributes['grid']}; the protocol asks for {window.simulated_grid}."
+    if not 0 <= window.onset_ms < window.offset_ms <= window.window_ms:
+        yield f"protocol has a current from {window.onset_ms} to {window.offset_ms} ms in a window of {window.window_ms} ms."
     if tuple(attributes["splits"]) != SPLITS:
         yield f"splits is {attributes['splits']}; expected {list(SPLITS)}."
     kinds = [{"name": name, "parameters": list(parameters)} for name, parameters in KIND_PARAMETERS]
@@ -101,7 +104,7 @@ def _check_layout(attributes: Mapping[str, Any], arrays: Mapping[str, zarr.Array
     for name, dtype in ARRAY_DTYPES.items():
         if arrays[name].dtype != np.dtype(dtype):
             yield f"{name} has dtype {arrays[name].dtype}; expected {dtype}."
-    samples, count = arrays["voltage"].shape[0], attributes["grid"]["count"]
+    samples, count = arrays["voltage"].shape[0], grid.count
     features = attributes_of(arrays["model_features"])
     names, units = features.get("names", []), features.get("units", [])
     if len(names) != len(units):

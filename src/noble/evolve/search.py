@@ -78,8 +78,10 @@ class SearchConfig(Frozen):
         if self.cell in BUILTIN_CELLS:
             return builtin_cell(self.cell)
         path = Path(self.cell)
-        source = MorphologySource.from_swc(path) if path.is_file() else MorphologySource(path.name)
-        return all_active_cell(path.stem, source)
+        if not path.is_file():
+            return all_active_cell(path.stem, MorphologySource(path.name))
+        source = MorphologySource.from_swc(path)
+        return all_active_cell(path.stem, source, apical="apic" in source.load().regions)
 
 
 @dataclass(frozen=True)
