@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from noble.cells import HallOfFame as HallOfFame
     from noble.data import Store as Store
     from noble.excitability import StepProtocol as StepProtocol
