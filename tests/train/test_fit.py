@@ -292,3 +292,33 @@ def test_a_killed_run_goes_on_to_the_same_end(store_path, tmp_path):
     rows = [learned(tmp_path / folder / "curves.csv") for folder in ("killed", "whole")]
     assert rows[0] == rows[1]
     assert [row["epoch"] for row in rows[0]] == list(range(1, 41))
+
+
+TWO_DEVICES = """
+import sys
+import numpy as np
+from spiking_family import training
+from noble.train import fit, is_first_process
+
+noble = fit(training(), sys.argv[1], sys.argv[2], devices=2)
+weights = np.concatenate([item.detach().numpy().ravel() for item in noble.parameters()])
+np.save(f"{sys.argv[2]}/{'first' if is_first_process() else 'second'}.npy", weights)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_train_one_operator(store_path, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(TWO_DEVICES)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "OMP_NUM_THREADS": "1",
+    }
+    folder = tmp_path / "run"
+    command = [sys.executable, str(script), str(store_path), str(folder)]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+    first, second = np.load(folder / "first.npy"), np.load(folder / "second.npy")
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(first, second)
+    assert [row["epoch"] for row in read_curves(folder / "curves.csv")] == [1.0, 2.0, 3.0]
