@@ -252,6 +252,14 @@ def test_one_batch_is_learned_by_heart():
         np.testing.assert_allclose(found, train, atol=1.5)
 
 
+def beside_the_family(code, folder):
+    """A script in a file, and an environment in which its process finds the family."""
+    script = folder / "run.py"
+    script.write_text(code)
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    return script, {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
 KILLED_RUN = """
 import sys
 import torch
@@ -265,13 +273,7 @@ fit(training(epochs=40), sys.argv[1], sys.argv[2], resume=len(sys.argv) > 3)
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_end(store_path, tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(KILLED_RUN)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        "OMP_NUM_THREADS": "1",
-    }
+    script, environment = beside_the_family(KILLED_RUN, tmp_path)
 
     def command(folder, *options):
         return [sys.executable, str(script), str(store_path), str(tmp_path / folder), *options]
@@ -308,13 +310,7 @@ np.save(f"{sys.argv[2]}/{'first' if is_first_process() else 'second'}.npy", weig
 
 @pytest.mark.slow
 def test_two_devices_train_one_operator(store_path, tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(TWO_DEVICES)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        "OMP_NUM_THREADS": "1",
-    }
+    script, environment = beside_the_family(TWO_DEVICES, tmp_path)
     folder = tmp_path / "run"
     command = [sys.executable, str(script), str(store_path), str(folder)]
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)

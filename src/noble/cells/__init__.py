@@ -1,6 +1,6 @@
 """What a neuron is made of: morphology, channels, parameters, and the hall of fame of its models."""
 
-from noble.cells.all_active import BUILTIN_CELLS, all_active_cell, builtin_cell
+from noble.cells.all_active import BUILTIN_CELLS, all_active_cell, all_active_cell_from_swc, builtin_cell
 from noble.cells.allen import read_allen_fit, write_allen_fit
 from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_parameters
 from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
@@ -19,6 +19,7 @@ __all__ = [
     "Parameter",
     "Section",
     "all_active_cell",
+    "all_active_cell_from_swc",
     "builtin_cell",
     "load_swc",
     "read_allen_fit",

@@ -6,6 +6,7 @@ From the published workflow (Nandi et al. 2022, Cell Reports 40; Buchin et al. 2
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from noble.cells.cell import Cell, MorphologySource, Parameter
@@ -48,6 +49,12 @@ def all_active_cell(name: str, source: MorphologySource, *, apical: bool = False
         for region in (*regions, *(("apic",) if apical and "dend" in regions else ()))
     )
     return Cell(name=name, morphology=source, parameters=parameters)
+
+
+def all_active_cell_from_swc(path: Path | str) -> Cell:
+    """An all-active interneuron on an SWC file, named after it, with apical dendrites where the file has them."""
+    source = MorphologySource.from_swc(path)
+    return all_active_cell(Path(path).stem, source, apical="apic" in source.load().regions)
 
 
 def builtin_cell(name: str) -> Cell:

@@ -50,10 +50,8 @@ def main() -> None:
         raise
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None and error.name is not None:
-            raise
         if extra is None:
-            _fail(str(error))
+            raise
         _fail(f"this needs {error.name}, which is not installed; run pip install 'noble-neuro[{extra}]'.")
     except (ValueError, OSError) as error:
         _fail(_sentence(error))

@@ -20,7 +20,7 @@ def cells(
     data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
 ) -> None:
     """List the built-in cells and the shipped halls of fame, or show one cell, hall or SWC file."""
-    from noble.cells import BUILTIN_CELLS, HallOfFame, MorphologySource, all_active_cell, builtin_cell, shipped_halls
+    from noble.cells import BUILTIN_CELLS, HallOfFame, all_active_cell_from_swc, builtin_cell, shipped_halls
 
     if name is None:
         table = Table("name", "kind", "models", "free parameters")
@@ -32,8 +32,7 @@ def cells(
         console.print(table)
         return
     if name.endswith(".swc"):
-        source = MorphologySource.from_swc(name)
-        shown = all_active_cell(Path(name).stem, source, apical="apic" in source.load().regions)
+        shown = all_active_cell_from_swc(name)
     elif name in shipped_halls() or name.endswith(".json"):
         hall = HallOfFame.load(name)
         _print_hall(hall)

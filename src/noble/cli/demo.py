@@ -39,12 +39,12 @@ def demo(
     """
     from noble.cells import HallOfFame
     from noble.cli.evaluate import print_metrics
-    from noble.cli.train import epoch_note
+    from noble.cli.train import BUNDLE, train_and_evaluate
     from noble.data import GenerationConfig, generate
-    from noble.ensemble import evaluate, model_card, outside_hull_expected
+    from noble.ensemble import outside_hull_expected
     from noble.files import write_json
     from noble.report import write_index
-    from noble.train import TrainConfig, fit, training_seconds
+    from noble.train import TrainConfig, training_seconds
     from noble.train.fit import CURVES
 
     started = time.monotonic()
@@ -53,18 +53,15 @@ def demo(
     with tracked(f"1/4 simulating {hall.name} with Arbor") as progress:
         store = generate(GenerationConfig.model_validate(generation), hall, output / "store.zarr", progress=progress)
     simulated = time.monotonic()
-    with tracked("2/4 training") as progress:
-        noble = fit(
-            TrainConfig.model_validate(training),
-            store.path,
-            output,
-            resume=True,
-            progress=lambda done, total, values: progress(done, total, epoch_note(values)),
-        )
-    noble.save(output / "bundle", card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
-    with tracked("3/4 evaluating") as progress:
-        metrics = evaluate(noble, store, progress=progress)
-    noble.save(output / "bundle", card=model_card(noble, metrics), metrics=metrics)
+    trained = train_and_evaluate(
+        TrainConfig.model_validate(training),
+        store.path,
+        output,
+        titles=("2/4 training", "3/4 evaluating"),
+        resume=True,
+    )
+    assert trained is not None  # one device, so this is the first process
+    noble, metrics = trained
     write_json(output / "metrics.json", metrics)
     with tracked("4/4 drawing") as progress, outside_hull_expected():
         figures = _draw(noble, store, hall, output, progress)
@@ -83,7 +80,7 @@ def demo(
             "training": f"{training_seconds(output / CURVES):.0f} s",
             "this run": f"{time.monotonic() - started:.0f} s",
             "parameters": f"{sum(item.numel() for item in noble.parameters()):,}",
-            "bundle": "bundle/",
+            "bundle": f"{BUNDLE}/",
         },
     )
     print_metrics(metrics)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from noble.cli.app import app
 from noble.cli.progress import console, tracked
+
+if TYPE_CHECKING:
+    from noble.operator import Noble
+    from noble.train import TrainConfig
+
+# Where in a run's folder its bundle lies.
+BUNDLE: Final = "bundle"
 
 
 @app.command()
@@ -22,29 +29,47 @@ def train(
     accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning takes it.")] = "cpu",
 ) -> None:
     """Train an operator, evaluate it once on the test splits, and write the bundle."""
+    from noble.train import TrainConfig
+
+    trained = train_and_evaluate(
+        TrainConfig.load(config), store, output, resume=resume, devices=devices, accelerator=accelerator
+    )
+    if trained is not None:
+        console.print(f"wrote {output / BUNDLE}")
+
+
+def train_and_evaluate(
+    config: TrainConfig,
+    store: Path,
+    output: Path,
+    *,
+    titles: tuple[str, str] = ("training", "evaluating"),
+    **options: Any,
+) -> tuple[Noble, dict[str, Any]] | None:
+    """Train with `fit`'s options, evaluate and write the bundle, with progress under the titles.
+
+    Returns:
+        The operator and its metrics; None in every process but the first, which does the rest.
+    """
     from noble.data import Store
     from noble.ensemble import evaluate, model_card
-    from noble.train import TrainConfig, fit, is_first_process
+    from noble.train import fit, is_first_process
 
-    settings = TrainConfig.load(config)
-    with tracked("training") as progress:
+    with tracked(titles[0]) as progress:
         noble = fit(
-            settings,
+            config,
             store,
             output,
-            resume=resume,
-            devices=devices,
-            accelerator=accelerator,
             progress=lambda done, total, values: progress(done, total, epoch_note(values)),
+            **options,
         )
     if not is_first_process():
-        return
-    bundle = output / "bundle"
-    noble.save(bundle, card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
-    with tracked("evaluating") as progress:
+        return None
+    noble.save(output / BUNDLE, card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
+    with tracked(titles[1]) as progress:
         metrics = evaluate(noble, Store.open(store), progress=progress)
-    noble.save(bundle, card=model_card(noble, metrics), metrics=metrics)
-    console.print(f"wrote {bundle}")
+    noble.save(output / BUNDLE, card=model_card(noble, metrics), metrics=metrics)
+    return noble, metrics
 
 
 def epoch_note(values: Mapping[str, float]) -> str:

@@ -17,7 +17,16 @@ from typing import Any, Final
 import numpy as np
 from pydantic import Field
 
-from noble.cells import Cell, CellModel, HallModel, HallOfFame, MorphologySource, all_active_cell, builtin_cell
+from noble.cells import (
+    Cell,
+    CellModel,
+    HallModel,
+    HallOfFame,
+    MorphologySource,
+    all_active_cell,
+    all_active_cell_from_swc,
+    builtin_cell,
+)
 from noble.cells.all_active import BUILTIN_CELLS
 from noble.configs import Frozen
 from noble.excitability import Responder, StepProtocol, resting_features, slope_above_threshold, threshold_current
@@ -78,10 +87,9 @@ class SearchConfig(Frozen):
         if self.cell in BUILTIN_CELLS:
             return builtin_cell(self.cell)
         path = Path(self.cell)
-        if not path.is_file():
-            return all_active_cell(path.stem, MorphologySource(path.name))
-        source = MorphologySource.from_swc(path)
-        return all_active_cell(path.stem, source, apical="apic" in source.load().regions)
+        if path.is_file():
+            return all_active_cell_from_swc(path)
+        return all_active_cell(path.stem, MorphologySource(path.name))
 
 
 @dataclass(frozen=True)
