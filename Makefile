@@ -27,7 +27,7 @@ lint: .venv/test-ready
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable ".[simulate,train,neuron,test,lint]"
+	$(PIP) --editable ".[simulate,evolve,train,neuron,test,lint]"
 	touch $@
 
 # Write down the versions that are installed now; run after changing pyproject.toml and installing by hand.

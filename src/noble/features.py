@@ -45,9 +45,11 @@ FEATURE_UNITS: Final[Mapping[str, str]] = {
     "AHP1_depth_from_peak": "mV",
     "AP1_peak": "mV",
     "AP1_width": "ms",
+    "adaptation_index2": "1",
     "decay_time_constant_after_stim": "ms",
     "depol_block": "1",
     "inv_first_ISI": "Hz",
+    "ISI_CV": "1",
     "mean_AP_amplitude": "mV",
     "mean_frequency": "Hz",
     "sag_amplitude": "mV",
@@ -57,8 +59,12 @@ FEATURE_UNITS: Final[Mapping[str, str]] = {
     "steady_state_voltage_stimend": "mV",
     "time_to_first_spike": "ms",
     "voltage_base": "mV",
+    "voltage_deflection_vb_ssse": "mV",
 }
-"""Units of the sixteen, and of `Spikecount_stimint`, the number of spikes within the step; "1" for pure numbers."""
+"""Units of the sixteen, of three more that targets use, and of `Spikecount_stimint`, the number of spikes within the step.
+
+"1" stands for pure numbers. `voltage_deflection_vb_ssse` is `steady_state_voltage_stimend` less `voltage_base`.
+"""
 
 # `depol_block` answers 1 for *no* block and nothing for a block, so its absence cannot be told from a failure; the
 # boolean form answers 1 for a block and 0 for none. The counts were renamed in eFEL 5.7 and the old names warn.

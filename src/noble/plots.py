@@ -84,7 +84,7 @@ def traces_figure(
         )
     rows, columns = _layout(count, columns)
     width = WIDTH_IN if columns > 1 else WIDTH_IN / 2
-    with _figure(height_in=0.45 + 2.1 * rows, width_in=width) as figure:
+    with styled_figure(height_in=0.45 + 2.1 * rows, width_in=width) as figure:
         # One grid for all, so that the panels of a column are equally wide: a voltage row, then a current row.
         grid = figure.add_gridspec(2 * rows, columns, height_ratios=[2.8, 1] * rows)
         above: list[Axes] = []
@@ -164,7 +164,7 @@ def fi_figure(
         )
     shown = np.unique(np.linspace(0, neurons - 1, min(neurons, largest)).round().astype(int))
     rows, columns = _layout(shown.size, columns)
-    with _figure(height_in=0.6 + 1.35 * rows, width_in=max(WIDTH_IN * columns / 4, WIDTH_IN / 2)) as figure:
+    with styled_figure(height_in=0.6 + 1.35 * rows, width_in=max(WIDTH_IN * columns / 4, WIDTH_IN / 2)) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, index in zip(grid.flat, shown, strict=False):
             style = {"ls": "none", "marker": "o", "ms": 4.2, "mfc": "white", "mew": 0.9}
@@ -207,7 +207,7 @@ def training_figure(
             f"no losses found among the columns {', '.join(known) or '(none)'}; expected numbers under names such as "
             "train_loss and val_loss beside an epoch column."
         )
-    with _figure(height_in=2.5, width_in=WIDTH_IN / 2) as figure:
+    with styled_figure(height_in=2.5, width_in=WIDTH_IN / 2) as figure:
         axes = figure.subplots()
         styles = {"training": (SIMULATED_COLOUR, "-", ""), "validation": (PREDICTED_COLOUR, "-", "o")}
         for name, (epochs, losses) in curves.items():
@@ -270,7 +270,7 @@ def latent_plane_figure(
         raise ValueError(f"held_out has shape {held_out.shape}; expected one entry a model, ({len(features)},).")
     points = features[:, list(axes_of)]
     corners = _hull_corners(points[~held_out]) if hull is None else np.asarray(hull, dtype=float)
-    with _figure(height_in=2.9, width_in=WIDTH_IN / 2) as figure:
+    with styled_figure(height_in=2.9, width_in=WIDTH_IN / 2) as figure:
         axes = figure.subplots()
         if len(corners):
             axes.fill(*corners.T, color=HULL_COLOUR, lw=0, zorder=0, label="hull of the training models")
@@ -311,7 +311,7 @@ def save_figure(figure: Figure, path: Path | str) -> Path:
 
 
 @contextmanager
-def _figure(*, height_in: float, width_in: float) -> Iterator[Figure]:
+def styled_figure(*, height_in: float, width_in: float) -> Iterator[Figure]:
     """A figure to draw in, under the package's style; matplotlib's own settings come back afterwards."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -1,14 +1,20 @@
-"""A static page that shows a run: its numbers, its figures and the commands that made them. No script, no network."""
+"""Static pages that show a run or an evolution: numbers, figures and the commands that made them. No script, no network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from noble.files import write_text
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.evolve import Evolution
+    from noble.recordings import Recording
 
 METRIC_LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "relative_l2_percent": ("Relative L2 error of the voltage", "%"),
@@ -36,6 +42,20 @@ _SECTION_LABELS: Final[Mapping[str, str]] = {
     "near_threshold": "Near threshold",
     "spiking": "Spiking",
 }
+
+WORTH_LABELS: Final[Mapping[str, tuple[str, str]]] = {
+    "models": ("Models", ""),
+    "train": ("of them to train on", ""),
+    "held_out": ("of them held out", ""),
+    "mean_abs_z_median": ("Mean |z|, median model", ""),
+    "mean_abs_z_worst": ("Mean |z|, worst model", ""),
+    "i_thr_relative_spread": ("Spread of the threshold current, standard deviation over mean", ""),
+    "s_thr_relative_spread": ("Spread of the slope above threshold, standard deviation over mean", ""),
+    "blocked": ("Models that block at any step", ""),
+    "spike_count_out_of_tolerance": ("Models with a spike count off by more than 2 and 15 %", ""),
+    "fires_where_silent": ("Models that fire at more than one step where the recording is silent", ""),
+}
+"""What a number of `noble.cells.hall_worth` is called, and its unit; in the order of the table."""
 
 _STYLE: Final = """
 :root { color-scheme: light dark; }
@@ -101,6 +121,79 @@ def write_index(
     return path
 
 
+def write_evolution_report(
+    evolution: Evolution, hall: HallOfFame, path: Path | str, *, recording: Recording | None = None
+) -> Path:
+    """Write the page of an evolution and of the hall it made: scores by seed, what the hall is worth, figures.
+
+    The best models are simulated once more, for their traces; everything else is read from the run's folder and from the hall.
+    Figures are saved beside the page, in a folder of its name.
+
+    Args:
+        evolution: finished.
+        hall: gathered from it.
+        path: of the page, for example `report.html` in the run's folder.
+        recording: the one that the check's targets were measured on, to be drawn with the models.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        ValueError: if it is another recording, or its voltage has another junction potential subtracted, or if a model of the
+            hall has no final check.
+    """
+    from noble.cells.worth import hall_worth
+    from noble.evolution_figures import evolution_figures
+    from noble.plots import save_figure
+
+    path = Path(path)
+    drawn = []
+    for name, figure, caption in evolution_figures(evolution, hall, recording):
+        file = Path(path.stem) / f"{name}.png"
+        save_figure(figure, path.parent / file)
+        drawn.append(_figure(file.as_posix(), caption, ""))
+    config, targets = evolution.config, evolution.check_targets
+    worth = hall_worth(hall)
+    rows = [(label, number_text(worth[key], unit)) for key, (label, unit) in WORTH_LABELS.items()]
+    facts = {
+        "recording": config.source or targets.source,
+        "cell": f"{hall.cell.name}, {len(hall.cell.parameters)} free parameters",
+        **{
+            f"stage {stage.name}": f"{stage.optimiser}, {stage.generations} generations of {stage.population}"
+            for stage in config.stages
+        },
+        "final check": f"{len(targets.steps)} steps of {targets.step_ms:g} ms",
+        **hall.provenance.get("versions", {}),
+    }
+    title = f"{hall.name}: {len(hall)} models"
+    command = hall.provenance.get("command", "")
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<pre>{escape(command)}</pre>" if command else "",
+        _facts(facts),
+        _grid("Models by seed", *_seed_table(evolution, hall)),
+        _grid("What the hall is worth", ("", ""), rows),
+        *drawn,
+    ]
+    write_text(path, _page(title, "\n".join(part for part in parts if part)))
+    return path
+
+
+def _seed_table(evolution: Evolution, hall: HallOfFame) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Head and rows: what was tried, what the hall has of it."""
+    head = ("Seed", "Models tried", "In the hall", "Held out", "Mean |z|, best", "Median", "Worst")
+    rows: list[Sequence[str]] = []
+    for seed in evolution.config.seeds:
+        tried = sum(len(evolution.candidates(seed, stage.name)) for stage in evolution.config.stages)
+        found = sorted(model.score for model in hall.models if model.seed == seed)
+        held_out = sum(model.held_out for model in hall.models if model.seed == seed)
+        scores = (found[0], median(found), found[-1]) if found else (None, None, None)
+        rows.append(
+            (str(seed), f"{tried:,}", str(len(found)), str(held_out), *(number_text(score, "") for score in scores))
+        )
+    return head, rows
+
+
 def _page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -125,12 +218,23 @@ def _table(caption: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for key, (label, unit) in METRIC_LABELS.items():
         if any(key in section for section in sections.values()):
-            cells = "".join(f"<td>{escape(_number(section.get(key), unit))}</td>" for section in sections.values())
+            cells = "".join(f"<td>{escape(number_text(section.get(key), unit))}</td>" for section in sections.values())
             rows.append(f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>')
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _grid(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts; no head where its cells are empty."""
+    cells = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    top = f"<thead><tr>{cells}</tr></thead>" if any(head) else ""
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return f'<div class="scroll"><table><caption>{escape(caption)}</caption>{top}<tbody>{body}</tbody></table></div>'
 
 
 def _figure(file: str, caption: str, command: str) -> str:
@@ -144,7 +248,7 @@ def _section_label(name: str) -> str:
     return _SECTION_LABELS.get(name, name.replace("_", " "))
 
 
-def _number(value: Any, unit: str) -> str:
+def number_text(value: Any, unit: str) -> str:
     """Three significant digits and the unit; a dash where there is no number."""
     if value is None or value != value:
         return "–"  # noqa: RUF001 - the typographic sign for "none"

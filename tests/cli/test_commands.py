@@ -11,7 +11,10 @@ import typer
 
 from noble.ensemble.metrics import STABLE_KEYS
 
-COMMANDS = ("cells", "simulate", "features", "generate", "check", "train", "evaluate", "predict", "info", "demo")
+COMMANDS = (
+    *("cells", "targets", "evolve", "simulate", "features", "generate"),
+    *("check", "train", "evaluate", "predict", "info", "demo"),
+)
 
 TINY_TRAINING = """
 operator: {kind: spike-phase, hidden: 12, layers: 1, channels: 3, decoder_width: 12}

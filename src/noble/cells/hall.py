@@ -19,12 +19,20 @@ from noble.files import write_json
 SCHEMA: Final = "noble-hall"
 SCHEMA_VERSION: Final = 1
 
-# Units of the features that a hall knows about each of its models; see `excitability.py` for their definitions.
+# Units of the features that a hall knows about each of its models; `docs/hall.md` defines them.
 HALL_FEATURE_UNITS: Final = {
     "i_thr": "nA",
     "s_thr": "Hz/nA",
     "voltage_base": "mV",
     "input_resistance": "MOhm",
+    "sag_ratio": "1",
+    "latency": "ms",
+    "AP1_peak": "mV",
+    "AP1_width": "ms",
+    "AHP_depth": "mV",
+    "mean_AP_amplitude": "mV",
+    "mean_frequency": "Hz",
+    "ISI_CV": "1",
 }
 
 
@@ -38,6 +46,7 @@ class HallModel:
         score: mean absolute z-score against the targets; smaller is better.
         seed: of the search that found it.
         held_out: whether it is kept from training, to test on.
+        check: how it did in the final check of the evolution that found it (`docs/hall.md`), if there was one.
     """
 
     values: Mapping[str, float]
@@ -45,6 +54,7 @@ class HallModel:
     score: float
     seed: int
     held_out: bool = False
+    check: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class HallOfFame:
                     "score": model.score,
                     "seed": model.seed,
                     "held_out": model.held_out,
+                    **({} if model.check is None else {"check": dict(model.check)}),
                 }
                 for model in self.models
             ],

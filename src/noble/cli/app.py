@@ -29,6 +29,10 @@ _INTERRUPTED: Final = 130
 # Which extra brings a module that only some commands need.
 _EXTRAS: Final = {
     "arbor": "simulate",
+    "bluepyopt": "evolve",
+    "deap": "evolve",
+    "distributed": "evolve",
+    "pynwb": "recordings",
     "lightning": "train",
     "tensorboard": "train",
     "neuron": "neuron",
@@ -39,7 +43,7 @@ _EXTRAS: Final = {
 def main() -> None:
     """Entry point: errors that a user can mend become one sentence and exit code 2."""
     # Each import registers its commands; here and not at the top, so that `import noble.cli` stays quick.
-    from noble.cli import cells, data, demo, evaluate, info, simulate, train  # noqa: F401
+    from noble.cli import cells, data, demo, evaluate, evolve, hall, info, simulate, targets, train  # noqa: F401
 
     warnings.showwarning = _show_warning
     try:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from noble.cli.app import app
+from noble.cli.hall import print_models
 from noble.cli.progress import console
 
 
@@ -35,7 +36,7 @@ def cells(
         shown = all_active_cell_from_swc(name)
     elif name in shipped_halls() or name.endswith(".json"):
         hall = HallOfFame.load(name)
-        _print_hall(hall)
+        print_models(hall)
         shown = hall.cell
     else:
         shown = builtin_cell(name)
@@ -56,17 +57,4 @@ def cells(
     table = Table("parameter", "low", "high", "unit", title=f"{shown.name}: free parameters")
     for parameter in shown.parameters:
         table.add_row(parameter.name, f"{parameter.low:g}", f"{parameter.high:g}", parameter.unit)
-    console.print(table)
-
-
-def _print_hall(hall: object) -> None:
-    from noble.cells import HALL_FEATURE_UNITS, HallOfFame
-
-    assert isinstance(hall, HallOfFame)
-    names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
-    columns = [f"{name.replace('_', ' ')}\n({HALL_FEATURE_UNITS[name]})" for name in names]
-    table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
-    for index, model in enumerate(hall.models):
-        numbers = [f"{model.features[name]:.5g}" for name in names]
-        table.add_row(str(index), f"{model.score:.3f}", *numbers, "held out" if model.held_out else "train")
     console.print(table)

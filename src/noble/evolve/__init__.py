@@ -1,5 +1,27 @@
 """Finding models: from the features of a recording to a hall of fame."""
 
-from noble.evolve.search import SearchConfig, Targets, gather_hall, search
+from noble.evolve.config import EvolutionConfig, HallRules, Stage
+from noble.evolve.evolution import Candidate, Evolution, Generation, with_seeds
+from noble.evolve.gather import check_candidates, draw_held_out, gather_hall, reasons_against
+from noble.evolve.pool import Failed, Pool
+from noble.evolve.targets import StepTargets, Target, Targets, measure_targets
 
-__all__ = ["SearchConfig", "Targets", "gather_hall", "search"]
+__all__ = [
+    "Candidate",
+    "Evolution",
+    "EvolutionConfig",
+    "Failed",
+    "Generation",
+    "HallRules",
+    "Pool",
+    "Stage",
+    "StepTargets",
+    "Target",
+    "Targets",
+    "check_candidates",
+    "draw_held_out",
+    "gather_hall",
+    "measure_targets",
+    "reasons_against",
+    "with_seeds",
+]

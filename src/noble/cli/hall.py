@@ -1,0 +1,155 @@
+"""`noble hall`: what a hall of fame is worth, and what to make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console, tracked
+from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+
+hall_app = typer.Typer(
+    name="hall",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Halls of fame: what one is worth; merge several; export one to BluePyOpt; what is halfway between its models.",
+)
+app.add_typer(hall_app)
+
+Name = Annotated[str, typer.Argument(help="A shipped hall by name, or a file.", show_default=False)]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the numbers as JSON.", show_default=False)]
+
+
+@hall_app.command()
+def show(
+    name: Name,
+    json: Json = None,
+    models: Annotated[bool, typer.Option("--models", help="Also list the models and their features.")] = False,
+) -> None:
+    """Say what a hall is worth: how near its models come to the recording, how far they spread, where they fail."""
+    from noble.cells import HallOfFame
+    from noble.cells.worth import hall_worth
+    from noble.report import WORTH_LABELS, number_text
+
+    hall = HallOfFame.load(name)
+    worth = hall_worth(hall)
+    if models:
+        print_models(hall)
+    table = Table("what", "number", title=f"{hall.name}: {hall.cell.name}")
+    for key, (label, unit) in WORTH_LABELS.items():
+        table.add_row(label, number_text(worth[key], unit))
+    console.print(table)
+    if worth["blocked"] is None:
+        console.print(
+            f"{hall.name} holds no final check of every model, so how good they are is unknown; noble evolve makes one."
+        )
+    if json is not None:
+        write_json(json, worth)
+
+
+@hall_app.command()
+def merge(
+    files: Annotated[list[str], typer.Argument(help="Two or more halls of one cell and one recording.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File of the new hall.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the new hall; its file's if not given.", show_default=False)
+    ] = None,
+    held_out: Annotated[int, typer.Option(min=0, help="Models to keep from training, drawn anew.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
+) -> None:
+    """Join halls, for example of runs with different seeds: best first, a model that several have once."""
+    from noble.cells import HallOfFame
+    from noble.evolve.merge import merge_halls
+
+    halls = [HallOfFame.load(file) for file in files]
+    merged = merge_halls(halls, name=name or output.stem, held_out=held_out, seed=seed)
+    merged.save(output)
+    twice = sum(map(len, halls)) - len(merged)
+    console.print(
+        f"{output}: {len(merged)} models, {len(merged.held_out)} held out"
+        + (f"; {twice} were in several halls" if twice else "")
+    )
+
+
+@hall_app.command()
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for parameters.json and hall_of_fame.json.")],
+) -> None:
+    """Write a hall for BluePyOpt: the cell's parameters, and the models by BluePyOpt's names of these."""
+    from noble.cells import HallOfFame
+    from noble.cells.export import export_bluepyopt
+
+    for file in export_bluepyopt(HallOfFame.load(name), output):
+        console.print(f"wrote {file}")
+
+
+@hall_app.command()
+def interpolate(
+    name: Name,
+    targets: Annotated[
+        Path,
+        typer.Option(
+            help="Targets to score against, as `noble targets` writes them: those of the hall's final check, or others, for "
+            "which the hall's own models are simulated too. A hall names its targets but does not hold them."
+        ),
+    ],
+    pairs: Annotated[int, typer.Option(min=1, help="Random pairs of distinct models.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of their draw.")] = 0,
+    mean: Annotated[
+        Literal["arithmetic", "geometric"],
+        typer.Option(help="How parameters are averaged; geometric is halfway in their logarithms, potentials apart."),
+    ] = "arithmetic",
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
+    ] = None,
+    json: Json = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for a figure, interpolation.png.", show_default=False)
+    ] = None,
+) -> None:
+    """Simulate models halfway between the *parameters* of two, the baseline that must fail, and score them as the hall's."""
+    from noble.cells import HallOfFame
+    from noble.evolve import Pool, Targets
+    from noble.evolve.interpolate import interpolate_parameters
+
+    hall, wanted = HallOfFame.load(name), Targets.load(targets)
+    with tracked(f"simulating halfway models of {hall.name}") as progress, Pool(workers=workers) as pool:
+        found = interpolate_parameters(
+            hall, wanted, pool, pairs=pairs, seed=seed, mean=mean, data_folder=data_folder, progress=progress
+        )
+    summary = found.summary()
+    console.print(
+        f"{summary['worse_than_worst']} of {summary['pairs']} halfway models are worse than every model of {hall.name}: median "
+        f"mean |z| {summary['median_pair']:.2f}; the hall's median is {summary['median_member']:.2f}, its worst "
+        f"{summary['worst_member']:.2f}"
+    )
+    if json is not None:
+        write_json(json, summary)
+    if output is not None:
+        from noble.plots import save_figure
+        from noble.plots_evolution import interpolation_figure
+
+        members, halfway = ([score.mean for score in scores] for scores in (found.members, found.halfway))
+        console.print(f"wrote {save_figure(interpolation_figure(members, halfway), output / 'interpolation.png')}")
+
+
+def print_models(hall: HallOfFame) -> None:
+    """The models of a hall with the features that all of them have."""
+    from noble.cells import HALL_FEATURE_UNITS
+
+    names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
+    columns = [f"{name.replace('_', ' ')}\n({HALL_FEATURE_UNITS[name]})" for name in names]
+    table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
+    for index, model in enumerate(hall.models):
+        numbers = [f"{model.features[name]:.5g}" for name in names]
+        table.add_row(str(index), f"{model.score:.3f}", *numbers, "held out" if model.held_out else "train")
+    console.print(table)

@@ -1,0 +1,93 @@
+"""`noble targets`: from a recording to the e-features that an evolution aims at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.progress import console
+from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.evolve.targets import Targets
+    from noble.recordings import Recording
+
+
+@app.command()
+def targets(
+    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file of the targets; see `docs/targets.md`.")],
+    step_ms: Annotated[
+        float | None,
+        typer.Option(help="Measure as if the step had ended then, ms; as recorded by default.", show_default=False),
+    ] = None,
+    junction_potential: Annotated[
+        float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
+    ] = 0.0,
+    protocol: Annotated[
+        str | None, typer.Option(help="Only sweeps whose stimulus the file calls so.", show_default=False)
+    ] = None,
+    electrode: Annotated[
+        str | None, typer.Option(help="Which electrode, where the file holds several.", show_default=False)
+    ] = None,
+    min_trials: Annotated[int, typer.Option(min=1, help="Least number of trials of a step.")] = 2,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write what is printed as JSON.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure e-features of a recording at each step: mean and standard deviation over trials."""
+    from noble.evolve.targets import measure_targets
+    from noble.recordings import read_nwb
+
+    read = read_nwb(recording, junction_potential_mv=junction_potential, electrode=electrode)
+    if protocol is not None:
+        read = read.of_protocol(protocol)
+    measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)
+    measured.save(output)
+    summary = _summary(measured, read)
+    _print(summary)
+    console.print(f"{output}: targets of {measured.name} for a step of {measured.step_ms:g} ms")
+    if json is not None:
+        write_json(json, summary)
+
+
+def _summary(measured: Targets, read: Recording) -> dict[str, Any]:
+    """Steps and unusable sweeps, JSON-ready."""
+    return {
+        "recording": read.source,
+        "sweeps": len(read.sweeps),
+        "step_ms": measured.step_ms,
+        "junction_potential_mv": read.junction_potential_mv,
+        "digest": measured.digest,
+        "steps": [
+            {
+                "amplitude_na": step.amplitude_na,
+                "trials": len(step.spike_counts),
+                "spike_counts": list(step.spike_counts),
+                "features": len(step.features),
+                "left_out": dict(step.left_out),
+            }
+            for step in measured.steps
+        ],
+        "unusable": dict(read.unusable),
+    }
+
+
+def _print(summary: dict[str, Any]) -> None:
+    """A row a step, and a line a sweep that cannot be used."""
+    table = Table("step (nA)", "trials", "spikes of each", "features", "left out")
+    for step in summary["steps"]:
+        table.add_row(
+            f"{step['amplitude_na']:g}",
+            str(step["trials"]),
+            " ".join(map(str, step["spike_counts"])),
+            str(step["features"]),
+            ", ".join(step["left_out"]),
+        )
+    console.print(table)
+    for name, reason in summary["unusable"].items():
+        console.print(f"not used: {name}: {reason}", highlight=False, markup=False)

@@ -1,0 +1,160 @@
+"""What every candidate goes through: all its steps in one batched run, its e-features against the targets'.
+
+A candidate that diverges, stays silent where spikes are wanted, or stays blocked is a bad score, not an exception: optimisers
+need an answer for every point they try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from noble.cells import Cell, CellModel
+from noble.evolve.targets import Targets, measure_step
+from noble.excitability import StepProtocol
+from noble.simulate import ArborSimulator, Numerics
+from noble.spikes import spike_times_ms
+from noble.traces import TraceBatch
+
+# A feature that is missing (no spike where spikes are wanted), or off by more, counts as this many standard deviations.
+LARGEST_Z: Final = 20.0
+DIVERGED: Final = "diverged"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one candidate did.
+
+    Attributes:
+        z: |z| by `feature@amplitude`, at most `LARGEST_Z`.
+        spike_counts: spikes within each step, by amplitude in nA as text.
+        blocked: amplitudes at which the membrane stayed depolarised.
+        failure: why there is no answer, if so.
+    """
+
+    z: Mapping[str, float]
+    spike_counts: Mapping[str, int] = field(default_factory=dict)
+    blocked: tuple[str, ...] = ()
+    failure: str | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean |z| over all targets."""
+        return float(np.mean(list(self.z.values())))
+
+    @property
+    def worst(self) -> float:
+        """Largest |z|."""
+        return max(self.z.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        content: dict[str, Any] = {"z": dict(self.z), "spike_counts": dict(self.spike_counts)}
+        if self.blocked:
+            content["blocked"] = list(self.blocked)
+        return content if self.failure is None else {**content, "failure": self.failure}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Score:
+        """Read back what `to_dict` wrote."""
+        return cls(content["z"], content["spike_counts"], tuple(content.get("blocked", ())), content.get("failure"))
+
+
+@dataclass(frozen=True)
+class Assay:
+    """The protocols and targets of a stage; picklable, so that workers get it whole.
+
+    Attributes:
+        cell: whose models are tried.
+        targets: only those that are scored.
+        numerics: of the simulations.
+        data_folder: where the cell's SWC file is.
+    """
+
+    cell: Cell
+    targets: Targets
+    numerics: Numerics
+    data_folder: Path | str | None = None
+
+    @property
+    def protocol(self) -> StepProtocol:
+        """The targets' step in a window with 15 ms before and 100 ms after it."""
+        return StepProtocol(
+            step_ms=self.targets.step_ms, window_ms=StepProtocol.onset_ms + self.targets.step_ms + 100.0
+        )
+
+    def score_names(self) -> list[str]:
+        """Names of the scores, `feature@amplitude`."""
+        return [f"{name}@{step.amplitude_na:g}" for step in self.targets.steps for name in step.features]
+
+    def score(self, values: Sequence[Mapping[str, float]], *, threads: int = 1) -> list[Score]:
+        """Simulate candidates, each with every step, in one run; one score a candidate.
+
+        Args:
+            values: parameter values of each candidate.
+            threads: of the simulator.
+        """
+        models = [self.cell.model(row) for row in values]
+        batch = self._simulate(models, threads)
+        scores: list[dict[str, Any]] = [{"z": {}, "spike_counts": {}, "blocked": []} for _ in models]
+        for index, step in enumerate(self.targets.steps):
+            rows = slice(index * len(models), (index + 1) * len(models))
+            answers = TraceBatch(batch.grid, batch.voltage_mv[rows], batch.current_na[rows])
+            self._add_step(scores, answers, step.amplitude_na, step.features)
+        sound = [bool(np.all(np.isfinite(row))) for row in self._by_model(batch, len(models))]
+        return [
+            Score(item["z"], item["spike_counts"], tuple(item["blocked"])) if finite else self.failed(DIVERGED)
+            for item, finite in zip(scores, sound, strict=True)
+        ]
+
+    def failed(self, reason: str) -> Score:
+        """The score of a candidate that gave no answer."""
+        return Score(dict.fromkeys(self.score_names(), LARGEST_Z), failure=reason)
+
+    def _simulate(self, models: Sequence[CellModel], threads: int) -> TraceBatch:
+        protocol = self.protocol
+        stimuli = [protocol.stimulus(step.amplitude_na) for step in self.targets.steps for _ in models]
+        responder = ArborSimulator(threads=threads, numerics=self.numerics, data_folder=self.data_folder)
+        return responder.respond([*models] * len(self.targets.steps), stimuli, protocol.grid)
+
+    def _by_model(self, batch: TraceBatch, models: int) -> np.ndarray:
+        """Voltages of each model, shape (models, steps, time), mV."""
+        return batch.voltage_mv.reshape(len(self.targets.steps), models, -1).swapaxes(0, 1)
+
+    def _add_step(
+        self, scores: list[dict[str, Any]], answers: TraceBatch, amplitude_na: float, targets: Mapping[str, Any]
+    ) -> None:
+        protocol, amplitude = self.protocol, f"{amplitude_na:g}"
+        found = measure_step(
+            answers,
+            onset_ms=protocol.onset_ms,
+            offset_ms=protocol.offset_ms,
+            step_ms=protocol.step_ms,
+            names=[*targets, *({"depol_block"} - set(targets))],
+        )
+        # eFEL sees a block only after a spike; a plateau without one is a block as well.
+        found["depol_block"] = np.where(_plateaus(answers.voltage_mv, protocol), 1.0, found["depol_block"])
+        for feature, target in targets.items():
+            off = np.abs(found[feature] - target.mean) / target.std
+            for item, z in zip(scores, np.minimum(np.nan_to_num(off, nan=LARGEST_Z), LARGEST_Z), strict=True):
+                item["z"][f"{feature}@{amplitude}"] = round(float(z), 4)
+        for item, voltage, blocked in zip(scores, answers.voltage_mv, found["depol_block"], strict=True):
+            times = spike_times_ms(np.nan_to_num(voltage), dt_ms=answers.grid.dt_ms)
+            within = (times >= protocol.onset_ms) & (times < protocol.offset_ms)
+            item["spike_counts"][amplitude] = int(np.sum(within))
+            if blocked == 1:
+                item["blocked"].append(amplitude)
+
+
+def _plateaus(voltage_mv: np.ndarray, protocol: StepProtocol) -> np.ndarray:
+    """Whether each trace stays above -40 mV throughout the last fifth of the step, shape (models,).
+
+    No spiking cell does: its after-hyperpolarisations go below.
+    """
+    times = protocol.grid.times_ms
+    last = (times >= protocol.offset_ms - 0.2 * protocol.step_ms) & (times < protocol.offset_ms)
+    return np.min(voltage_mv[:, last], axis=1) > -40.0

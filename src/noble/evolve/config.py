@@ -1,0 +1,193 @@
+"""What to evolve: a cell, its targets, the stages that lead there, and which models make the hall."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, all_active_cell_from_swc, builtin_cell
+from noble.configs import Frozen
+from noble.simulate import Numerics
+
+
+class Stage(Frozen):
+    """One optimisation.
+
+    Attributes:
+        name: of the stage, and of its folder in the run.
+        free: quantities that move (`g_pas`, `gbar_Ih`, ...), on all their regions; all if None. The others stay at the start.
+        amplitudes_na: steps to answer; all of the targets' if None.
+        features: e-features to score; all of the targets' if None.
+        optimiser: `IBEA` (indicator-based evolution, many objectives), `CMA` (the sum of their squares) or `MO-CMA`
+            (hypervolume and that sum), as BluePyOpt implements them.
+        population, generations: of the optimiser; the cost is population x generations x steps simulations.
+        eta: IBEA's distribution index of crossover and mutation; larger stays closer to the parents.
+        confine: how far a parameter that an earlier stage fitted may leave the range of that stage's best models, in spreads.
+        dt_ms, settle_ms: of the simulations; coarser than a data set's, since this only ranks models.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    free: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    amplitudes_na: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    optimiser: Literal["IBEA", "CMA", "MO-CMA"] = "IBEA"
+    population: int = Field(default=48, ge=8, multiple_of=2)
+    generations: int = Field(default=6, ge=1)
+    eta: float = Field(default=10.0, gt=0)
+    confine: float = Field(default=0.5, ge=0)
+    dt_ms: float = Field(default=0.03, gt=0)
+    settle_ms: float = Field(default=200.0, ge=0)
+
+    @property
+    def numerics(self) -> Numerics:
+        """How its simulations are integrated."""
+        return Numerics(dt_ms=self.dt_ms, settle_ms=self.settle_ms)
+
+
+class HallRules(Frozen):
+    """Which of the evolved models make the hall.
+
+    Attributes:
+        per_seed: models of each seed.
+        candidates: models of each seed, best first and distinct, that may go to the final check; it ends once enough have passed.
+        distance: least distance of two models, as the root-mean-square difference of their coordinates (in spreads), so that
+            a hall is a family and not one model many times.
+        accept: largest mean |z| of a model in the final check.
+        count_relative, count_absolute: a model's spike count may be off by this share of the recording's or by this many
+            spikes, whichever is more, at every step that fires.
+        boundary: steps at which the recording is silent and a model may fire all the same.
+        held_out: models kept from training.
+        seed: of the draw of those.
+    """
+
+    per_seed: int = Field(default=20, ge=1)
+    candidates: int = Field(default=28, ge=1)
+    distance: float = Field(default=0.3, ge=0)
+    accept: float = Field(default=3.0, gt=0)
+    count_relative: float = Field(default=0.15, ge=0)
+    count_absolute: int = Field(default=2, ge=0)
+    boundary: int = Field(default=1, ge=0)
+    held_out: int = Field(default=10, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class EvolutionConfig(Frozen):
+    """A family to evolve. Paths are relative to the YAML file.
+
+    Attributes:
+        name: of the hall.
+        cell: a built-in cell, or an SWC file, by path or by its name in the data folder.
+        targets: targets file (`noble targets`) that the stages answer to.
+        check: targets file of the final check, usually of the full step; `targets` if None.
+        source: one sentence on the recording, for the hall's provenance.
+        seeds: one evolution each; the hall joins their models.
+        start: centre and spread of parameters, the spread as a factor e^spread, or in mV for potentials. Without one a
+            parameter starts anywhere within its bounds.
+        bounds: narrower or wider bounds of parameters than the all-active workflow's.
+        reach: how many spreads from its centre a parameter may go.
+        stages: one after the other.
+        hall: which models make the hall.
+        models_per_run: models that one worker simulates in one batched run.
+    """
+
+    name: str
+    cell: str
+    targets: str
+    check: str | None = None
+    source: str = ""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1, 2, 3), min_length=1)
+    start: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    reach: float = Field(default=3.0, gt=0)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    hall: HallRules = HallRules()
+    models_per_run: int = Field(default=4, ge=1)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for name, (low, high) in self.bounds.items():
+            if not (low < high and math.isfinite(low) and math.isfinite(high)):
+                raise ValueError(
+                    f"bounds of {name} are {low:g} to {high:g}; the lower must be below the upper, both finite"
+                )
+        models = len(self.seeds) * self.hall.per_seed
+        if self.hall.candidates < self.hall.per_seed or self.hall.held_out >= models:
+            raise ValueError(
+                f"the hall wants {self.hall.per_seed} models a seed from {self.hall.candidates} candidates and holds out "
+                f"{self.hall.held_out} of {models}; expected at least as many candidates, and fewer held out"
+            )
+        names = [stage.name for stage in self.stages]
+        for what, items in (("seeds", list(self.seeds)), ("stages", names)):
+            if len(set(items)) != len(items):
+                raise ValueError(f"{what} are {', '.join(map(str, items))}; each must occur once")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a YAML file and resolve its paths against its folder.
+
+        Raises:
+            ValueError: if it is missing, is not YAML, or has an unknown key or a bad value; one sentence says which.
+        """
+        config = super().load(path)
+        folder = Path(path).parent
+        resolved = {"targets": str(folder / config.targets)}
+        if config.check is not None:
+            resolved["check"] = str(folder / config.check)
+        if config.cell not in BUILTIN_CELLS and (folder / config.cell).is_file():
+            resolved["cell"] = str(folder / config.cell)
+        return config.model_copy(update=resolved)
+
+    def build_cell(self, data_folder: Path | str | None = None) -> Cell:
+        """The cell; an SWC file is found in the data folder and known by its checksum from then on.
+
+        Raises:
+            FileNotFoundError: if the SWC file is nowhere.
+            ValueError: if `bounds` or `start` name a parameter that the cell does not have, or the cell is neither.
+        """
+        if self.cell in BUILTIN_CELLS:
+            cell = builtin_cell(self.cell)
+        elif Path(self.cell).is_file():
+            cell = all_active_cell_from_swc(self.cell)
+        elif not self.cell.endswith(".swc"):
+            raise ValueError(f"cell is {self.cell!r}; expected an SWC file or one of {', '.join(BUILTIN_CELLS)}.")
+        else:
+            found = MorphologySource(Path(self.cell).name).find(data_folder)
+            assert found is not None, "only built-in morphologies have no file"
+            cell = all_active_cell_from_swc(found)
+        return _with_bounds(cell, self.bounds, self.start)
+
+    @property
+    def digest(self) -> str:
+        """Names what scores mean and how the optimisers move: runs of different ones must not be mixed.
+
+        Seeds, the number of generations of the last stage and the hall's rules may change: a run is extended by them.
+        """
+        content = self.model_dump(
+            mode="json", exclude={"seeds", "hall", "targets", "check", "source", "models_per_run", "cell"}
+        )
+        del content["stages"][-1]["generations"]
+        content["cell"] = Path(self.cell).name
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _with_bounds(cell: Cell, bounds: dict[str, tuple[float, float]], start: dict[str, tuple[float, float]]) -> Cell:
+    """The cell with some bounds replaced."""
+    from dataclasses import replace
+
+    known = [parameter.name for parameter in cell.parameters]
+    for key, names in (("bounds", bounds), ("start", start)):
+        if unknown := sorted(set(names) - set(known)):
+            raise ValueError(
+                f"{key} names {', '.join(unknown)}, not free in {cell.name}; expected some of {', '.join(known)}."
+            )
+    parameters = tuple(
+        replace(item, low=bounds[item.name][0], high=bounds[item.name][1]) if item.name in bounds else item
+        for item in cell.parameters
+    )
+    return replace(cell, parameters=parameters)

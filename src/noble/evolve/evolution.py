@@ -1,0 +1,331 @@
+"""An evolution: for each seed one stage after the other, every generation a file, resumed by replaying them.
+
+```
+RUN/run.json                           what is evolved: configuration, targets' hashes, versions
+RUN/seed-1/passive/generation-000.json points, values and scores, in the order in which the optimiser asked for them
+RUN/seed-1/active/generation-000.json
+RUN/seed-1/check.json                  the final check of this seed's best, see `gather.py`
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from noble.cells import Cell
+from noble.evolve.assay import Assay, Score
+from noble.evolve.config import EvolutionConfig, Stage
+from noble.evolve.evaluator import evaluate
+from noble.evolve.optimise import optimise
+from noble.evolve.pool import Pool
+from noble.evolve.space import Space
+from noble.evolve.targets import Targets
+from noble.excitability import StepProtocol
+from noble.files import write_json
+from noble.simulate.protocol import decimation_factor
+
+# The best this many models of a stage say where the next one looks for the parameters that it fitted.
+BEST_OF_A_STAGE: Final = 12
+# A bias of the amplifier, not a holding current.
+_NEGLIGIBLE_HOLDING_NA: Final = 0.005
+_PACKAGES: Final = ("noble-neuro", "arbor", "bluepyopt", "deap", "efel", "numpy")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that was tried.
+
+    Attributes:
+        point: its coordinates in the evolution's `Space`, shape (parameters,).
+        values: its parameter values.
+        score: how it did.
+    """
+
+    point: tuple[float, ...]
+    values: Mapping[str, float]
+    score: Score
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"point": list(self.point), "values": dict(self.values), **self.score.to_dict()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Candidate:
+        """Read back what `to_dict` wrote."""
+        return cls(tuple(content["point"]), content["values"], Score.from_dict(content))
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What `progress` is told after every generation.
+
+    Attributes:
+        seed, stage: which optimisation.
+        number, generations: of it, from 1.
+        scores: mean |z| of all candidates of the stage so far, best first.
+        simulated: simulations of this generation; 0 where it was read from the run's folder.
+    """
+
+    seed: int
+    stage: str
+    number: int
+    generations: int
+    scores: tuple[float, ...]
+    simulated: int
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What earlier stages found.
+
+    Attributes:
+        points: of their best models, best first, shape (models, axes).
+        axes: those that they moved.
+    """
+
+    points: np.ndarray
+    axes: np.ndarray
+
+
+class Evolution:
+    """A run folder and what happens in it.
+
+    Args:
+        config: what to evolve.
+        folder: of the run, made if it does not exist.
+        data_folder: where the SWC file is.
+
+    Raises:
+        ValueError: if the folder holds a run of another configuration or of other targets; if a stage names what cell or
+            targets do not have; if the targets were recorded under a holding current.
+    """
+
+    def __init__(self, config: EvolutionConfig, folder: Path | str, *, data_folder: Path | str | None = None) -> None:
+        self.config, self.folder = config, Path(folder)
+        self.cell: Cell = config.build_cell(data_folder)
+        found = self.cell.morphology.find(data_folder)
+        # Workers look for the file themselves, and know no folder but this one.
+        self.data_folder = None if found is None else found.resolve().parent
+        self.targets = Targets.load(config.targets)
+        self.check_targets = Targets.load(config.check) if config.check else self.targets
+        self.space = Space.of(config, self.cell)
+        if held := [step.label for step in self.targets.steps if abs(step.holding_na) > _NEGLIGIBLE_HOLDING_NA]:
+            raise ValueError(
+                f"{', '.join(held)} of {config.targets} were recorded under a holding current, but models settle without; "
+                "use steps without."
+            )
+        self._assays = {stage.name: self.assay(stage) for stage in config.stages}
+        for stage in config.stages:
+            self.space.moving(stage.free)
+        self._claim_folder()
+
+    def run(
+        self,
+        pool: Pool,
+        *,
+        progress: Callable[[Generation], None] | None = None,
+        within: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Evolve every seed to its last generation; what the folder already holds is not computed again.
+
+        Args:
+            pool: where candidates are simulated.
+            progress: called after every generation.
+            within: called with runs done and runs in all during a generation.
+        """
+        for seed in self.config.seeds:
+            space, fitted = self.space, _Fitted(np.zeros((1, len(self.space.axes))), np.empty(0, dtype=int))
+            for stage in self.config.stages:
+                space = space.confined(fitted.points, fitted.axes, stage.confine)
+                self._run_stage(seed, stage, space, fitted, pool, progress, within)
+                best = sorted(self.candidates(seed, stage.name), key=lambda item: item.score.mean)[:BEST_OF_A_STAGE]
+                moved = np.union1d(fitted.axes, space.moving(stage.free))
+                fitted = _Fitted(np.array([item.point for item in best]), moved)
+
+    def candidates(self, seed: int, stage: str | None = None) -> list[Candidate]:
+        """Every model that a stage of a seed has tried, the last stage if None; empty before it began."""
+        return [item for made in self.generations(seed, stage or self.config.stages[-1].name) for item in made]
+
+    def generations(self, seed: int, stage: str) -> Iterator[list[Candidate]]:
+        """The same, generation by generation, up to the configuration's last."""
+        [wanted] = [item.generations for item in self.config.stages if item.name == stage]
+        for file in sorted(self._stage_folder(seed, stage).glob("generation-*.json"))[:wanted]:
+            yield _read_generation(file)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a hall says of where it comes from."""
+        return {
+            "optimisers": {stage.name: f"{stage.optimiser} (BluePyOpt)" for stage in self.config.stages},
+            "seeds": list(self.config.seeds),
+            "targets": {"source": self.config.source or self.targets.source, "digest": self.targets.digest},
+            "check": {"digest": self.check_targets.digest},
+            "configuration_digest": self.config.digest,
+            "versions": {name: version(name) for name in _PACKAGES},
+        }
+
+    def assay(self, stage: Stage) -> Assay:
+        """The stage's share of the targets."""
+        targets = _only(self.targets, stage.amplitudes_na, stage.features)
+        decimation_factor(StepProtocol().grid, stage.numerics)
+        return Assay(self.cell, targets, stage.numerics, self.data_folder)
+
+    def _run_stage(
+        self,
+        seed: int,
+        stage: Stage,
+        space: Space,
+        fitted: _Fitted,
+        pool: Pool,
+        progress: Callable[[Generation], None] | None,
+        within: Callable[[int, int], None] | None,
+    ) -> None:
+        """One optimiser, answered from the folder as far as that goes."""
+        assay, moving = self._assays[stage.name], space.moving(stage.free)
+        folder = self._stage_folder(seed, stage.name)
+        means: list[float] = []
+
+        def answer(generation: int, points: np.ndarray) -> np.ndarray:
+            full = np.tile(np.clip(fitted.points[0], space.low, space.high), (len(points), 1))
+            full[:, moving] = points
+            file = folder / f"generation-{generation:03d}.json"
+            known = file.exists()
+            if known:
+                found = _read_generation(file)
+                _check_replay(file, found, full)
+            else:
+                values = [space.values(row) for row in full]
+                scores = evaluate(assay, values, pool, per_run=self.config.models_per_run, progress=within)
+                found = [
+                    Candidate(tuple(row.tolist()), item, score)
+                    for row, item, score in zip(full, values, scores, strict=True)
+                ]
+                write_json(file, [item.to_dict() for item in found])
+            means.extend(item.score.mean for item in found)
+            if progress is not None:
+                simulated = 0 if known else len(found) * len(assay.targets.steps)
+                progress(
+                    Generation(seed, stage.name, generation + 1, stage.generations, tuple(sorted(means)), simulated)
+                )
+            return _objectives([item.score for item in found])
+
+        number = [item.name for item in self.config.stages].index(stage.name)
+        first = _first_generation(space, fitted, stage.population, np.random.default_rng([seed, number]))
+        objectives = len({key.partition("@")[0] for key in assay.score_names()})
+        low, high = space.low[moving], space.high[moving]
+        optimise(stage, first[:, moving], low, high, answer, objectives=objectives, seed=seed)
+
+    def _stage_folder(self, seed: int, stage: str) -> Path:
+        return self.folder / f"seed-{seed}" / stage
+
+    def _claim_folder(self) -> None:
+        """Write what the run is, or refuse a folder that holds another."""
+        file = self.folder / "run.json"
+        cell = hashlib.sha256(json.dumps(self.cell.to_dict(), sort_keys=True).encode()).hexdigest()
+        mine = {
+            "configuration_digest": self.config.digest,
+            "targets_digest": _digest(self.targets),
+            "cell_digest": cell,
+        }
+        if any(self.folder.glob("seed-*/*/generation-*.json")):
+            try:
+                theirs = json.loads(file.read_text(encoding="utf-8"))
+                theirs = {key: theirs[key] for key in mine}
+            except (OSError, json.JSONDecodeError, TypeError, KeyError) as error:
+                raise ValueError(
+                    f"{file}, which says what was evolved, is missing, damaged or of another version ({error}); "
+                    "restore it, or choose another folder with -o."
+                ) from error
+            for key, what in zip(mine, ("configuration", "targets file", "cell or morphology"), strict=True):
+                if theirs[key] != mine[key]:
+                    raise ValueError(
+                        f"{self.folder} holds an evolution with another {what}; choose another folder with -o, or restore the "
+                        f"{what}. Only seeds, generations of the last stage and the hall's rules may change."
+                    )
+        write_json(
+            file, {**mine, "configuration": self.config.model_dump(mode="json"), "provenance": self.provenance()}
+        )
+
+
+def _digest(targets: Targets) -> str:
+    """Names what is scored; how the file was made does not matter."""
+    content = [(step.amplitude_na, sorted(step.features.items())) for step in targets.steps]
+    return hashlib.sha256(repr((targets.step_ms, content)).encode()).hexdigest()
+
+
+def _objectives(scores: Sequence[Score]) -> np.ndarray:
+    """One objective a feature, its root-mean-square z over the steps, shape (scores, features)."""
+    names = list(dict.fromkeys(key.partition("@")[0] for key in scores[0].z))
+    return np.array(
+        [
+            [_rms([z for key, z in score.z.items() if key.partition("@")[0] == name]) for name in names]
+            for score in scores
+        ]
+    )
+
+
+def _rms(values: Sequence[float]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _first_generation(space: Space, fitted: _Fitted, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Draws around the start, within bounds; what earlier stages fitted is taken from their best models, one each."""
+    points = generator.standard_normal((size, len(space.axes)))
+    chosen = fitted.points[generator.integers(len(fitted.points), size=size)]
+    points[:, fitted.axes] = chosen[:, fitted.axes]
+    return np.clip(points, space.low, space.high)
+
+
+def _only(targets: Targets, amplitudes_na: Sequence[float] | None, features: Sequence[str] | None) -> Targets:
+    """The targets at some steps and of some features; steps without any of these features are left out.
+
+    Raises:
+        ValueError: for a step or a feature that the targets do not have.
+    """
+    steps = targets.steps if amplitudes_na is None else tuple(targets.step(amplitude) for amplitude in amplitudes_na)
+    if features is None:
+        return replace(targets, steps=steps)
+    known = {name for step in steps for name in step.features}
+    if unknown := sorted(set(features) - known):
+        raise ValueError(
+            f"no step of {targets.name} has {', '.join(unknown)}; expected some of {', '.join(sorted(known))}."
+        )
+    chosen = [
+        replace(step, features={name: item for name, item in step.features.items() if name in features})
+        for step in steps
+    ]
+    return replace(targets, steps=tuple(step for step in chosen if step.features))
+
+
+def _read_generation(file: Path) -> list[Candidate]:
+    try:
+        return [Candidate.from_dict(item) for item in json.loads(file.read_text(encoding="utf-8"))]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged ({error}); delete it and the generations after it, and resume.") from error
+
+
+def _check_replay(file: Path, found: Sequence[Candidate], points: np.ndarray) -> None:
+    """Refuse a record that this optimiser would not have asked for."""
+    recorded = np.array([item.point for item in found])
+    if recorded.shape != points.shape or not np.array_equal(recorded, points):
+        raise ValueError(
+            f"{file} does not hold what the optimiser asks for now; it is of another seed or version of BluePyOpt, DEAP or "
+            "NumPy (run.json names them). Go on with those, or choose another folder with -o."
+        )
+
+
+def with_seeds(config: EvolutionConfig, seeds: Sequence[int], generations: int | None = None) -> EvolutionConfig:
+    """The configuration with other seeds, and optionally more generations of its last stage."""
+    stages = config.stages
+    if generations is not None:
+        stages = (*stages[:-1], stages[-1].model_copy(update={"generations": generations}))
+    return EvolutionConfig.model_validate(
+        {**config.model_dump(), "seeds": tuple(seeds), "stages": [stage.model_dump() for stage in stages]}
+    )

@@ -1,0 +1,116 @@
+"""What a recording holds: answers of one cell to steps of current, grouped by amplitude."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from noble.traces import Trace
+
+# Amplitudes are told apart to this, or to so many standard errors where noise was injected.
+_AMPLITUDE_RESOLUTION_NA: Final = 0.001
+_SAME_AMPLITUDE_ERRORS: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One answer to one step of current.
+
+    Attributes:
+        name: of the response in the file.
+        amplitude_na: height of the step above the holding current, nA; negative for a hyperpolarising step.
+        amplitude_error_na: standard error of the amplitude from noise in the current, nA; 0 for a clean step.
+        holding_na: current outside the step, the amplifier's bias current included, nA.
+        onset_ms, offset_ms: edges of the step from the first sample, ms.
+        protocol: what the file calls the stimulus, such as "LongSquare"; empty if nothing.
+        trace: voltage, junction potential subtracted, and injected current on the same instants.
+    """
+
+    name: str
+    amplitude_na: float
+    amplitude_error_na: float
+    holding_na: float
+    onset_ms: float
+    offset_ms: float
+    protocol: str
+    trace: Trace
+
+    @property
+    def step_ms(self) -> float:
+        """Length of the step, ms."""
+        return self.offset_ms - self.onset_ms
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The usable sweeps of one cell.
+
+    Attributes:
+        source: name of the file.
+        sha256: of the file.
+        sweeps: in the order of the file.
+        unusable: name of every sweep that was not used, and why, in one sentence.
+        junction_potential_mv: what was subtracted from the recorded voltage, mV.
+    """
+
+    source: str
+    sha256: str
+    sweeps: tuple[Sweep, ...]
+    unusable: Mapping[str, str]
+    junction_potential_mv: float = 0.0
+
+    def by_amplitude(self) -> dict[float, tuple[Sweep, ...]]:
+        """Sweeps of each step by its amplitude in nA, rounded to 1 pA, ascending.
+
+        Noise in the current makes the amplitudes measured for one step differ. Neighbours in order belong together where
+        they differ by less than 1 pA or by less than three standard errors; the amplitude of all is their mean weighted by
+        precision, so that a clean sweep among noisy ones decides.
+        """
+        order = {id(sweep): index for index, sweep in enumerate(self.sweeps)}
+        groups: list[list[Sweep]] = []
+        for sweep in sorted(self.sweeps, key=lambda sweep: sweep.amplitude_na):
+            if groups and _same_amplitude(groups[-1][-1], sweep):
+                groups[-1].append(sweep)
+            else:
+                groups.append([sweep])
+        found: dict[float, list[Sweep]] = {}
+        for group in groups:
+            found.setdefault(mean_na(group, "amplitude_na"), []).extend(group)
+        return {
+            amplitude: tuple(sorted(group, key=lambda sweep: order[id(sweep)])) for amplitude, group in found.items()
+        }
+
+    def of_protocol(self, protocol: str) -> Recording:
+        """The sweeps whose stimulus the file calls so; the others are listed as unusable.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        kept = tuple(sweep for sweep in self.sweeps if sweep.protocol == protocol)
+        if not kept:
+            known = ", ".join(sorted({sweep.protocol for sweep in self.sweeps if sweep.protocol})) or "no name at all"
+            raise ValueError(f"{self.source} has no usable sweep of protocol {protocol!r}; its stimuli have {known}.")
+        others = {
+            sweep.name: f"its protocol is {sweep.protocol!r}; {protocol!r} was asked for."
+            for sweep in self.sweeps
+            if sweep.protocol != protocol
+        }
+        return replace(self, sweeps=kept, unusable={**self.unusable, **others})
+
+
+def _same_amplitude(lower: Sweep, upper: Sweep) -> bool:
+    error = float(np.hypot(lower.amplitude_error_na, upper.amplitude_error_na))
+    # A hundredth of the resolution forgives rounding.
+    limit = max(0.99 * _AMPLITUDE_RESOLUTION_NA, _SAME_AMPLITUDE_ERRORS * error)
+    return upper.amplitude_na - lower.amplitude_na < limit
+
+
+def mean_na(sweeps: Sequence[Sweep], quantity: Literal["amplitude_na", "holding_na"]) -> float:
+    """Mean over trials of one step weighted by precision, nA, to 1 pA: a clean trial among noisy ones decides."""
+    errors = np.array([sweep.amplitude_error_na for sweep in sweeps])
+    errors = np.maximum(errors, 0.1 * _AMPLITUDE_RESOLUTION_NA)  # no current is known better than that
+    mean = np.average([getattr(sweep, quantity) for sweep in sweeps], weights=errors**-2)
+    return round(float(mean), 3) + 0.0  # which makes a zero of -0
