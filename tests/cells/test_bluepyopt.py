@@ -99,3 +99,12 @@ def test_what_is_no_list_of_entries_is_refused(text: str, tmp_path: Path) -> Non
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(ValueError, match=r"bad\.json is not a BluePyOpt parameters JSON"):
         read_bluepyopt_parameters(tmp_path / "bad.json", SOURCE)
+
+
+def test_what_holds_on_a_region_comes_after_what_is_free_everywhere(tmp_path: Path) -> None:
+    """BluePyOpt sets the entries in their order, and the last one wins."""
+    cell = Cell("one", SOURCE, (Parameter("g_pas", "all", 1e-7, 1e-2),), fixed={"g_pas.dend": 1e-5, "cm.all": 1.0})
+    write_bluepyopt_parameters(cell, tmp_path / "parameters.json")
+    entries = json.loads((tmp_path / "parameters.json").read_text())
+    written = [(entry["param_name"], entry.get("sectionlist")) for entry in entries]
+    assert written[4:] == [("cm", "all"), ("g_pas", "all"), ("g_pas", "basal")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -209,6 +210,31 @@ def test_the_best_distinct_candidates_are_checked(tmp_path, landscape, least):
             or len(better) == 20
             or min(distance(item, other) for other in better) < least
         )
+
+
+def test_candidates_with_the_right_spike_counts_are_checked_first(tmp_path, monkeypatch):
+    targets = small_targets()
+    long = replace(targets, step_ms=2 * targets.step_ms)
+    long = replace(long, steps=tuple(replace(s, spike_counts=tuple(2 * c for c in s.spike_counts)) for s in long.steps))
+    long.save(tmp_path / "long.json")
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY | {"held_out": 0}, check="long.json"), tmp_path / "run")
+    right = {f"{step.amplitude_na:g}": int(step.typical_count) for step in targets.steps}
+    wrong = {amplitude: count + 5 if count else 0 for amplitude, count in right.items()}
+    assert wrong != right
+    made = [
+        replace(item, score=Score({"a@0.1": mean}, item.score.spike_counts))
+        for item, mean in zip(checked(evolution, [wrong, right, wrong, right]), (0.1, 2.0, 0.2, 1.0), strict=True)
+    ]
+    monkeypatch.setattr(evolution, "candidates", lambda seed: made)
+    asked: list[Any] = []
+
+    def answer(assay: Any, values: Sequence[Any], pool: Pool, **_: Any) -> list[Score]:
+        asked.extend(values)
+        return [Score({"a@0.1": 1.0}, wrong) for _ in values]
+
+    monkeypatch.setattr("noble.evolve.gather.evaluate", answer)
+    check_candidates(evolution, 1, POOL)
+    assert asked[:4] == [made[index].values for index in (3, 1, 0, 2)]
 
 
 def test_the_check_is_at_all_of_its_own_steps(tmp_path, landscape):

@@ -23,12 +23,19 @@ def write_bluepyopt_parameters(cell: Cell, path: Path | str) -> None:
         {"param_name": "ena", "type": "section", "dist_type": "uniform", "sectionlist": "all", "value": cell.e_na_mv},
         {"param_name": "ek", "type": "section", "dist_type": "uniform", "sectionlist": "all", "value": cell.e_k_mv},
     ]
-    for name, value in cell.fixed.items():
-        quantity, _, region = name.rpartition(".")
-        content.append({**_entry(quantity, region), "value": value})
+    # BluePyOpt sets entries in their order; what holds on a region must come after what is free everywhere.
+    free_everywhere = {item.quantity for item in cell.parameters if item.region == "all"}
+    last = [name for name in cell.fixed if name.rpartition(".")[0] in free_everywhere]
+    content += [_fixed(cell, name) for name in cell.fixed if name not in last]
     for parameter in cell.parameters:
         content.append({**_entry(parameter.quantity, parameter.region), "bounds": [parameter.low, parameter.high]})
+    content += [_fixed(cell, name) for name in last]
     write_json(path, content)
+
+
+def _fixed(cell: Cell, name: str) -> dict[str, Any]:
+    quantity, _, region = name.rpartition(".")
+    return {**_entry(quantity, region), "value": cell.fixed[name]}
 
 
 def _entry(quantity: str, region: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from noble.evolve.config import EvolutionConfig, HallRules, Stage
 from noble.evolve.evolution import Candidate, Evolution, Generation, with_seeds
 from noble.evolve.gather import check_candidates, draw_held_out, gather_hall, reasons_against
+from noble.evolve.interpolate import Interpolation, interpolate_parameters
+from noble.evolve.merge import merge_halls
 from noble.evolve.pool import Failed, Pool
 from noble.evolve.targets import StepTargets, Target, Targets, measure_targets
 
@@ -13,6 +15,7 @@ __all__ = [
     "Failed",
     "Generation",
     "HallRules",
+    "Interpolation",
     "Pool",
     "Stage",
     "StepTargets",
@@ -21,7 +24,9 @@ __all__ = [
     "check_candidates",
     "draw_held_out",
     "gather_hall",
+    "interpolate_parameters",
     "measure_targets",
+    "merge_halls",
     "reasons_against",
     "with_seeds",
 ]
