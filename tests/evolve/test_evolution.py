@@ -139,6 +139,27 @@ def test_a_stage_is_scored_by_its_own_steps_and_features(tmp_path, landscape):
     assert record.assays[0].numerics == config.stages[0].numerics
 
 
+def test_weights_scale_what_the_optimiser_sees_and_no_score(tmp_path, landscape, monkeypatch):
+    def first_answer(weights: dict[str, float]) -> tuple[np.ndarray, list[float]]:
+        landscape()
+        config = small_config(tmp_path, stages=one_stage(weights=weights))
+        evolution = Evolution(config, tmp_path / f"run-{len(weights)}")
+        seen: list[np.ndarray] = []
+
+        def look(stage: Any, first: np.ndarray, low: Any, high: Any, answer: Any, **_: Any) -> None:
+            seen.append(answer(0, first))
+
+        monkeypatch.setattr("noble.evolve.evolution.optimise", look)
+        evolution.run(POOL)
+        return seen[0], [item.score.mean for item in evolution.candidates(1)]
+
+    plain, scores = first_answer({})
+    weighted, same_scores = first_answer({"AP1_peak": 3.0})
+    # One objective a feature, in the order of the targets: two at the passive step, Spikecount, AP1_peak.
+    np.testing.assert_allclose(weighted, plain * [1.0, 1.0, 1.0, 3.0])
+    assert same_scores == scores
+
+
 def test_the_passive_stage_moves_its_quantities_only(tmp_path, landscape):
     landscape()
     evolution = evolved(small_config(tmp_path), tmp_path / "run")

@@ -23,6 +23,7 @@ class Stage(Frozen):
         free: quantities that move (`g_pas`, `gbar_Ih`, ...), on all their regions; all if None. The others stay at the start.
         amplitudes_na: steps to answer; all of the targets' if None.
         features: e-features to score; all of the targets' if None.
+        weights: factors of some features' objectives, 1 for the others: what the optimiser cares about. Scores know no weights.
         optimiser: `IBEA` (indicator-based evolution, many objectives), `CMA` (the sum of their squares) or `MO-CMA`
             (hypervolume and that sum), as BluePyOpt implements them.
         population, generations: of the optimiser; the cost is population x generations x steps simulations.
@@ -35,6 +36,7 @@ class Stage(Frozen):
     free: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     amplitudes_na: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     optimiser: Literal["IBEA", "CMA", "MO-CMA"] = "IBEA"
     population: int = Field(default=48, ge=8, multiple_of=2)
     generations: int = Field(default=6, ge=1)

@@ -125,6 +125,7 @@ class Evolution:
         self._assays = {stage.name: self.assay(stage) for stage in config.stages}
         for stage in config.stages:
             self.space.moving(stage.free)
+            _only(self.targets, None, tuple(stage.weights) or None)  # refuses unknown names
         self._claim_folder()
 
     def run(
@@ -214,7 +215,7 @@ class Evolution:
                 progress(
                     Generation(seed, stage.name, generation + 1, stage.generations, tuple(sorted(means)), simulated)
                 )
-            return _objectives([item.score for item in found])
+            return _objectives([item.score for item in found], stage.weights)
 
         number = [item.name for item in self.config.stages].index(stage.name)
         first = _first_generation(space, fitted, stage.population, np.random.default_rng([seed, number]))
@@ -260,12 +261,15 @@ def _digest(targets: Targets) -> str:
     return hashlib.sha256(repr((targets.step_ms, content)).encode()).hexdigest()
 
 
-def _objectives(scores: Sequence[Score]) -> np.ndarray:
-    """One objective a feature, its root-mean-square z over the steps, shape (scores, features)."""
+def _objectives(scores: Sequence[Score], weights: Mapping[str, float]) -> np.ndarray:
+    """One objective a feature, its weighted root-mean-square z over the steps, shape (scores, features)."""
     names = list(dict.fromkeys(key.partition("@")[0] for key in scores[0].z))
     return np.array(
         [
-            [_rms([z for key, z in score.z.items() if key.partition("@")[0] == name]) for name in names]
+            [
+                weights.get(name, 1.0) * _rms([z for key, z in score.z.items() if key.partition("@")[0] == name])
+                for name in names
+            ]
             for score in scores
         ]
     )

@@ -234,15 +234,21 @@ def _threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:
 
 
 def _promising(evolution: Evolution, seed: int) -> list[Candidate]:
-    """Distinct candidates of a seed, by how many spike counts would be wrong on the check's longer step, then by mean |z|.
+    """Distinct candidates of a seed, by how many spike counts are likely to be wrong in the check, then by mean |z|.
 
-    By mean |z| alone, models would come first that miss a count and do well otherwise.
+    By mean |z| alone, models would come first that miss a count and do well otherwise. Counts are taken to the
+    check's longer step as those of the recording are, which may speed up or adapt.
     """
     rules, targets = evolution.config.hall, evolution.check_targets
-    longer = targets.step_ms / evolution.targets.step_ms
+    longer = {
+        f"{step.amplitude_na:g}": float(
+            np.mean(targets.step(step.amplitude_na).spike_counts) / np.mean(step.spike_counts)
+        )
+        for step in evolution.targets.firing
+    }
 
     def rank(item: Candidate) -> tuple[int, float]:
-        counts = {amplitude: count * longer for amplitude, count in item.score.spike_counts.items()}
+        counts = {amplitude: count * longer.get(amplitude, 1.0) for amplitude, count in item.score.spike_counts.items()}
         return len(_reasons_against_counts(counts, targets, rules)) + len(item.score.blocked), item.score.mean
 
     return _distinct(sorted(evolution.candidates(seed), key=rank), rules)
