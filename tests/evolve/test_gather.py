@@ -332,7 +332,7 @@ def test_after_more_generations_only_new_candidates_are_checked(tmp_path, landsc
 
 
 def made_up_features(
-    evolution: Evolution, passed: Sequence[Candidate], pool: Pool
+    evolution: Evolution, seed: int, passed: Sequence[Candidate], pool: Pool
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """A cloud of thresholds and slopes, and a feature that tells whose row it is."""
     rest = dict.fromkeys(HALL_FEATURE_UNITS, 1.0)
@@ -463,7 +463,7 @@ def test_the_first_models_are_measured_in_their_order_from_a_bracket_of_their_th
     )
     candidates = checked(evolution, [late, late, early, late, early, late])
     pool = looking()
-    measured = measure_best(evolution, candidates, pool)
+    measured = measure_best(evolution, 1, candidates, pool)
     assert [item for item, _ in measured] == candidates[:5]
     assert [row["i_thr"] for _, row in measured] == [item.values["e_pas.all"] for item in candidates[:5]]
     # From the last silent step to the one after the first that fires, since the check's step may be longer.
@@ -473,7 +473,7 @@ def test_the_first_models_are_measured_in_their_order_from_a_bracket_of_their_th
 def test_a_model_that_fires_at_the_first_step_is_bracketed_from_zero(tmp_path):
     evolution = Evolution(small_config(tmp_path), tmp_path / "run")
     pool = looking()
-    measure_best(evolution, checked(evolution, [{"-0.1": 0, "0.1": 2}]), pool)
+    measure_best(evolution, 1, checked(evolution, [{"-0.1": 0, "0.1": 2}]), pool)
     [(_, bracket)] = pool.tasks
     assert bracket == (0.0, 0.2)
 
@@ -482,6 +482,27 @@ def test_a_model_that_cannot_be_measured_makes_way_for_the_next(tmp_path):
     evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
     candidates = checked(evolution, [{"0.1": 0, "0.2": 5}] * 8)
     pool = looking(failed=[candidates[1].values["e_pas.all"], candidates[5].values["e_pas.all"]])
-    measured = measure_best(evolution, candidates, pool)
+    measured = measure_best(evolution, 1, candidates, pool)
     assert [item for item, _ in measured] == [candidates[index] for index in (0, 2, 3, 4, 6)]
     assert len(pool.tasks) == 7
+
+
+def test_what_is_measured_is_not_measured_again(tmp_path):
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
+    candidates = checked(evolution, [{"0.1": 0, "0.2": 5}] * 6)
+    first = measure_best(evolution, 1, candidates[:3], looking())
+    again = looking()
+    assert measure_best(evolution, 1, candidates, again)[:3] == first
+    assert [model.values for model, _ in again.tasks] == [item.values for item in candidates[3:5]]
+    other_seed = looking()
+    measure_best(evolution, 2, candidates, other_seed)
+    assert len(other_seed.tasks) == 5
+
+
+def test_a_damaged_record_of_measurements_is_refused_by_name(tmp_path):
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
+    file = evolution.folder / "seed-1" / "measured.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    with pytest.raises(ValueError, match=r"measured\.json is damaged .* delete it"):
+        measure_best(evolution, 1, checked(evolution, [{"0.1": 0, "0.2": 5}]), looking())

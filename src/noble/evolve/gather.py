@@ -21,8 +21,8 @@ from noble.evolve.targets import Targets
 from noble.files import write_json
 from noble.simulate import ArborSimulator, Numerics
 
-# The check of a seed is saved after so many candidates.
-_CHECKED_AT_ONCE: Final = 8
+# Checks and measurements are saved after so many candidates.
+_AT_ONCE: Final = 8
 _SILENT: Final = Numerics(dt_ms=0.06)
 
 
@@ -48,8 +48,8 @@ def check_candidates(
     known = _read_check(file, targets.digest)
     chosen = _promising(evolution, seed)
     checked: list[Candidate] = []
-    for start in range(0, len(chosen), _CHECKED_AT_ONCE):
-        part = chosen[start : start + _CHECKED_AT_ONCE]
+    for start in range(0, len(chosen), _AT_ONCE):
+        part = chosen[start : start + _AT_ONCE]
         missing = [item for item in part if _key(item) not in known]
         scores = _check_scores(evolution, [item.values for item in missing], pool)
         known |= {_key(item): replace(item, score=score) for item, score in zip(missing, scores, strict=True)}
@@ -113,7 +113,7 @@ def gather_hall(
     for seed in evolution.config.seeds:
         checked = check_candidates(evolution, seed, pool, progress=progress)
         passed = sorted((c for c in checked if not reasons_against(c, targets, rules)), key=lambda c: c.score.mean)
-        measured = measure_best(evolution, passed, pool)
+        measured = measure_best(evolution, seed, passed, pool)
         if len(measured) < rules.per_seed:
             raise ValueError(_too_few(seed, len(measured), checked, targets, rules))
         chosen += [(seed, item, features) for item, features in measured]
@@ -203,21 +203,29 @@ class _Measurement:
 
 
 def measure_best(
-    evolution: Evolution, passed: Sequence[Candidate], pool: Pool
+    evolution: Evolution, seed: int, passed: Sequence[Candidate], pool: Pool
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """The first of those that passed, as many as the hall wants of a seed, with their features.
 
-    One that lacks a feature, for example since it is blocked at twice its threshold, makes way for the next.
+    One that lacks a feature, for example since it is blocked at twice its threshold, makes way for the next. What is measured
+    is kept in `measured.json` of the seed.
     """
+    file = evolution.folder / f"seed-{seed}" / "measured.json"
+    known: dict[str, dict[str, float]] = _read_json(file) if file.exists() else {}
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)
     while waiting and (missing := evolution.config.hall.per_seed - len(measured)) > 0:
-        part, waiting = waiting[:missing], waiting[missing:]
-        tasks = [(evolution.cell.model(item.values), _threshold_bracket(item.score.spike_counts)) for item in part]
-        answers = pool.map(_Measurement(evolution.data_folder), tasks)
-        measured += [
-            (item, answer) for item, answer in zip(part, answers, strict=True) if not isinstance(answer, Failed)
-        ]
+        size = min(missing, _AT_ONCE)
+        part, waiting = waiting[:size], waiting[size:]
+        new = [item for item in part if _key(item) not in known]
+        tasks = [(evolution.cell.model(item.values), _threshold_bracket(item.score.spike_counts)) for item in new]
+        answers = pool.map(_Measurement(evolution.data_folder), tasks) if tasks else []
+        known |= {
+            _key(item): answer for item, answer in zip(new, answers, strict=True) if not isinstance(answer, Failed)
+        }
+        if tasks:
+            write_json(file, known)
+        measured += [(item, known[_key(item)]) for item in part if _key(item) in known]
     return measured
 
 
@@ -293,10 +301,17 @@ def _read_check(file: Path, digest: str) -> dict[str, Candidate]:
     """Candidates checked before against the same targets."""
     if not file.exists():
         return {}
+    content = _read_json(file)
+    if content.get("targets_digest") != digest:
+        return {}
+    return {_key(item): item for item in map(Candidate.from_dict, content["checked"])}
+
+
+def _read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if content["targets_digest"] != digest:
-            return {}
-        return {_key(item): item for item in map(Candidate.from_dict, content["checked"])}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is damaged ({error}); delete it, and the check starts anew.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{file} is damaged ({error}); delete it, and what it held is computed again.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no JSON object; delete it, and what it held is computed again.")
+    return content
