@@ -172,7 +172,7 @@ def landscape(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Landscape]:
     def install(before: Callable[[int], None] | None = None) -> Landscape:
         made = Landscape(before)
         monkeypatch.setattr("noble.evolve.evolution.evaluate", Landscape())
-        monkeypatch.setattr("noble.evolve.gather.evaluate", made)
+        monkeypatch.setattr("noble.evolve.check.evaluate", made)
         return made
 
     return install
@@ -232,7 +232,7 @@ def test_candidates_with_the_right_spike_counts_are_checked_first(tmp_path, monk
         asked.extend(values)
         return [Score({"a@0.1": 1.0}, wrong) for _ in values]
 
-    monkeypatch.setattr("noble.evolve.gather.evaluate", answer)
+    monkeypatch.setattr("noble.evolve.check.evaluate", answer)
     check_candidates(evolution, 1, POOL)
     assert asked[:4] == [made[index].values for index in (3, 1, 0, 2)]
 

@@ -82,20 +82,20 @@ def test_the_summary_counts_what_is_worse_than_all_members() -> None:
 
 
 class Recorder:
-    """Stands in for `evaluate`: remembers values, answers with a number a candidate."""
+    """Stands in for `full_scores`: remembers values, answers with a number a candidate."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
 
-    def __call__(self, assay: Any, values: Any, pool: Any, **_: Any) -> list[Score]:
-        self.assay, self.values = assay, list(values)
+    def __call__(self, cell: Any, targets: Any, values: Any, pool: Any, **_: Any) -> list[Score]:
+        self.targets, self.values = targets, list(values)
         return [Score({"a@0.1": float(rank)}) for rank in range(len(values))]
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr("noble.evolve.interpolate.evaluate", recorder)
+    monkeypatch.setattr("noble.evolve.interpolate.full_scores", recorder)
     return recorder
 
 
@@ -106,7 +106,7 @@ def test_with_the_targets_of_the_check_only_pairs_are_simulated(asked: Recorder)
     assert asked.values == [halfway_values(hall, one, other, "geometric") for one, other in found.pairs]
     assert [score.mean for score in found.halfway] == [0, 1, 2, 3, 4]
     assert [score.mean for score in found.members] == pytest.approx([model.score for model in hall.models])
-    assert asked.assay.targets == targets()
+    assert asked.targets == targets()
 
 
 @pytest.mark.parametrize("why", ["other targets", "no digest", "a model without a check"])

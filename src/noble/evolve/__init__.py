@@ -1,8 +1,9 @@
 """Finding models: from the features of a recording to a hall of fame."""
 
+from noble.evolve.check import check_candidates, full_scores, reasons_against
 from noble.evolve.config import EvolutionConfig, HallRules, Stage
 from noble.evolve.evolution import Candidate, Evolution, Generation, with_seeds
-from noble.evolve.gather import check_candidates, draw_held_out, gather_hall, reasons_against
+from noble.evolve.gather import draw_held_out, gather_hall
 from noble.evolve.interpolate import Interpolation, interpolate_parameters
 from noble.evolve.merge import merge_halls
 from noble.evolve.pool import Failed, Pool
@@ -23,6 +24,7 @@ __all__ = [
     "Targets",
     "check_candidates",
     "draw_held_out",
+    "full_scores",
     "gather_hall",
     "interpolate_parameters",
     "measure_targets",

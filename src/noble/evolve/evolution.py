@@ -4,7 +4,7 @@
 RUN/run.json                           what is evolved: configuration, targets' hashes, versions
 RUN/seed-1/passive/generation-000.json points, values and scores, in the order in which the optimiser asked for them
 RUN/seed-1/active/generation-000.json
-RUN/seed-1/check.json, measured.json   the final check of this seed's best, and their features, see `gather.py`
+RUN/seed-1/check.json, measured.json   the final check of this seed's best, and their features, see `check.py`
 ```
 """
 

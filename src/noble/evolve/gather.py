@@ -1,93 +1,23 @@
-"""From an evolution to a hall of fame: distinct candidates, the final check, measured features, models held out."""
+"""From an evolution to a hall of fame: checked candidates, measured features, models held out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from noble.cells import CellModel, HallModel, HallOfFame
-from noble.evolve.assay import Assay, Score
+from noble.evolve.check import AT_ONCE, check_candidates, read_record, reasons_against, record_key
 from noble.evolve.config import HallRules
-from noble.evolve.evaluator import evaluate
 from noble.evolve.evolution import Candidate, Evolution
 from noble.evolve.measure import measure_features
 from noble.evolve.pool import Failed, Pool
 from noble.evolve.targets import Targets
 from noble.files import write_json
-from noble.simulate import ArborSimulator, Numerics
-
-# Checks and measurements are saved after so many candidates.
-_AT_ONCE: Final = 8
-_SILENT: Final = Numerics(dt_ms=0.06)
-
-
-def check_candidates(
-    evolution: Evolution, seed: int, pool: Pool, *, progress: Callable[[int, int], None] | None = None
-) -> list[Candidate]:
-    """A seed's most promising distinct candidates, simulated at every amplitude and for the whole step.
-
-    Checking ends when as many as the hall wants have passed, or after the rules' `candidates`. The results are kept in
-    `check.json` of the seed, so that an interrupted check goes on.
-
-    Args:
-        evolution: finished.
-        seed: whose candidates.
-        pool: where they are simulated.
-        progress: called with candidates that passed and candidates wanted.
-
-    Returns:
-        Those that were checked, with the scores of the check.
-    """
-    rules, targets = evolution.config.hall, evolution.check_targets
-    file = evolution.folder / f"seed-{seed}" / "check.json"
-    known = _read_check(file, targets.digest)
-    chosen = _promising(evolution, seed)
-    checked: list[Candidate] = []
-    for start in range(0, len(chosen), _AT_ONCE):
-        part = chosen[start : start + _AT_ONCE]
-        missing = [item for item in part if _key(item) not in known]
-        scores = _check_scores(evolution, [item.values for item in missing], pool)
-        known |= {_key(item): replace(item, score=score) for item, score in zip(missing, scores, strict=True)}
-        if missing:
-            write_json(file, {"targets_digest": targets.digest, "checked": [item.to_dict() for item in known.values()]})
-        checked += [known[_key(item)] for item in part]
-        passed = sum(not reasons_against(item, targets, rules) for item in checked)
-        if progress is not None:
-            progress(min(passed, rules.per_seed), rules.per_seed)
-        if passed >= rules.per_seed:
-            break
-    return checked
-
-
-def _check_scores(evolution: Evolution, values: Sequence[Mapping[str, float]], pool: Pool) -> list[Score]:
-    """Scores at all steps of the check: those that fire integrated as a data set is, the silent ones three times coarser.
-
-    Below threshold 0.06 ms instead of 0.02 moves the voltage by less than 0.02 mV (LOG.md).
-    """
-    if not values:
-        return []
-    targets = evolution.check_targets
-    parts = []
-    for steps, numerics in ((targets.firing, Numerics()), (targets.silent, _SILENT)):
-        if steps:
-            assay = Assay(evolution.cell, replace(targets, steps=steps), numerics, evolution.data_folder)
-            parts.append(evaluate(assay, values, pool, per_run=1))
-    return [_joined(scores) for scores in zip(*parts, strict=True)]
-
-
-def _joined(scores: Sequence[Score]) -> Score:
-    """One candidate's scores at different steps as one."""
-    return Score(
-        z={key: z for score in scores for key, z in score.z.items()},
-        spike_counts={amplitude: count for score in scores for amplitude, count in score.spike_counts.items()},
-        blocked=tuple(amplitude for score in scores for amplitude in score.blocked),
-        failure=next((score.failure for score in scores if score.failure is not None), None),
-    )
+from noble.simulate import ArborSimulator
 
 
 def gather_hall(
@@ -137,33 +67,6 @@ def gather_hall(
     )
 
 
-def reasons_against(candidate: Candidate, targets: Targets, rules: HallRules) -> list[str]:
-    """What keeps a checked model out of the hall; empty if nothing does."""
-    score = candidate.score
-    if score.failure is not None:
-        return [score.failure]
-    reasons = [f"blocked at {amplitude} nA" for amplitude in score.blocked]
-    if score.mean > rules.accept:
-        reasons.append(f"mean |z| {score.mean:.2f}")
-    return reasons + _reasons_against_counts(score.spike_counts, targets, rules)
-
-
-def _reasons_against_counts(counts: Mapping[str, float], targets: Targets, rules: HallRules) -> list[str]:
-    """Which spike counts are off, of those steps that have one."""
-    reasons, fires_though_silent = [], 0
-    for step in targets.steps:
-        wanted, count = step.typical_count, counts.get(f"{step.amplitude_na:g}")
-        if count is None:
-            continue
-        if wanted == 0:
-            fires_though_silent += count > 0
-        elif abs(count - wanted) > max(rules.count_absolute, rules.count_relative * wanted):
-            reasons.append(f"{count:g} spikes at {step.amplitude_na:g} nA instead of {wanted:g}")
-    if fires_though_silent > rules.boundary:
-        reasons.append(f"fires at {fires_though_silent} steps at which the recording is silent")
-    return reasons
-
-
 def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int) -> set[int]:
     """Models to hold out: a seeded draw among those that are no corner of the hull in (i_thr, s_thr).
 
@@ -211,21 +114,23 @@ def measure_best(
     is kept in `measured.json` of the seed.
     """
     file = evolution.folder / f"seed-{seed}" / "measured.json"
-    known: dict[str, dict[str, float]] = _read_json(file) if file.exists() else {}
+    known: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)
     while waiting and (missing := evolution.config.hall.per_seed - len(measured)) > 0:
-        size = min(missing, _AT_ONCE)
+        size = min(missing, AT_ONCE)
         part, waiting = waiting[:size], waiting[size:]
-        new = [item for item in part if _key(item) not in known]
+        new = [item for item in part if record_key(item) not in known]
         tasks = [(evolution.cell.model(item.values), _threshold_bracket(item.score.spike_counts)) for item in new]
         answers = pool.map(_Measurement(evolution.data_folder), tasks) if tasks else []
         known |= {
-            _key(item): answer for item, answer in zip(new, answers, strict=True) if not isinstance(answer, Failed)
+            record_key(item): answer
+            for item, answer in zip(new, answers, strict=True)
+            if not isinstance(answer, Failed)
         }
         if tasks:
             write_json(file, known)
-        measured += [(item, known[_key(item)]) for item in part if _key(item) in known]
+        measured += [(item, known[record_key(item)]) for item in part if record_key(item) in known]
     return measured
 
 
@@ -239,39 +144,6 @@ def _threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:
     silent = max((amplitude for amplitude, _ in counts if amplitude < fires), default=0.0)
     after = min((amplitude for amplitude, _ in counts if amplitude > fires), default=2 * fires)
     return silent, after
-
-
-def _promising(evolution: Evolution, seed: int) -> list[Candidate]:
-    """Distinct candidates of a seed, by how many spike counts are likely to be wrong in the check, then by mean |z|.
-
-    By mean |z| alone, models would come first that miss a count and do well otherwise. Counts are taken to the
-    check's longer step as those of the recording are, which may speed up or adapt.
-    """
-    rules, targets = evolution.config.hall, evolution.check_targets
-    longer = {
-        f"{step.amplitude_na:g}": float(
-            np.mean(targets.step(step.amplitude_na).spike_counts) / np.mean(step.spike_counts)
-        )
-        for step in evolution.targets.firing
-    }
-
-    def rank(item: Candidate) -> tuple[int, float]:
-        counts = {amplitude: count * longer.get(amplitude, 1.0) for amplitude, count in item.score.spike_counts.items()}
-        return len(_reasons_against_counts(counts, targets, rules)) + len(item.score.blocked), item.score.mean
-
-    return _distinct(sorted(evolution.candidates(seed), key=rank), rules)
-
-
-def _distinct(candidates: Sequence[Candidate], rules: HallRules) -> list[Candidate]:
-    """In their order, each at a distance from all before."""
-    chosen: list[Candidate] = []
-    for item in candidates:
-        if len(chosen) == rules.candidates:
-            break
-        point = np.array(item.point)
-        if all(np.sqrt(np.mean((point - np.array(other.point)) ** 2)) >= rules.distance for other in chosen):
-            chosen.append(item)
-    return chosen
 
 
 def _too_few(seed: int, good: int, checked: Sequence[Candidate], targets: Targets, rules: HallRules) -> str:
@@ -291,27 +163,3 @@ def _recording(targets: Targets) -> dict[str, Any]:
         "step_ms": targets.step_ms,
         "spike_counts": {f"{step.amplitude_na:g}": step.typical_count for step in targets.steps},
     }
-
-
-def _key(candidate: Candidate) -> str:
-    return json.dumps(candidate.values, sort_keys=True)
-
-
-def _read_check(file: Path, digest: str) -> dict[str, Candidate]:
-    """Candidates checked before against the same targets."""
-    if not file.exists():
-        return {}
-    content = _read_json(file)
-    if content.get("targets_digest") != digest:
-        return {}
-    return {_key(item): item for item in map(Candidate.from_dict, content["checked"])}
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file} is damaged ({error}); delete it, and what it held is computed again.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no JSON object; delete it, and what it held is computed again.")
-    return content

@@ -16,11 +16,10 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from noble.cells import HallOfFame
-from noble.evolve.assay import Assay, Score
-from noble.evolve.evaluator import evaluate
+from noble.evolve.assay import Score
+from noble.evolve.check import full_scores
 from noble.evolve.pool import Pool
 from noble.evolve.targets import Targets
-from noble.simulate import Numerics
 
 Mean = Literal["arithmetic", "geometric"]
 # Quantities that may be negative have no logarithm.
@@ -133,8 +132,7 @@ def interpolate_parameters(
     known = _checked_scores(hall, targets)
     if known is None:
         values += [hall.cell_model(index).values for index in range(len(hall))]
-    assay = Assay(hall.cell, targets, Numerics(), data_folder)
-    scores = evaluate(assay, values, pool, per_run=1, progress=progress)
+    scores = full_scores(hall.cell, targets, values, pool, data_folder=data_folder, progress=progress)
     members = tuple(scores[pairs:]) if known is None else known
     return Interpolation(tuple(chosen), tuple(scores[:pairs]), members, mean)
 
