@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +19,17 @@ class _Run:
     assay: Assay
 
     def __call__(self, values: Sequence[Mapping[str, float]]) -> list[Score]:
-        return self.assay.score(values)
+        scores = self.assay.score(values)
+        _give_memory_back()
+        return scores
+
+
+def _give_memory_back() -> None:
+    """Free what a run left in cycles, and let glibc return it; else a worker grows over generations (LOG.md)."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def evaluate(
