@@ -166,9 +166,7 @@ def _rates(evolution: Evolution, checks: Sequence[Mapping[str, Any]]) -> Figure:
     steps = sorted((step for step in targets.steps if step.amplitude_na > 0), key=lambda step: step.amplitude_na)
     per_second = MS_PER_SECOND / targets.step_ms
     counts = np.array([[check["spike_counts"][f"{step.amplitude_na:g}"] for step in steps] for check in checks])
-    tolerance = [
-        max(rules.count_absolute, rules.count_relative * step.typical_count) if step.fires else np.nan for step in steps
-    ]
+    tolerance = [rules.count_tolerance(step.typical_count) if step.fires else np.nan for step in steps]
     return rates_figure(
         np.array([step.amplitude_na for step in steps]),
         counts * per_second,

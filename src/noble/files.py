@@ -1,7 +1,8 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing files so that a crash leaves the old one or the new one, never half of one; checksums of files and of contents."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -23,3 +24,14 @@ def write_text(path: Path | str, text: str) -> None:
 def write_json(path: Path | str, content: Any) -> None:
     """Write JSON, indented, NaN refused, by `write_text`."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def file_sha256(path: Path | str) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_sha256(content: Any) -> str:
+    """SHA-256 of JSON-ready content, whatever the order of its keys, as hexadecimal text."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

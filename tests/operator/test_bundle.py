@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from noble.files import file_sha256
 from noble.operator import FeatureSpec, FnoConfig, Noble, bundle
 from noble.stimuli import Step
 from noble.traces import TimeGrid
@@ -165,7 +166,7 @@ def test_weights_that_lack_a_tensor_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     del weights["core.network.layers.1.gate"]
     save_file(weights, folder / "model.safetensors")
-    _edit(folder, weights_sha256=bundle._sha256(folder / "model.safetensors"))
+    _edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
     with pytest.raises(ValueError, match=r"layers\.1\.gate is missing, but config.json describes \(8,\)"):
         Noble.load(folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, Final, Literal
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
+from noble.files import file_sha256
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
@@ -37,7 +37,7 @@ class MorphologySource:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no morphology file {path}.")
-        sha256 = _sha256(path)
+        sha256 = file_sha256(path)
         _SEEN_FOLDERS[path.name, sha256] = path.resolve().parent
         return cls(path.name, axon, sha256)
 
@@ -50,7 +50,7 @@ class MorphologySource:
         path = self.find(data_folder)
         if path is None:
             return stylised_morphology(STYLISED_TREES[self.name])
-        return _load(path, self.axon, _sha256(path))
+        return _load(path, self.axon, file_sha256(path))
 
     def find(self, data_folder: Path | str | None = None) -> Path | None:
         """The SWC file; None for a built-in morphology.
@@ -69,7 +69,7 @@ class MorphologySource:
         for folder in folders:
             if folder is None or not (path := Path(folder) / self.name).is_file():
                 continue
-            others = _sha256(path)
+            others = file_sha256(path)
             if self.sha256 in (None, others):
                 return path
         if others:
@@ -81,10 +81,6 @@ class MorphologySource:
             f"the morphology {self.name} was not found; put it into a folder and name that folder with "
             f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
         )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # Folders of SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.

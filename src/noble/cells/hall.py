@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from noble.cells.cell import Cell, CellModel
-from noble.files import write_json
+from noble.files import content_sha256, write_json
 
 SCHEMA: Final = "noble-hall"
 SCHEMA_VERSION: Final = 1
@@ -110,7 +109,7 @@ class HallOfFame:
         """SHA-256 of cell and models: what the simulations depend on."""
         content = self.to_dict()
         content.pop("provenance")
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return content_sha256(content)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready description; `docs/hall.md` specifies it."""

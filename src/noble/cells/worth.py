@@ -16,6 +16,13 @@ COUNT_TOLERANCE_RELATIVE: Final = 0.15
 SILENT_STEPS_ALLOWED: Final = 1
 
 
+def count_tolerance(
+    wanted: float, *, absolute: int = COUNT_TOLERANCE, relative: float = COUNT_TOLERANCE_RELATIVE
+) -> float:
+    """How many spikes a model may be off where the recording has `wanted`: a number or a part of them, whichever is more."""
+    return max(absolute, relative * wanted)
+
+
 def hall_worth(hall: HallOfFame) -> dict[str, int | float | None]:
     """Numbers that say what a hall is worth, from its file alone.
 
@@ -77,11 +84,7 @@ def _relative_spread(hall: HallOfFame, feature: str) -> float | None:
 
 
 def _out_of_tolerance(counts: Mapping[str, int], recorded: Mapping[str, float]) -> bool:
-    return any(
-        abs(counts[step] - wanted) > max(COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE * wanted)
-        for step, wanted in recorded.items()
-        if wanted > 0
-    )
+    return any(abs(counts[step] - wanted) > count_tolerance(wanted) for step, wanted in recorded.items() if wanted > 0)
 
 
 def _fires_where_silent(counts: Mapping[str, int], recorded: Mapping[str, float]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -156,6 +155,5 @@ def _table(title: str) -> Iterator[tuple]:
             f"{best[len(best) // 2]:.2f}, {rate}",
             flush=True,
         )
-        sys.stdout.flush()
 
     yield line, None

@@ -43,7 +43,7 @@ def check_candidates(
         Those that were checked, with the scores of the check.
     """
     rules, targets = evolution.config.hall, evolution.check_targets
-    file = evolution.folder / f"seed-{seed}" / "check.json"
+    file = evolution.seed_folder(seed) / "check.json"
     known = _read_check(file, targets.digest)
     chosen = _promising(evolution, seed)
     checked: list[Candidate] = []
@@ -124,7 +124,7 @@ def _reasons_against_counts(counts: Mapping[str, float], targets: Targets, rules
             continue
         if wanted == 0:
             fires_though_silent += count > 0
-        elif abs(count - wanted) > max(rules.count_absolute, rules.count_relative * wanted):
+        elif abs(count - wanted) > rules.count_tolerance(wanted):
             reasons.append(f"{count:g} spikes at {step.amplitude_na:g} nA instead of {wanted:g}")
     if fires_though_silent > rules.boundary:
         reasons.append(f"fires at {fires_though_silent} steps at which the recording is silent")

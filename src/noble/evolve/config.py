@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, all_active_cell_from_swc, builtin_cell
+from noble.cells.worth import COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE, count_tolerance
 from noble.configs import Frozen
+from noble.files import content_sha256
 from noble.simulate import Numerics
 
 
@@ -71,11 +72,15 @@ class HallRules(Frozen):
     candidates: int = Field(default=28, ge=1)
     distance: float = Field(default=0.3, ge=0)
     accept: float = Field(default=3.0, gt=0)
-    count_relative: float = Field(default=0.15, ge=0)
-    count_absolute: int = Field(default=2, ge=0)
+    count_relative: float = Field(default=COUNT_TOLERANCE_RELATIVE, ge=0)
+    count_absolute: int = Field(default=COUNT_TOLERANCE, ge=0)
     boundary: int = Field(default=1, ge=0)
     held_out: int = Field(default=10, ge=0)
     seed: int = Field(default=0, ge=0)
+
+    def count_tolerance(self, wanted: float) -> float:
+        """How far a model's spike count may be off where the recording has so many."""
+        return count_tolerance(wanted, absolute=self.count_absolute, relative=self.count_relative)
 
 
 class EvolutionConfig(Frozen):
@@ -175,13 +180,11 @@ class EvolutionConfig(Frozen):
         )
         del content["stages"][-1]["generations"]
         content["cell"] = Path(self.cell).name
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return content_sha256(content)
 
 
 def _with_bounds(cell: Cell, bounds: dict[str, tuple[float, float]], start: dict[str, tuple[float, float]]) -> Cell:
     """The cell with some bounds replaced."""
-    from dataclasses import replace
-
     known = [parameter.name for parameter in cell.parameters]
     for key, names in (("bounds", bounds), ("start", start)):
         if unknown := sorted(set(names) - set(known)):

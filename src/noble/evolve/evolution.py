@@ -29,7 +29,7 @@ from noble.evolve.pool import Pool
 from noble.evolve.space import Space
 from noble.evolve.targets import Targets
 from noble.excitability import StepProtocol
-from noble.files import write_json
+from noble.files import content_sha256, write_json
 from noble.simulate.protocol import decimation_factor
 
 # The best this many models of a stage say where the next one looks for the parameters that it fitted.
@@ -223,17 +223,20 @@ class Evolution:
         low, high = space.low[moving], space.high[moving]
         optimise(stage, first[:, moving], low, high, answer, objectives=objectives, seed=seed)
 
+    def seed_folder(self, seed: int) -> Path:
+        """Where everything about a seed is kept."""
+        return self.folder / f"seed-{seed}"
+
     def _stage_folder(self, seed: int, stage: str) -> Path:
-        return self.folder / f"seed-{seed}" / stage
+        return self.seed_folder(seed) / stage
 
     def _claim_folder(self) -> None:
         """Write what the run is, or refuse a folder that holds another."""
         file = self.folder / "run.json"
-        cell = hashlib.sha256(json.dumps(self.cell.to_dict(), sort_keys=True).encode()).hexdigest()
         mine = {
             "configuration_digest": self.config.digest,
             "targets_digest": _digest(self.targets),
-            "cell_digest": cell,
+            "cell_digest": content_sha256(self.cell.to_dict()),
         }
         if any(self.folder.glob("seed-*/*/generation-*.json")):
             try:

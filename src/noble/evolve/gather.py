@@ -113,7 +113,7 @@ def measure_best(
     One that lacks a feature, for example since it is blocked at twice its threshold, makes way for the next. What is measured
     is kept in `measured.json` of the seed.
     """
-    file = evolution.folder / f"seed-{seed}" / "measured.json"
+    file = evolution.seed_folder(seed) / "measured.json"
     known: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -19,11 +19,10 @@ from noble.cells import HallOfFame
 from noble.evolve.assay import Score
 from noble.evolve.check import full_scores
 from noble.evolve.pool import Pool
+from noble.evolve.space import ADDITIVE
 from noble.evolve.targets import Targets
 
 Mean = Literal["arithmetic", "geometric"]
-# Quantities that may be negative have no logarithm.
-_POTENTIALS: Final = ("e_pas",)
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def halfway_values(hall: HallOfFame, one: int, other: int, mean: Mean = "arithme
     left, right = hall.cell_model(one).values, hall.cell_model(other).values
     return {
         item.name: math.sqrt(left[item.name] * right[item.name])
-        if mean == "geometric" and item.quantity not in _POTENTIALS
+        if mean == "geometric" and item.quantity not in ADDITIVE
         else (left[item.name] + right[item.name]) / 2
         for item in hall.cell.parameters
     }

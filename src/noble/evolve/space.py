@@ -12,7 +12,8 @@ import numpy as np
 from noble.cells import Cell, Parameter
 from noble.evolve.config import EvolutionConfig
 
-_ADDITIVE: Final = ("e_pas",)
+# Potentials may be negative and have no logarithm.
+ADDITIVE: Final = ("e_pas",)
 # A density that may vanish is searched over this many decades below its upper bound.
 _SMALLEST_SHARE: Final = 1e-6
 # Without a start, half of a parameter's range is this many spreads.
@@ -39,7 +40,7 @@ class Axis:
     @property
     def additive(self) -> bool:
         """Whether the coordinate moves the value itself, not its logarithm."""
-        return self.parameter.quantity in _ADDITIVE
+        return self.parameter.quantity in ADDITIVE
 
     def value(self, coordinate: float) -> float:
         """Parameter value at a coordinate, within the parameter's bounds."""

@@ -6,7 +6,6 @@ described in `docs/targets.md`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 
 from noble.evolve.efeatures import AFTER_FEATURES, TARGET_FEATURES, features_at, floor_of
 from noble.features import FeatureSettings, extract
-from noble.files import write_json
+from noble.files import content_sha256, write_json
 from noble.recordings import Recording, Sweep, mean_na
 from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid, Trace, TraceBatch
@@ -130,7 +129,7 @@ class Targets:
     @property
     def digest(self) -> str:
         """Checksum of everything in the file."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return content_sha256(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; see `docs/targets.md`."""

@@ -6,7 +6,6 @@ should know, `metrics.json` how well it does.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from noble.files import file_sha256
 from noble.operator.config import OperatorConfig
 from noble.operator.spec import FeatureSpec
 from noble.traces import TimeGrid
@@ -84,7 +84,7 @@ def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]
             grid=_Grid(dt_ms=noble.grid.dt_ms, count=noble.grid.count),
             units=UNITS,
             provenance=noble.provenance,
-            weights_sha256=_sha256(fresh / WEIGHTS),
+            weights_sha256=file_sha256(fresh / WEIGHTS),
         )
         (fresh / CONFIG).write_text(_json(config.model_dump()), encoding="utf-8")
         (fresh / CARD).write_text(card, encoding="utf-8")
@@ -178,7 +178,7 @@ def _read_weights(path: Path, expected_sha256: str) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} is not a readable safetensors file ({error}). Copy or save the bundle again."
         ) from error
-    if _sha256(path) != expected_sha256:
+    if file_sha256(path) != expected_sha256:
         raise ValueError(
             f"{path} is not the file that {CONFIG} describes (its SHA-256 differs): it is damaged, or comes "
             "from another bundle. Copy or save the bundle again."
@@ -225,11 +225,6 @@ def _put_in_place(fresh: Path, target: Path) -> None:
         os.replace(old, target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _json(content: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from noble.files import file_sha256
 from noble.recordings.recording import Recording, Sweep
 from noble.recordings.steps import fit_step
 from noble.traces import TimeGrid, Trace
@@ -68,7 +68,7 @@ def read_nwb(path: str | Path, *, junction_potential_mv: float = 0.0, electrode:
                 unusable[pair.name] = str(error)
     if not sweeps:
         raise ValueError(f"{path} has no current-clamp step that can be used; {_summary(unusable)}.")
-    return Recording(path.name, _sha256(path), tuple(sweeps), unusable, float(junction_potential_mv))
+    return Recording(path.name, file_sha256(path), tuple(sweeps), unusable, float(junction_potential_mv))
 
 
 @contextmanager
@@ -272,8 +272,3 @@ def _summary(unusable: Mapping[str, str]) -> str:
     """Reasons and how often each."""
     reasons = Counter(reason.rstrip(".") for reason in unusable.values())
     return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
