@@ -142,6 +142,21 @@ def test_the_firing_curve_is_the_formula():
     np.testing.assert_array_equal(curve.spike_counts, counts)
     np.testing.assert_allclose(curve.rates_hz, 1000 / intervals, rtol=2e-4, atol=1e-9)  # 2.5 Hz apart would be 3 %
     assert curve.rates_hz.shape == (3, 7)
+    fires = counts > 0
+    np.testing.assert_allclose(curve.latencies_ms[fires], intervals[fires], rtol=2e-3)
+    np.testing.assert_allclose(curve.first_intervals_ms[counts > 1], intervals[counts > 1], rtol=2e-3)
+    np.testing.assert_array_equal(np.isnan(curve.latencies_ms), ~fires)
+    np.testing.assert_array_equal(np.isnan(curve.first_intervals_ms), counts < 2)
+
+
+def test_every_neuron_may_have_its_own_amplitudes():
+    amplitudes = np.array([[0.1, 0.2], [0.15, 0.25], [0.12, 0.22]])
+    curve = firing_curve(LifResponder(), FAMILY, amplitudes)
+    for row, neuron in enumerate(FAMILY):
+        alone = firing_curve(LifResponder(), [neuron], amplitudes[row])
+        np.testing.assert_array_equal(curve.rates_hz[row], alone.rates_hz[0])
+    with pytest.raises(ValueError, match=r"shape \(2, 2\); expected .* \(3, amplitudes\) for 3 neurons"):
+        firing_curve(LifResponder(), FAMILY, amplitudes[:2])
 
 
 def test_the_firing_curve_holds_few_traces_at_once(monkeypatch: pytest.MonkeyPatch):
@@ -219,6 +234,7 @@ def test_rest_and_input_resistance_are_the_neurons():
     np.testing.assert_allclose(rest.voltage_base_mv, [neuron.rest_mv for neuron in FAMILY])
     np.testing.assert_allclose(rest.input_resistance_mohm, [neuron.resistance_mohm for neuron in FAMILY], rtol=1e-6)
     np.testing.assert_allclose(rest.sag_ratio, 0.0, atol=1e-6)
+    np.testing.assert_allclose(rest.time_constant_ms, [neuron.tau_ms for neuron in FAMILY], rtol=1e-3)
 
 
 def test_sag_is_the_part_that_comes_back_and_rest_agrees_with_efel():
@@ -237,6 +253,16 @@ def test_sag_is_the_part_that_comes_back_and_rest_agrees_with_efel():
     assert rest.voltage_base_mv[0] == pytest.approx(efel["voltage_base"][0], abs=1e-6)
     expected = (efel["steady_state_voltage_stimend"][0] - efel["voltage_base"][0]) / -0.05
     assert rest.input_resistance_mohm[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_cell_that_does_not_move_has_no_time_constant():
+    class Deaf(LifResponder):
+        def respond(self, neurons: Sequence[Lif], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
+            answers = super().respond(neurons, stimuli, grid)
+            answers.voltage_mv[:] = -70.0
+            return answers
+
+    assert np.isnan(resting_features(Deaf(), [Lif()]).time_constant_ms).all()
 
 
 def test_rest_needs_a_hyperpolarising_step():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,10 @@ NeuronT_contra = TypeVar("NeuronT_contra", contravariant=True)
 
 # Traces held at once while measuring: 512 of the paper's length are 70 MB, whatever the size of the family.
 LARGEST_BATCH = 512
+
+# Where `s_thr` is taken: so far above threshold, at so many amplitudes.
+SLOPE_SPAN_NA: Final = 0.05
+SLOPE_POINTS: Final = 8
 
 
 class Responder(Protocol[NeuronT_contra]):
@@ -77,14 +81,18 @@ class FICurve:
     """Firing of several neurons over step amplitudes.
 
     Attributes:
-        amplitudes_na: shape (amplitudes,), nA.
+        amplitudes_na: shape (amplitudes,), or (neurons, amplitudes) where every neuron has its own, nA.
         spike_counts: spikes within the step, shape (neurons, amplitudes).
         rates_hz: firing rates (see `firing_rate_hz`), shape (neurons, amplitudes), Hz.
+        latencies_ms: from the onset to the first spike, shape (neurons, amplitudes), ms; NaN without a spike.
+        first_intervals_ms: from the first spike to the second, shape (neurons, amplitudes), ms; NaN without a second.
     """
 
     amplitudes_na: np.ndarray
     spike_counts: np.ndarray
     rates_hz: np.ndarray
+    latencies_ms: np.ndarray
+    first_intervals_ms: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -95,11 +103,14 @@ class RestingFeatures:
         voltage_base_mv: mean voltage over the last tenth of the time before the step, shape (neurons,), mV.
         input_resistance_mohm: steady deflection over current; steady is the step's last tenth, shape (neurons,), MOhm.
         sag_ratio: part of the largest deflection that has sagged back in the steady state, shape (neurons,), 0 to 1.
+        time_constant_ms: from the onset to `1 - 1/e` of the largest deflection, the membrane time constant of a cell that is one
+            compartment without sag, shape (neurons,), ms.
     """
 
     voltage_base_mv: np.ndarray
     input_resistance_mohm: np.ndarray
     sag_ratio: np.ndarray
+    time_constant_ms: np.ndarray
 
 
 def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -> float:
@@ -131,13 +142,21 @@ def firing_curve(
     Args:
         responder: who answers.
         neurons: in the responder's form.
-        amplitudes_na: the same for all neurons, nA.
+        amplitudes_na: the same for all neurons, shape (amplitudes,), or one row a neuron, shape (neurons, amplitudes), nA.
         protocol: the step; the paper's if None.
+
+    Raises:
+        ValueError: for rows of amplitudes of another number of neurons.
     """
     amplitudes = np.atleast_1d(np.asarray(amplitudes_na, dtype=float))
-    shared = np.broadcast_to(amplitudes, (len(neurons), amplitudes.size))
-    counts, rates = _firing(responder, neurons, shared, protocol or StepProtocol())
-    return FICurve(amplitudes_na=amplitudes, spike_counts=counts, rates_hz=rates)
+    if amplitudes.ndim > 2 or (amplitudes.ndim == 2 and len(amplitudes) != len(neurons)):
+        raise ValueError(
+            f"amplitudes_na has shape {amplitudes.shape}; expected (amplitudes,), or ({len(neurons)}, amplitudes) for "
+            f"{len(neurons)} neurons."
+        )
+    rows = np.broadcast_to(amplitudes, (len(neurons), amplitudes.shape[-1]))
+    counts, rates, latencies, intervals = _firing(responder, neurons, rows, protocol or StepProtocol())
+    return FICurve(amplitudes, counts, rates, latencies, intervals)
 
 
 def threshold_current(
@@ -174,13 +193,13 @@ def threshold_current(
         )
     protocol = protocol or StepProtocol()
     ends = np.broadcast_to([low_na, high_na], (len(neurons), 2))
-    counts, _ = _firing(responder, neurons, ends, protocol)
+    counts, *_ = _firing(responder, neurons, ends, protocol)
     low, high = np.array(ends[:, 0]), np.array(ends[:, 1])
     bracketed = (counts[:, 0] == 0) & (counts[:, 1] > 0)
     open_rows = np.flatnonzero(bracketed)
     while open_rows.size and high[open_rows[0]] - low[open_rows[0]] > tolerance_na:  # all brackets halve together
         middle = 0.5 * (low[open_rows] + high[open_rows])
-        counts, _ = _firing(responder, [neurons[row] for row in open_rows.tolist()], middle[:, None], protocol)
+        counts, *_ = _firing(responder, [neurons[row] for row in open_rows.tolist()], middle[:, None], protocol)
         fires = counts[:, 0] > 0
         high[open_rows[fires]] = middle[fires]
         low[open_rows[~fires]] = middle[~fires]
@@ -193,8 +212,8 @@ def slope_above_threshold(
     i_thr_na: np.ndarray,
     protocol: StepProtocol | None = None,
     *,
-    span_na: float = 0.05,
-    points: int = 8,
+    span_na: float = SLOPE_SPAN_NA,
+    points: int = SLOPE_POINTS,
 ) -> np.ndarray:
     """Slope of the F-I curve just above threshold, of each neuron: `s_thr`.
 
@@ -226,12 +245,30 @@ def slope_above_threshold(
     slopes = np.full(len(neurons), np.nan)
     rows = np.flatnonzero(np.isfinite(i_thr_na))
     if rows.size:
-        above = span_na * np.arange(1, points + 1) / points
+        above = slope_amplitudes_na(span_na, points)
         chosen = [neurons[row] for row in rows.tolist()]
-        _, rates = _firing(responder, chosen, i_thr_na[rows, None] + above, protocol or StepProtocol())
-        centred = above - above.mean()
-        slopes[rows] = rates @ centred / (centred @ centred)
+        _, rates, *_ = _firing(responder, chosen, i_thr_na[rows, None] + above, protocol or StepProtocol())
+        slopes[rows] = least_squares_slope(above, rates)
     return slopes
+
+
+def slope_amplitudes_na(span_na: float = SLOPE_SPAN_NA, points: int = SLOPE_POINTS) -> np.ndarray:
+    """How far above threshold the rates of `slope_above_threshold` are taken, shape (points,), nA."""
+    return span_na * np.arange(1, points + 1) / points
+
+
+def least_squares_slope(amplitudes_na: np.ndarray, rates_hz: np.ndarray) -> np.ndarray:
+    """Slope of a straight line through rates at the same amplitudes.
+
+    Args:
+        amplitudes_na: shape (amplitudes,), at least two different ones, nA.
+        rates_hz: shape (neurons, amplitudes), Hz.
+
+    Returns:
+        Shape (neurons,), Hz/nA.
+    """
+    centred = amplitudes_na - np.mean(amplitudes_na)
+    return rates_hz @ centred / (centred @ centred)
 
 
 def resting_features(
@@ -241,7 +278,7 @@ def resting_features(
     *,
     amplitude_na: float = -0.05,
 ) -> RestingFeatures:
-    """Resting voltage, input resistance and sag of each neuron, from one hyperpolarising step.
+    """Resting voltage, input resistance, sag and time constant of each neuron, from one hyperpolarising step.
 
     Args:
         responder: who answers.
@@ -262,30 +299,52 @@ def resting_features(
     before = (times >= 0.9 * protocol.onset_ms) & (times < protocol.onset_ms)
     during = (times >= protocol.onset_ms) & (times < protocol.offset_ms)
     steady = (times >= protocol.offset_ms - 0.1 * protocol.step_ms) & (times < protocol.offset_ms)
-    base, final, lowest = [], [], []
+    base, final, lowest, rise = [], [], [], []
     for batch in _responses(responder, neurons, np.full((len(neurons), 1), amplitude_na), protocol):
         base.append(batch.voltage_mv[:, before].mean(axis=1, dtype=float))
         final.append(batch.voltage_mv[:, steady].mean(axis=1, dtype=float))
         lowest.append(batch.voltage_mv[:, during].min(axis=1).astype(float))
-    rest, steady_mv, lowest_mv = (np.concatenate(parts) if parts else np.empty(0) for parts in (base, final, lowest))
+        rise.append(_rise_times_ms(batch.voltage_mv[:, during], base[-1], protocol.dt_ms))
+    rest, steady_mv, lowest_mv, time_constant = (
+        np.concatenate(parts) if parts else np.empty(0) for parts in (base, final, lowest, rise)
+    )
     largest = rest - lowest_mv
     sag = np.divide(steady_mv - lowest_mv, largest, out=np.full_like(rest, np.nan), where=largest > 0)
-    return RestingFeatures(rest, (steady_mv - rest) / amplitude_na, sag)
+    return RestingFeatures(rest, (steady_mv - rest) / amplitude_na, sag, time_constant)
+
+
+def _rise_times_ms(voltage_mv: np.ndarray, rest_mv: np.ndarray, dt_ms: float) -> np.ndarray:
+    """Time to `1 - 1/e` of the largest downward deflection, by linear interpolation; NaN without a deflection.
+
+    Args:
+        voltage_mv: from the onset on, shape (neurons, time), mV.
+        rest_mv: shape (neurons,), mV.
+        dt_ms: sampling interval, ms.
+    """
+    largest = rest_mv - voltage_mv.min(axis=1)
+    times = np.full(len(rest_mv), np.nan)
+    for row in np.flatnonzero(largest > 0):
+        part = (rest_mv[row] - voltage_mv[row].astype(float)) / largest[row] - (1 - np.exp(-1))
+        first = int(np.argmax(part >= 0))
+        before = part[first - 1] if first else 0.0
+        times[row] = dt_ms * (first - part[first] / (part[first] - before) if first else 0.0)
+    return times
 
 
 def _firing(
     responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
-) -> tuple[np.ndarray, np.ndarray]:
-    """Spike counts and rates within the step, both of the shape (neurons, amplitudes) of `amplitudes_na`."""
-    counts, rates = [], []
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Spike counts, rates, latencies and first intervals within the step, of the shape (neurons, amplitudes) of `amplitudes_na`."""
+    rows = []
     for batch in _responses(responder, neurons, amplitudes_na, protocol):
         for voltage in batch.voltage_mv:
             times = spike_times_ms(voltage, dt_ms=batch.grid.dt_ms)
             times = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
-            counts.append(times.size)
-            rates.append(firing_rate_hz(times, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms))
-    shape = amplitudes_na.shape
-    return np.asarray(counts, dtype=int).reshape(shape), np.asarray(rates, dtype=float).reshape(shape)
+            rate = firing_rate_hz(times, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
+            latency = times[0] - protocol.onset_ms if times.size else np.nan
+            rows.append((times.size, rate, latency, times[1] - times[0] if times.size > 1 else np.nan))
+    table = np.array(rows, dtype=float).reshape(*amplitudes_na.shape, 4)
+    return table[..., 0].astype(int), table[..., 1], table[..., 2], table[..., 3]
 
 
 def _responses(

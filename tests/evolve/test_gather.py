@@ -28,7 +28,7 @@ from noble.evolve import (
     with_seeds,
 )
 from noble.evolve.assay import Score
-from noble.evolve.gather import measure_best
+from noble.evolve.gather import measure_best, most_different
 from noble.simulate import Numerics
 
 POOL = Pool(workers=0)
@@ -266,6 +266,18 @@ def test_checking_ends_when_enough_have_passed(tmp_path, landscape):
     assert len(simulated) == len(checked)
 
 
+def test_a_surplus_checks_on(tmp_path, landscape):
+    landscape()
+    rules = ROOMY | {"per_seed": 3, "held_out": 0}
+    enough = check_candidates(evolved(tmp_path, "enough", hall=rules), 1, POOL)
+    told: list[tuple[int, int]] = []
+    evolution = evolved(tmp_path, "more", hall=rules | {"surplus": 4})
+    more = check_candidates(evolution, 1, POOL, progress=lambda done, wanted: told.append((done, wanted)))
+    assert more[: len(enough)] == enough
+    assert len(more) >= 12 > len(enough)
+    assert told[-1] == (12, 12)
+
+
 def test_where_none_passes_all_candidates_are_checked(tmp_path, landscape):
     landscape()
     evolution = evolved(tmp_path, hall=ROOMY | {"accept": 1e-6})
@@ -423,6 +435,49 @@ def test_a_seed_with_too_few_distinct_candidates_is_named(tmp_path, landscape, u
     ) as caught:
         gather_hall(evolution, POOL, provenance={})
     assert_one_sentence(caught.value)
+
+
+# --- the most different of those that pass
+
+
+def with_counts(*counts: tuple[int, int]) -> list[Candidate]:
+    return [Candidate((float(i),), {}, Score({}, {"0.2": a, "0.3": b})) for i, (a, b) in enumerate(counts)]
+
+
+def test_the_most_different_come_first():
+    """Thresholds at 0.1 nA; slopes of 100, 110, 120, 200 and 300 Hz/nA."""
+    candidates = with_counts((10, 20), (11, 22), (12, 24), (20, 40), (30, 60))
+    order = [candidates.index(item) for item in most_different(candidates, RECORDING)]
+    assert order == [0, 4, 3, 2, 1]
+
+
+def test_thresholds_count_as_slopes_do():
+    """The same slope of 100 Hz/nA; thresholds of 0.1, 0.11 and 0.15 nA."""
+    candidates = with_counts((10, 20), (9, 19), (5, 15))
+    assert [candidates.index(item) for item in most_different(candidates, RECORDING)] == [0, 2, 1]
+
+
+def test_equal_curves_keep_their_order_and_a_curve_that_does_not_rise_is_no_error():
+    candidates = with_counts((10, 20), (10, 20), (10, 20))
+    assert most_different(candidates, RECORDING) == candidates
+    falling = with_counts((10, 20), (10, 10), (10, 5))
+    assert sorted(item.point for item in most_different(falling, RECORDING)) == [(0.0,), (1.0,), (2.0,)]
+    assert most_different([], RECORDING) == []
+
+
+def test_one_step_that_fires_says_nothing_of_slope():
+    candidates = with_counts((10, 20), (11, 22), (30, 60))
+    assert most_different(candidates, small_targets(step(-0.1, 0, 0), step(0.2, 10, 11))) == candidates
+
+
+def test_a_surplus_widens_the_hall(tmp_path, landscape, unmeasured, monkeypatch):
+    """Where the worst of those that pass are the most different, best-first takes none of them, and a surplus all."""
+    landscape()
+    monkeypatch.setattr("noble.evolve.gather.most_different", lambda candidates, targets: list(candidates)[::-1])
+    rules = ROOMY | {"held_out": 0}
+    best = gather_hall(evolved(tmp_path, "best", hall=rules), POOL, provenance={})
+    wide = gather_hall(evolved(tmp_path, "wide", hall=rules | {"surplus": 3}), POOL, provenance={})
+    assert max(model.score for model in best.models) < min(model.score for model in wide.models)
 
 
 # --- measuring

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from small_runs import assert_one_sentence
 
-from noble.cells import HALL_FEATURE_UNITS, HallOfFame
+from noble.cells import CURVE_PA, HALL_FEATURE_UNITS, HallOfFame
 from noble.evolve.measure import measure_features
-from noble.excitability import StepProtocol, resting_features, slope_above_threshold, threshold_current
+from noble.excitability import StepProtocol, firing_curve, resting_features, slope_above_threshold, threshold_current
 from noble.features import extract
 from noble.simulate import ArborSimulator, Numerics
 from noble.traces import TraceBatch
@@ -28,6 +28,7 @@ class Toy:
     rest_mv: float = -80.0
     resistance_mohm: float = 50.0
     sag: float = 0.2
+    time_constant_ms: float = 12.0
 
     def period_ms(self, amplitude_na: float) -> float:
         return 1000 / (60 + self.slope_hz_per_na * (amplitude_na - self.threshold_na))
@@ -42,7 +43,8 @@ class ToyResponder:
         for row, toy, stimulus, injected in zip(voltage, neurons, stimuli, current, strict=True):
             late = grid.times_ms > stimulus.start_ms + 200
             shrink = np.where(late & (injected < 0), 1 - toy.sag, 1.0)
-            row[:] = toy.rest_mv + toy.resistance_mohm * np.minimum(injected, 0.05) * shrink
+            charged = 1 - np.exp(-np.maximum(grid.times_ms - stimulus.start_ms, 0) / toy.time_constant_ms)
+            row[:] = toy.rest_mv + toy.resistance_mohm * np.minimum(injected, 0.05) * shrink * charged
             if stimulus.amplitude_na > toy.threshold_na:
                 period = toy.period_ms(stimulus.amplitude_na)
                 times = np.arange(stimulus.start_ms + 0.3 * period, stimulus.stop_ms, period)
@@ -66,6 +68,12 @@ def test_features_of_known_models():
         assert row["sag_ratio"] == pytest.approx(toy.sag, abs=1e-6)
         assert row["input_resistance"] == pytest.approx(toy.resistance_mohm * (1 - toy.sag), rel=1e-6)
         assert row["latency"] == pytest.approx(0.3 * toy.period_ms(row["i_thr"] + 0.02), abs=0.07)
+        assert row["time_constant"] == pytest.approx(toy.time_constant_ms, rel=0.01)
+        for above in CURVE_PA:
+            period = toy.period_ms(row["i_thr"] + above * 1e-3)
+            assert row[f"rate_{above}pA"] == pytest.approx(1000 / period, rel=1e-3)
+            assert row[f"first_ISI_{above}pA"] == pytest.approx(period, abs=0.02)
+            assert row[f"latency_{above}pA"] == pytest.approx(0.3 * period, abs=0.02)
         assert row["AP1_peak"] == pytest.approx(0.0, abs=0.5)
         assert row["ISI_CV"] == pytest.approx(0.0, abs=0.01)
         rate = 1000 / toy.period_ms(2 * row["i_thr"])
@@ -121,14 +129,21 @@ def test_features_of_a_cell_model_are_those_of_the_definitions():
         "voltage_base": rest.voltage_base_mv[0],
         "input_resistance": rest.input_resistance_mohm[0],
         "sag_ratio": rest.sag_ratio[0],
+        "time_constant": rest.time_constant_ms[0],
     }
+    at_twice = ("AP1_peak", "AP1_width", "AHP_depth", "mean_AP_amplitude", "mean_frequency", "ISI_CV")
     for amplitude, names in (
         (i_thr[0] + 0.02, {"latency": "time_to_first_spike"}),
-        (2 * i_thr[0], {name: name for name in HALL_FEATURE_UNITS if name not in (*expected, "latency")}),
+        (2 * i_thr[0], {name: name for name in at_twice}),
     ):
         batch = responder.respond(models, [protocol.stimulus(amplitude)], protocol.grid)
         found = extract(batch, onset_ms=15.0, offset_ms=protocol.offset_ms, names=list(names.values()))
         expected |= {name: found[efel][0] for name, efel in names.items()}
+    for above in CURVE_PA:
+        curve = firing_curve(responder, models, i_thr + above * 1e-3)
+        expected[f"rate_{above}pA"] = curve.rates_hz[0, 0]
+        expected[f"latency_{above}pA"] = curve.latencies_ms[0, 0]
+        expected[f"first_ISI_{above}pA"] = curve.first_intervals_ms[0, 0]
     assert set(expected) == set(HALL_FEATURE_UNITS)
     assert row == pytest.approx(expected, rel=1e-6)
     assert row["i_thr"] == pytest.approx(hall.models[0].features["i_thr"], abs=0.005)

@@ -5,12 +5,13 @@ from noble.cells.allen import read_allen_fit, write_allen_fit
 from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_parameters
 from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
 from noble.cells.export import export_bluepyopt
-from noble.cells.hall import HALL_FEATURE_UNITS, HallModel, HallOfFame, shipped_halls
+from noble.cells.hall import CURVE_PA, HALL_FEATURE_UNITS, HallModel, HallOfFame, shipped_halls
 from noble.cells.morphology import Morphology, Section, load_swc
 from noble.cells.worth import hall_worth
 
 __all__ = [
     "BUILTIN_CELLS",
+    "CURVE_PA",
     "HALL_FEATURE_UNITS",
     "Cell",
     "CellModel",

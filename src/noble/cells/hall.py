@@ -18,6 +18,10 @@ from noble.files import content_sha256, write_json
 SCHEMA: Final = "noble-hall"
 SCHEMA_VERSION: Final = 1
 
+# The F-I curve of a model, by its answers to steps so many pA above its threshold: a narrow grid near it, where the curve bends.
+CURVE_PA: Final = (10, 25, 50, 100, 200)
+_CURVE_FEATURES: Final = {"rate": "Hz", "latency": "ms", "first_ISI": "ms"}
+
 # Units of the features that a hall knows about each of its models; `docs/hall.md` defines them.
 HALL_FEATURE_UNITS: Final = {
     "i_thr": "nA",
@@ -25,6 +29,7 @@ HALL_FEATURE_UNITS: Final = {
     "voltage_base": "mV",
     "input_resistance": "MOhm",
     "sag_ratio": "1",
+    "time_constant": "ms",
     "latency": "ms",
     "AP1_peak": "mV",
     "AP1_width": "ms",
@@ -32,6 +37,7 @@ HALL_FEATURE_UNITS: Final = {
     "mean_AP_amplitude": "mV",
     "mean_frequency": "Hz",
     "ISI_CV": "1",
+    **{f"{name}_{above}pA": unit for above in CURVE_PA for name, unit in _CURVE_FEATURES.items()},
 }
 
 

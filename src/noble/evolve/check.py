@@ -30,8 +30,8 @@ def check_candidates(
 ) -> list[Candidate]:
     """A seed's most promising distinct candidates, simulated at every amplitude and for the whole step.
 
-    Checking ends when as many as the hall wants have passed, or after the rules' `candidates`. The results are kept in
-    `check.json` of the seed, so that an interrupted check goes on.
+    Checking ends when as many as the hall wants have passed, times the rules' `surplus`, or after `candidates`. The results are
+    kept in `check.json` of the seed, so that an interrupted check goes on.
 
     Args:
         evolution: finished.
@@ -46,6 +46,7 @@ def check_candidates(
     file = evolution.seed_folder(seed) / "check.json"
     known = _read_check(file, targets.digest)
     chosen = _promising(evolution, seed)
+    wanted = round(rules.surplus * rules.per_seed)
     checked: list[Candidate] = []
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
@@ -59,8 +60,8 @@ def check_candidates(
         checked += [known[record_key(item)] for item in part]
         passed = sum(not reasons_against(item, targets, rules) for item in checked)
         if progress is not None:
-            progress(min(passed, rules.per_seed), rules.per_seed)
-        if passed >= rules.per_seed:
+            progress(min(passed, wanted), wanted)
+        if passed >= wanted:
             break
     return checked
 

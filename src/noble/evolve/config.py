@@ -58,6 +58,8 @@ class HallRules(Frozen):
     Attributes:
         per_seed: models of each seed.
         candidates: models of each seed, best first and distinct, that may go to the final check; it ends once enough have passed.
+        surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, those of the best are taken
+            whose F-I curves differ most, so that threshold and slope span a plane that an operator can learn.
         distance: least distance of two models, as the root-mean-square difference of their coordinates (in spreads), so that
             a hall is a family and not one model many times.
         accept: largest mean |z| of a model in the final check.
@@ -70,6 +72,7 @@ class HallRules(Frozen):
 
     per_seed: int = Field(default=20, ge=1)
     candidates: int = Field(default=28, ge=1)
+    surplus: float = Field(default=1.0, ge=1)
     distance: float = Field(default=0.3, ge=0)
     accept: float = Field(default=3.0, gt=0)
     count_relative: float = Field(default=COUNT_TOLERANCE_RELATIVE, ge=0)

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from noble.cells import HALL_FEATURE_UNITS, CellModel
-from noble.excitability import Responder, StepProtocol, resting_features, slope_above_threshold, threshold_current
+from noble.cells import CURVE_PA, HALL_FEATURE_UNITS, CellModel
+from noble.excitability import (
+    Responder,
+    StepProtocol,
+    firing_curve,
+    least_squares_slope,
+    resting_features,
+    slope_amplitudes_na,
+    threshold_current,
+)
 from noble.features import extract
 
 _AT_TWICE_THRESHOLD = ("AP1_peak", "AP1_width", "AHP_depth", "mean_AP_amplitude", "mean_frequency", "ISI_CV")
@@ -24,8 +32,9 @@ def measure_features(
 ) -> list[dict[str, float]]:
     """Features of each model by the paper's step of 400 ms, named as in `HALL_FEATURE_UNITS`.
 
-    `i_thr` and `s_thr` as `excitability` defines them; `voltage_base`, `input_resistance` and `sag_ratio` from a step of
-    -50 pA; `latency` is the time to the first spike 20 pA above threshold; the other names are eFEL's, at twice the threshold.
+    `i_thr` and `s_thr` as `excitability` defines them; `voltage_base`, `input_resistance`, `sag_ratio` and `time_constant` from a
+    step of -50 pA; `latency` is the time to the first spike 20 pA above threshold; `rate_50pA`, `latency_50pA` and `first_ISI_50pA` are the firing rate, the time to the first spike and the first interval 50 pA above
+    it, and so for the other steps of `CURVE_PA`; the other names are eFEL's, at twice the threshold.
 
     Args:
         models: of one cell.
@@ -45,10 +54,11 @@ def measure_features(
     rest = resting_features(responder, models)
     columns = {
         "i_thr": i_thr,
-        "s_thr": slope_above_threshold(responder, models, i_thr),
         "voltage_base": rest.voltage_base_mv,
         "input_resistance": rest.input_resistance_mohm,
         "sag_ratio": rest.sag_ratio,
+        "time_constant": rest.time_constant_ms,
+        **_above_threshold(models, responder, i_thr, protocol),
     }
     for amplitudes, names in ((i_thr + _LATENCY_ABOVE_NA, ("time_to_first_spike",)), (2 * i_thr, _AT_TWICE_THRESHOLD)):
         batch = responder.respond(models, [protocol.stimulus(value) for value in amplitudes], protocol.grid)
@@ -58,4 +68,21 @@ def measure_features(
     if missing := [name for name, column in columns.items() if not np.all(np.isfinite(column))]:
         raise ValueError(f"{', '.join(missing)} cannot be measured on every model; drop the models without it.")
     # Seven digits: beyond them the order of a sum decides, and a hall's digest would depend on the machine.
-    return [{name: float(f"{column[index]:.7g}") for name, column in columns.items()} for index in range(len(models))]
+    return [{name: float(f"{columns[name][index]:.7g}") for name in HALL_FEATURE_UNITS} for index in range(len(models))]
+
+
+def _above_threshold(
+    models: Sequence[CellModel], responder: Responder[CellModel], i_thr_na: np.ndarray, protocol: StepProtocol
+) -> dict[str, np.ndarray]:
+    """`s_thr` and the features of the F-I curve, from one set of steps."""
+    for_slope = slope_amplitudes_na()
+    offsets = np.union1d(np.round(for_slope, 9), np.round(np.array(CURVE_PA) * 1e-3, 9))
+    curve = firing_curve(responder, models, i_thr_na[:, None] + offsets, protocol)
+    of_slope = np.isin(offsets, np.round(for_slope, 9))
+    columns = {"s_thr": least_squares_slope(offsets[of_slope], curve.rates_hz[:, of_slope])}
+    for above in CURVE_PA:
+        column = int(np.argmin(np.abs(offsets - above * 1e-3)))
+        columns[f"rate_{above}pA"] = curve.rates_hz[:, column]
+        columns[f"latency_{above}pA"] = curve.latencies_ms[:, column]
+        columns[f"first_ISI_{above}pA"] = curve.first_intervals_ms[:, column]
+    return columns
