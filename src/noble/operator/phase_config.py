@@ -13,11 +13,14 @@ class SpikePhaseConfig(Frozen):
     """Sizes of the spike-phase operator.
 
     Attributes:
-        token_ms: time that one step of the recurrent backbone covers, ms.
+        token_ms: time that one step of the networks covers, ms.
         bins: parts of a token with a phase rate and a slow voltage of their own.
-        hidden, layers: of the recurrent backbone.
-        channels: shape channels handed to the decoder, one set a token.
-        decoder_width: hidden units of the pointwise decoder.
+        width, hidden, blocks: of the network that predicts the phase rate: channels, gated units a block, blocks.
+        slow_width, slow_blocks: of the network that predicts slow voltage and shape channels.
+        filters: exponential averages in each block.
+        address: units that stand for a neuron.
+        shapes: spike shapes, whose weights are the shape channels.
+        shape_width: hidden units of the network that forms them.
         feature_frequencies: sinusoids of each scaled feature in the address of a neuron.
         rest_mv, scale_mv: voltages are learned as `rest_mv + scale_mv * x`.
         decode_points: traces x samples decoded at once when no gradient is wanted; bounds the memory of a prediction.
@@ -26,11 +29,16 @@ class SpikePhaseConfig(Frozen):
     kind: Literal["spike-phase"] = "spike-phase"
     token_ms: float = Field(default=2.88, gt=0)
     bins: int = Field(default=3, ge=1)
+    width: int = Field(default=96, ge=4)
     hidden: int = Field(default=128, ge=4)
-    layers: int = Field(default=2, ge=1)
-    channels: int = Field(default=12, ge=1)
-    decoder_width: int = Field(default=64, ge=4)
-    feature_frequencies: int = Field(default=2, ge=0)
+    blocks: int = Field(default=2, ge=1)
+    slow_width: int = Field(default=48, ge=4)
+    slow_blocks: int = Field(default=2, ge=1)
+    filters: int = Field(default=48, ge=2)
+    address: int = Field(default=64, ge=2)
+    shapes: int = Field(default=10, ge=1)
+    shape_width: int = Field(default=64, ge=4)
+    feature_frequencies: int = Field(default=0, ge=0)
     rest_mv: float = -75.0
     scale_mv: float = Field(default=20.0, gt=0)
     decode_points: int = Field(default=128_000, ge=1)

@@ -57,7 +57,7 @@ class _SpikePhaseObjective:
         timing, intervals, silence = phase_losses(encoded, batch.spikes_ms)
         samples = self._samples(batch, generator)
         times = samples * self._window.dt_ms
-        drawn = core.decode(encoded, times, batch.spikes_ms, batch.current_na.gather(1, samples))
+        drawn = core.decode(encoded, times, batch.spikes_ms)
         waveform = pseudo_huber(drawn - batch.voltage_mv.gather(1, samples), scale=1.0).mean()
         config = self._config
         loss = (
