@@ -150,3 +150,25 @@ def test_bad_input_gets_one_clear_sentence(noble, features, stimuli, message):
 def test_respond_names_the_wrong_vector_length(noble):
     with pytest.raises(ValueError, match=r"shape \(3,\) were given; expected 2 per neuron"):
         noble.respond([np.array([0.1, 150.0]), np.array([0.1, 150.0, 1.0])], [STEP, STEP], GRID)
+
+
+def test_threshold_and_slope_alone_name_a_neuron():
+    """In the operator's own order or not; the rest is completed."""
+    generator = np.random.default_rng(1)
+    table = np.column_stack([generator.normal(20, 1, 12), generator.uniform(0.1, 0.2, 12), generator.uniform(100, 300, 12)])
+    spec = FeatureSpec.fit(table, ("AP1_peak", "i_thr", "s_thr"), ("mV", "nA", "Hz/nA"))
+    noble = Noble.build(CONFIG, spec, GRID, seed=2).eval()
+    point = table[:, 1:].mean(axis=0, keepdims=True)
+    whole = spec.complete(torch.as_tensor(point)).numpy()
+    np.testing.assert_array_equal(
+        noble.predict(point, [STEP], GRID).voltage_mv, noble.predict(whole, [STEP], GRID).voltage_mv
+    )
+    np.testing.assert_array_equal(
+        noble.respond([point[0]], [STEP], GRID).voltage_mv, noble.respond([whole[0]], [STEP], GRID).voltage_mv
+    )
+    with pytest.raises(ValueError, match="one form"):
+        noble.respond([point[0], whole[0]], [STEP, STEP], GRID)
+    with pytest.raises(ValueError, match=r"expected 3 per neuron.*or i_thr and s_thr alone"):
+        noble.predict(np.ones((1, 4)), [STEP], GRID)
+    with pytest.raises(ValueError, match="feature s_thr of vector 0 is nan; expected a finite number in Hz/nA"):
+        noble.predict(np.array([[0.15, np.nan]]), [STEP], GRID)

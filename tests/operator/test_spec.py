@@ -81,3 +81,75 @@ def test_refusals_say_what_is_wrong():
         FeatureSpec.fit(TRIANGLE, ("a", "a"), UNITS)
     with pytest.raises(ValueError, match="1 units"):
         FeatureSpec.fit(TRIANGLE, NAMES, ("nA",))
+
+
+# --- the plane, and what completes it
+
+RICH = ("rate_50pA", "i_thr", "AP1_peak", "s_thr")
+
+
+def rich_spec(noise: float = 0.0) -> tuple[FeatureSpec, np.ndarray]:
+    """Rate and peak are linear in threshold and slope, up to noise."""
+    generator = np.random.default_rng(0)
+    i_thr, s_thr = generator.uniform(0.14, 0.17, 40), generator.uniform(450, 650, 40)
+    rate = 5 + 100 * i_thr + 0.04 * s_thr + noise * generator.standard_normal(40)
+    peak = 20 - 50 * i_thr + 0.01 * s_thr + noise * generator.standard_normal(40)
+    table = np.column_stack([rate, i_thr, peak, s_thr])
+    return FeatureSpec.fit(table, RICH, ("Hz", "nA", "mV", "Hz/nA")), table
+
+
+def test_the_plane_is_threshold_and_slope_where_both_are_known(spec):
+    assert spec.plane == NAMES
+    rich, _ = rich_spec()
+    assert rich.plane == ("i_thr", "s_thr")
+    assert rich.plane_columns == [1, 3]
+    other = FeatureSpec.fit(TRIANGLE, ("i_thr", "AP1_peak"), ("nA", "mV"))
+    assert other.plane == ("i_thr", "AP1_peak")
+
+
+def test_a_point_of_the_plane_is_completed_by_what_the_training_models_say():
+    rich, table = rich_spec()
+    completed = rich.complete(torch.as_tensor(table[:, [1, 3]]))
+    np.testing.assert_allclose(completed.numpy(), table, rtol=1e-9)
+    np.testing.assert_array_equal(completed.numpy()[:, [1, 3]], table[:, [1, 3]])
+    noisy, table = rich_spec(noise=1.0)
+    found = noisy.complete(torch.as_tensor(table[:, [1, 3]])).numpy()
+    design = np.column_stack([np.ones(40), table[:, [1, 3]]])
+    for column in (0, 2):
+        weights = np.linalg.lstsq(design, table[:, column], rcond=None)[0]
+        np.testing.assert_allclose(found[:, column], design @ weights, rtol=1e-6)
+
+
+def test_all_features_are_left_as_they_are(spec):
+    rich, table = rich_spec(noise=1.0)
+    np.testing.assert_array_equal(rich.complete(torch.as_tensor(table)).numpy(), table)
+    np.testing.assert_array_equal(spec.complete(torch.as_tensor(TRIANGLE)).numpy(), TRIANGLE)
+
+
+def test_completion_is_differentiable():
+    rich, table = rich_spec()
+    point = torch.as_tensor(table[:1, [1, 3]]).requires_grad_()
+    rich.complete(point)[0, 0].backward()
+    np.testing.assert_allclose(point.grad, [[100.0, 0.04]], rtol=1e-6)
+
+
+def test_completion_refuses_what_it_cannot_complete():
+    rich, table = rich_spec()
+    with pytest.raises(ValueError, match=r"3 features were given; expected 4 \(rate_50pA, .*\) or the 2 of the plane"):
+        rich.complete(torch.as_tensor(table[:, :3]))
+    unknown = rich.model_copy(update={"training_features": ()})
+    with pytest.raises(ValueError, match="training models are not known"):
+        unknown.complete(torch.as_tensor(table[:, :2]))
+
+
+def test_the_hull_is_that_of_the_plane():
+    rich, table = rich_spec(noise=1.0)
+    middle = table.mean(axis=0)
+    odd = middle.copy()
+    odd[0] += 100.0  # a rate that no model has
+    far = middle.copy()
+    far[1] += 1.0
+    gaps = rich.outside_hull(np.stack([middle, odd, far]))
+    assert gaps.shape == (3, 2)
+    np.testing.assert_allclose(gaps[:2], 0, atol=1e-9)
+    assert gaps[2, 0] > 1

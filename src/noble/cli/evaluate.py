@@ -170,6 +170,8 @@ def _features_of(noble: Any, features: str | None, hall: str | None, model: int)
             given[name.strip()] = float(value)
         except ValueError as error:
             raise ValueError(f"{part!r} in --features is not NAME=NUMBER.") from error
-    if set(given) != set(noble.feature_names):
-        raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}.")
-    return np.array([given[name] for name in noble.feature_names])
+    for names in (noble.feature_names, noble.spec.plane):
+        if set(given) == set(names):
+            return np.array([given[name] for name in names])
+    short = "" if noble.spec.plane == noble.feature_names else f", or {' and '.join(noble.spec.plane)} alone"
+    raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}{short}.")

@@ -105,17 +105,18 @@ class Noble(nn.Module):
         """Voltage in mV; differentiable in features and current.
 
         Args:
-            features: physical units, in the order of `feature_names`.
+            features: physical units, in the order of `feature_names`; or those of `spec.plane` alone, which are completed
+                (`FeatureSpec.complete`).
             current_na: nA.
             dt_ms: sampling interval, ms; any, whatever the dt of training.
 
         Raises:
             ValueError: for another number of features, or a window that a core which is not causal was not trained on.
         """
-        if features.shape[-1] != len(self.spec):
+        if features.shape[-1] not in _widths(self.spec):
             raise ValueError(_feature_message(tuple(features.shape), self.spec))
         self._check_window(current_na.shape[-1], dt_ms)
-        return self.core(self.spec.scale(features), current_na, dt_ms)
+        return self.core(self.spec.scale(self.spec.complete(features)), current_na, dt_ms)
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -123,7 +124,8 @@ class Noble(nn.Module):
         """Answers of n neurons to n stimuli.
 
         Args:
-            features: shape (n, features), physical units, in the order of `feature_names`.
+            features: shape (n, features), physical units, in the order of `feature_names`; or (n, 2), threshold and slope alone,
+                where the other features are completed by what is typical there (`FeatureSpec.complete`).
             stimuli: n currents.
             grid: where to sample; for a core that is not causal its duration must be that of the training window.
             batch_size: traces computed at once.
@@ -154,14 +156,17 @@ class Noble(nn.Module):
     def respond(self, neurons: Sequence[np.ndarray], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
         """The `Responder` protocol: a neuron is a 1-D vector of features in physical units."""
         widths = {np.shape(neuron) for neuron in neurons}
-        if widths - {(len(self.spec),)}:
-            raise ValueError(_feature_message(next(iter(widths - {(len(self.spec),)})), self.spec))
-        return self.predict(np.reshape(np.array(neurons, dtype=float), (-1, len(self.spec))), stimuli, grid)
+        if wrong := widths - {(width,) for width in _widths(self.spec)}:
+            raise ValueError(_feature_message(next(iter(wrong)), self.spec))
+        if len(widths) > 1:
+            raise ValueError(f"neurons have {' and '.join(str(width) for (width,) in sorted(widths))} features; expected one form.")
+        [(width,)] = widths or {(len(self.spec),)}
+        return self.predict(np.reshape(np.array(neurons, dtype=float), (-1, width)), stimuli, grid)
 
     def _checked_features(self, features: np.ndarray, stimuli: Sequence[Stimulus]) -> np.ndarray:
-        """Features as float64, after checking shape, pairing and finiteness."""
+        """All features as float64, after checking shape, pairing and finiteness."""
         values = np.asarray(features, dtype=float)
-        if values.ndim != 2 or values.shape[1] != len(self.spec):
+        if values.ndim != 2 or values.shape[1] not in _widths(self.spec):
             raise ValueError(_feature_message(values.shape, self.spec))
         if values.shape[0] != len(stimuli):
             raise ValueError(
@@ -170,11 +175,12 @@ class Noble(nn.Module):
             )
         if not np.all(np.isfinite(values)):
             row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
+            name = (self.spec.names if values.shape[1] == len(self.spec) else self.spec.plane)[column]
             raise ValueError(
-                f"feature {self.spec.names[column]} of vector {row} is {values[row, column]}; expected a finite number "
-                f"in {self.spec.units[column]}."
+                f"feature {name} of vector {row} is {values[row, column]}; expected a finite number "
+                f"in {self.spec.units[self.spec.names.index(name)]}."
             )
-        return values
+        return self.spec.complete(torch.as_tensor(values)).numpy()
 
     def _check_window(self, count: int, dt_ms: float) -> None:
         """Refuse a window of another duration, up to one sample, unless the core is causal."""
@@ -201,7 +207,11 @@ class Noble(nn.Module):
         parts = [
             f"{name} = {value:g} {unit}, {gap:+.1%} of its range away"
             for name, unit, value, gap in zip(
-                self.spec.names, self.spec.units, features[worst], gaps[worst], strict=True
+                self.spec.plane,
+                [self.spec.units[column] for column in self.spec.plane_columns],
+                features[worst, self.spec.plane_columns],
+                gaps[worst],
+                strict=True,
             )
         ]
         warnings.warn(
@@ -245,9 +255,15 @@ def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: T
     return SpikePhaseCore(config, spec, grid)
 
 
+def _widths(spec: FeatureSpec) -> set[int]:
+    """Numbers of features that name a neuron."""
+    return {len(spec), len(spec.plane)}
+
+
 def _feature_message(shape: tuple[int, ...], spec: FeatureSpec) -> str:
     wanted = ", ".join(f"{name} in {unit}" for name, unit in zip(spec.names, spec.units, strict=True))
-    return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}."
+    short = "" if len(spec.plane) == len(spec) else f"; or {' and '.join(spec.plane)} alone"
+    return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}{short}."
 
 
 def _versions() -> dict[str, str]:

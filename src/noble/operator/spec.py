@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,9 @@ from torch import Tensor
 SCALED_MINIMUM: Final = 0.5
 SCALED_MAXIMUM: Final = 3.5
 
+# The paper's latent plane: what a neuron is addressed by where the rest of its features is not known.
+PLANE: Final = ("i_thr", "s_thr")
+
 
 class FeatureSpec(BaseModel):
     """The ordered, named features of a neuron model, and the scaler fitted on the training models.
@@ -23,7 +27,8 @@ class FeatureSpec(BaseModel):
         units: one unit per feature.
         minimum, maximum: range over the training models, physical units.
         training_features: the training models' features, one tuple a model; their convex hull is where the operator
-            interpolates. Empty if unknown: then the box between minimum and maximum stands in for the hull.
+            interpolates, in the features of `plane`. Empty if unknown: then the box between minimum and maximum stands in
+            for the hull.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +94,55 @@ class FeatureSpec(BaseModel):
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def plane(self) -> tuple[str, ...]:
+        """Features that are enough to name a neuron: threshold and slope where the spec has both, else all."""
+        return PLANE if set(PLANE) <= set(self.names) else self.names
+
+    @property
+    def plane_columns(self) -> list[int]:
+        """Where the features of `plane` are among all."""
+        return [self.names.index(name) for name in self.plane]
+
+    def complete(self, features: Float[Tensor, "batch given"]) -> Float[Tensor, "batch feature"]:
+        """All features of neurons of which those of `plane`, or all, are given; differentiable.
+
+        What is missing is its conditional mean given the plane, with the training models for a joint normal distribution: a
+        linear regression (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 2.81). So a point of the plane stands for
+        the typical neuron there.
+
+        Args:
+            features: of `plane` in its order, or of `names`; physical units.
+
+        Raises:
+            ValueError: for another number of features, or if the training models are not known.
+        """
+        if features.shape[-1] == len(self):
+            return features
+        if features.shape[-1] != len(self.plane):
+            wanted = ", ".join(self.names)
+            raise ValueError(
+                f"{features.shape[-1]} features were given; expected {len(self)} ({wanted}) or the {len(self.plane)} of "
+                f"the plane ({', '.join(self.plane)})."
+            )
+        if not self.training_features:
+            raise ValueError(f"the training models are not known, so nothing completes {', '.join(self.plane)}; give all features.")
+        offset, slopes = self._regression
+        return features.new_tensor(offset) + features @ features.new_tensor(slopes)
+
+    @cached_property
+    def _regression(self) -> tuple[np.ndarray, np.ndarray]:
+        """Constant (features,) and slopes (plane, features) of all features on those of the plane."""
+        table, columns = np.array(self.training_features), self.plane_columns
+        mean, spread = table.mean(axis=0), table.std(axis=0)
+        standard = (table - mean) / spread
+        slopes = np.linalg.lstsq(standard[:, columns], standard, rcond=None)[0]
+        slopes *= spread / spread[columns][:, None]
+        slopes[:, columns] = np.eye(len(columns))  # what is given stays to the last bit
+        offset = mean - mean[columns] @ slopes
+        offset[columns] = 0.0
+        return offset, slopes
+
     def scale(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch feature"]:
         """Map physical units to [0.5, 3.5] over the training models, linearly; differentiable."""
         low, high = features.new_tensor(self.minimum), features.new_tensor(self.maximum)
@@ -112,9 +166,10 @@ class FeatureSpec(BaseModel):
         return np.maximum(unit - 1, 0) + np.minimum(unit, 0)
 
     def outside_hull(self, features: np.ndarray) -> np.ndarray:
-        """The way from the nearest point of the training models' hull, feature by feature, in units of the range.
+        """The way from the nearest point of the training models' hull in the plane, feature by feature, in units of the range.
 
-        The hull is the convex one. With `P` the models' positions relative to the query, non-negative least squares on
+        The hull is the convex one, of the features of `plane`: in all of twenty features, no model would lie within the hull
+        of fifty others. With `P` the models' positions relative to the query, non-negative least squares on
         `||P w||^2 + (sum w - 1)^2` gives weights proportional to those of the hull's nearest point: for the point at
         distance d that a set of proportions stands for, its minimum is `d^2 / (1 + d^2)`, which grows with d. Works in
         any number of dimensions.
@@ -123,16 +178,17 @@ class FeatureSpec(BaseModel):
             features: shape (n, features), physical units.
 
         Returns:
-            Shape (n, features); zero inside the hull. `outside` where the training models are not known.
+            Shape (n, features of `plane`); zero inside the hull. `outside` where the training models are not known.
         """
         from scipy.optimize import nnls
 
+        columns = self.plane_columns
         if not self.training_features:
-            return self.outside(features)
-        models = self._in_ranges(np.array(self.training_features))
-        queries, repeats = np.unique(self._in_ranges(features), axis=0, return_inverse=True)
+            return self.outside(features)[:, columns]
+        models = self._in_ranges(np.array(self.training_features))[:, columns]
+        queries, repeats = np.unique(self._in_ranges(features)[:, columns], axis=0, return_inverse=True)
         gaps = np.empty_like(queries)
-        target = np.append(np.zeros(len(self)), 1.0)
+        target = np.append(np.zeros(len(columns)), 1.0)
         for index, query in enumerate(queries):
             system = np.vstack([(models - query).T, np.ones(len(models))])
             weights, _ = nnls(system, target, maxiter=100 * len(models))
