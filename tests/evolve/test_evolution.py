@@ -24,8 +24,10 @@ from small_runs import (
     small_targets,
 )
 
-from noble.evolve import Evolution, EvolutionConfig, Generation, Pool, Target, with_seeds
-from noble.evolve.evolution import BEST_OF_A_STAGE
+from noble.evolve import Evolution, EvolutionConfig, Generation, Pool, StepTargets, Target, with_seeds
+from noble.evolve.assay import Score
+from noble.evolve.config import Stage
+from noble.evolve.evolution import BEST_OF_A_STAGE, _objectives
 
 POOL = Pool(workers=0)
 # A stick: soma, stub of an axon, one dendrite.
@@ -567,6 +569,40 @@ def test_the_folder_says_what_is_evolved_and_with_what(tmp_path, landscape):
     assert content["provenance"]["targets"]["digest"] == small_targets().digest
     Evolution(with_seeds(config, [3, 4]), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["configuration"]["seeds"] == [3, 4]
+
+
+# --- stages that aim beside the recording
+
+AIMED = ACTIVE_STAGE | {"name": "aimed", "aim": {0.3: 6.0}, "generations": 2}
+
+
+def test_an_aim_takes_the_place_of_the_recordings_count_for_the_optimiser_alone():
+    aimed = Stage.model_validate(AIMED | {"weights": {"Spikecount": 2.0}})
+    plain = aimed.model_copy(update={"aim": {}})
+    step = StepTargets(0.3, 0.0, (4, 4), {"Spikecount": Target(4.0, 0.5, 2), "mean_frequency": Target(10.0, 1.0, 2)}, {})
+    targets = small_targets(step)
+    near, far = (Score({"Spikecount@0.3": z, "mean_frequency@0.3": 1.5}, {"0.3": count}) for z, count in ((0.0, 4), (4.0, 6)))
+    lost = Score({"Spikecount@0.3": 20.0, "mean_frequency@0.3": 20.0}, {})
+    np.testing.assert_allclose(_objectives([near, far, lost], plain, targets), [[0, 1.5], [8, 1.5], [40, 20]])
+    np.testing.assert_allclose(_objectives([near, far, lost], aimed, targets), [[8], [0], [40]])
+
+
+def test_aimed_stages_give_candidates_and_change_nothing_before_them(tmp_path, landscape):
+    landscape()
+    plain = evolved(small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, ACTIVE_STAGE | {"name": "on"}]), tmp_path / "a")
+    both = evolved(
+        small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, AIMED, ACTIVE_STAGE | {"name": "on"}]), tmp_path / "b"
+    )
+    for stage in ("passive", "active"):
+        assert both.candidates(1, stage) == plain.candidates(1, stage)
+    assert len(both.candidates(1)) == 8 * (3 + 2 + 3)
+    assert len(plain.candidates(1)) == 8 * (3 + 3)
+
+
+def test_an_aim_at_a_step_without_a_count_is_refused(tmp_path):
+    message = refusal(small_config(tmp_path, stages=[AIMED | {"aim": {-0.1: 3, 0.3: 4}}]), tmp_path / "run")
+    assert "stage aimed aims at spike counts at -0.1 nA" in message
+    assert "scores by Spikecount are 0.3" in message
 
 
 # --- with the simulator

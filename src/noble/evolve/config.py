@@ -25,6 +25,8 @@ class Stage(Frozen):
         amplitudes_na: steps to answer; all of the targets' if None.
         features: e-features to score; all of the targets' if None.
         weights: factors of some features' objectives, 1 for the others: what the optimiser cares about. Scores know no weights.
+        aim: spike counts that the optimiser is to aim at instead of the recording's, by step in nA, so that a hall has models on
+            either side of the recording. Scores know no aim, and no later stage starts from an aimed one.
         optimiser: `IBEA` (indicator-based evolution, many objectives), `CMA` (the sum of their squares) or `MO-CMA`
             (hypervolume and that sum), as BluePyOpt implements them.
         population, generations: of the optimiser; the cost is population x generations x steps simulations.
@@ -38,6 +40,7 @@ class Stage(Frozen):
     amplitudes_na: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    aim: dict[float, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     optimiser: Literal["IBEA", "CMA", "MO-CMA"] = "IBEA"
     population: int = Field(default=48, ge=8, multiple_of=2)
     generations: int = Field(default=6, ge=1)

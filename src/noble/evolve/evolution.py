@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from noble.cells import Cell
-from noble.evolve.assay import Assay, Score
+from noble.evolve.assay import LARGEST_Z, Assay, Score
 from noble.evolve.config import EvolutionConfig, Stage
 from noble.evolve.evaluator import evaluate
 from noble.evolve.optimise import optimise
@@ -126,6 +126,7 @@ class Evolution:
         for stage in config.stages:
             self.space.moving(stage.free)
             _only(self.targets, None, tuple(stage.weights) or None)  # refuses unknown names
+            _check_aim(stage, self._assays[stage.name].targets)
         self._claim_folder()
 
     def run(
@@ -147,13 +148,17 @@ class Evolution:
             for stage in self.config.stages:
                 space = space.confined(fitted.points, fitted.axes, stage.confine)
                 self._run_stage(seed, stage, space, fitted, pool, progress, within)
+                if stage.aim:
+                    continue
                 best = sorted(self.candidates(seed, stage.name), key=lambda item: item.score.mean)[:BEST_OF_A_STAGE]
                 moved = np.union1d(fitted.axes, space.moving(stage.free))
                 fitted = _Fitted(np.array([item.point for item in best]), moved)
 
     def candidates(self, seed: int, stage: str | None = None) -> list[Candidate]:
-        """Every model that a stage of a seed has tried, the last stage if None; empty before it began."""
-        return [item for made in self.generations(seed, stage or self.config.stages[-1].name) for item in made]
+        """Every model that a stage of a seed has tried; if None, all stages that score as the last one does. Empty before it began."""
+        scored = self._assays[self.config.stages[-1].name].score_names()
+        stages = [item.name for item in self.config.stages if self._assays[item.name].score_names() == scored]
+        return [item for name in ([stage] if stage else stages) for made in self.generations(seed, name) for item in made]
 
     def generations(self, seed: int, stage: str) -> Iterator[list[Candidate]]:
         """The same, generation by generation, up to the configuration's last."""
@@ -215,11 +220,12 @@ class Evolution:
                 progress(
                     Generation(seed, stage.name, generation + 1, stage.generations, tuple(sorted(means)), simulated)
                 )
-            return _objectives([item.score for item in found], stage.weights)
+            return _objectives([item.score for item in found], stage, assay.targets)
 
         number = [item.name for item in self.config.stages].index(stage.name)
         first = _first_generation(space, fitted, stage.population, np.random.default_rng([seed, number]))
-        objectives = len({key.partition("@")[0] for key in assay.score_names()})
+        nothing = assay.failed("")
+        objectives = _objectives([nothing], stage, assay.targets).shape[1]
         low, high = space.low[moving], space.high[moving]
         optimise(stage, first[:, moving], low, high, answer, objectives=objectives, seed=seed)
 
@@ -264,18 +270,31 @@ def _digest(targets: Targets) -> str:
     return hashlib.sha256(repr((targets.step_ms, content)).encode()).hexdigest()
 
 
-def _objectives(scores: Sequence[Score], weights: Mapping[str, float]) -> np.ndarray:
+def _objectives(scores: Sequence[Score], stage: Stage, targets: Targets) -> np.ndarray:
     """One objective a feature, its weighted root-mean-square z over the steps, shape (scores, features)."""
-    names = list(dict.fromkeys(key.partition("@")[0] for key in scores[0].z))
+    rows = [_aimed(score, stage.aim, targets) for score in scores]
+    names = list(dict.fromkeys(key.partition("@")[0] for key in rows[0]))
     return np.array(
         [
             [
-                weights.get(name, 1.0) * _rms([z for key, z in score.z.items() if key.partition("@")[0] == name])
+                stage.weights.get(name, 1.0) * _rms([z for key, z in row.items() if key.partition("@")[0] == name])
                 for name in names
             ]
-            for score in scores
+            for row in rows
         ]
     )
+
+
+def _aimed(score: Score, aim: Mapping[float, float], targets: Targets) -> dict[str, float]:
+    """|z| with the spike counts that are aimed at in place of the recording's; what else follows from the count is left out there."""
+    row = dict(score.z)
+    for amplitude_na, wanted in aim.items():
+        amplitude = f"{amplitude_na:g}"
+        row.pop(f"mean_frequency@{amplitude}", None)
+        if amplitude in score.spike_counts:
+            off = abs(score.spike_counts[amplitude] - wanted) / targets.step(amplitude_na).features["Spikecount"].std
+            row[f"Spikecount@{amplitude}"] = min(off, LARGEST_Z)
+    return row
 
 
 def _rms(values: Sequence[float]) -> float:
@@ -288,6 +307,16 @@ def _first_generation(space: Space, fitted: _Fitted, size: int, generator: np.ra
     chosen = fitted.points[generator.integers(len(fitted.points), size=size)]
     points[:, fitted.axes] = chosen[:, fitted.axes]
     return np.clip(points, space.low, space.high)
+
+
+def _check_aim(stage: Stage, targets: Targets) -> None:
+    """Refuse an aim at a step that has no spike count to aim at."""
+    known = [step.amplitude_na for step in targets.steps if "Spikecount" in step.features]
+    if unknown := sorted(set(stage.aim) - set(known)):
+        raise ValueError(
+            f"stage {stage.name} aims at spike counts at {', '.join(f'{item:g}' for item in unknown)} nA; the steps that it scores "
+            f"by Spikecount are {', '.join(f'{item:g}' for item in known) or 'none'}."
+        )
 
 
 def _only(targets: Targets, amplitudes_na: Sequence[float] | None, features: Sequence[str] | None) -> Targets:
