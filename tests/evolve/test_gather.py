@@ -255,6 +255,31 @@ def test_the_check_is_at_all_of_its_own_steps(tmp_path, landscape):
         assert item.score.spike_counts == {"-0.1": 0, "0.3": 4}
 
 
+def test_a_candidate_that_fails_where_it_fires_is_not_asked_where_it_is_silent(tmp_path, landscape, monkeypatch):
+    landscape()
+    evolution = evolved(tmp_path, hall=ROOMY | {"per_seed": 20})
+    odd = {json.dumps(item.values) for item in evolution.candidates(1)[::2]}
+    asked: dict[float, list[str]] = {}
+
+    def answer(assay: Any, values: Sequence[Any], pool: Pool, **_: Any) -> list[Score]:
+        [step] = assay.targets.steps
+        asked.setdefault(step.amplitude_na, []).extend(map(json.dumps, values))
+        scores = [landscape_score(assay.targets, row) for row in values]
+        return [
+            replace(score, spike_counts={"0.3": 40}) if step.amplitude_na > 0 and json.dumps(row) in odd else score
+            for score, row in zip(scores, values, strict=True)
+        ]
+
+    monkeypatch.setattr("noble.evolve.check.evaluate", answer)
+    checked = check_candidates(evolution, 1, POOL)
+    failed = {json.dumps(item.values) for item in checked} & odd
+    assert 0 < len(failed) < len(checked)
+    assert set(asked[0.3]) - set(asked[-0.1]) == failed
+    for item in checked:
+        reasons = reasons_against(item, evolution.check_targets, evolution.config.hall)
+        assert reasons == (["40 spikes at 0.3 nA instead of 4"] if json.dumps(item.values) in odd else [])
+
+
 def test_checking_ends_when_enough_have_passed(tmp_path, landscape):
     record = landscape()
     evolution = evolved(tmp_path, hall=ROOMY | {"per_seed": 3, "held_out": 0})

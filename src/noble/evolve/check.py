@@ -52,7 +52,12 @@ def check_candidates(
         part = chosen[start : start + AT_ONCE]
         missing = [item for item in part if record_key(item) not in known]
         scores = full_scores(
-            evolution.cell, targets, [item.values for item in missing], pool, data_folder=evolution.data_folder
+            evolution.cell,
+            targets,
+            [item.values for item in missing],
+            pool,
+            data_folder=evolution.data_folder,
+            hopeless=lambda score: bool(_reasons_at_steps(score, targets, rules)),
         )
         known |= {record_key(item): replace(item, score=score) for item, score in zip(missing, scores, strict=True)}
         if missing:
@@ -73,6 +78,7 @@ def full_scores(
     pool: Pool,
     *,
     data_folder: Path | str | None = None,
+    hopeless: Callable[[Score], bool] = lambda score: False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Score]:
     """Scores at all steps of the targets: those that fire integrated as a data set is, the silent ones three times coarser.
@@ -85,14 +91,18 @@ def full_scores(
         values: parameter values of each model.
         pool: where they are simulated.
         data_folder: where the cell's SWC file is.
+        hopeless: a model whose score at the steps that fire it refuses is spared the others.
         progress: called with models simulated at the steps that fire, and models in all.
     """
-    parts = []
+    scores, rows = [Score({})] * len(values), list(range(len(values)))
     for steps, numerics, report in ((targets.firing, Numerics(), progress), (targets.silent, _SILENT, None)):
-        if steps and values:
+        rows = [row for row in rows if not hopeless(scores[row])]
+        if steps and rows:
             assay = Assay(cell, replace(targets, steps=steps), numerics, data_folder)
-            parts.append(evaluate(assay, values, pool, per_run=1, progress=report))
-    return [_joined(scores) for scores in zip(*parts, strict=True)]
+            found = evaluate(assay, [values[row] for row in rows], pool, per_run=1, progress=report)
+            for row, score in zip(rows, found, strict=True):
+                scores[row] = _joined([scores[row], score])
+    return scores
 
 
 def _joined(scores: Sequence[Score]) -> Score:
@@ -108,12 +118,18 @@ def _joined(scores: Sequence[Score]) -> Score:
 def reasons_against(candidate: Candidate, targets: Targets, rules: HallRules) -> list[str]:
     """What keeps a checked model out of the hall; empty if nothing does."""
     score = candidate.score
+    reasons = _reasons_at_steps(score, targets, rules)
+    if score.failure is None and score.mean > rules.accept:
+        reasons.append(f"mean |z| {score.mean:.2f}")
+    return reasons
+
+
+def _reasons_at_steps(score: Score, targets: Targets, rules: HallRules) -> list[str]:
+    """What speaks against a model at the steps that it has been simulated at."""
     if score.failure is not None:
         return [score.failure]
-    reasons = [f"blocked at {amplitude} nA" for amplitude in score.blocked]
-    if score.mean > rules.accept:
-        reasons.append(f"mean |z| {score.mean:.2f}")
-    return reasons + _reasons_against_counts(score.spike_counts, targets, rules)
+    blocked = [f"blocked at {amplitude} nA" for amplitude in score.blocked]
+    return blocked + _reasons_against_counts(score.spike_counts, targets, rules)
 
 
 def _reasons_against_counts(counts: Mapping[str, float], targets: Targets, rules: HallRules) -> list[str]:
