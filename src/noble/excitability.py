@@ -334,7 +334,7 @@ def _rise_times_ms(voltage_mv: np.ndarray, rest_mv: np.ndarray, dt_ms: float) ->
 def _firing(
     responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Spike counts, rates, latencies and first intervals within the step, of the shape (neurons, amplitudes) of `amplitudes_na`."""
+    """Spike counts, rates, latencies and first intervals within the step, each of the shape of `amplitudes_na`."""
     rows = []
     for batch in _responses(responder, neurons, amplitudes_na, protocol):
         for voltage in batch.voltage_mv:

@@ -17,7 +17,7 @@ COMMANDS = (
 )
 
 TINY_TRAINING = """
-operator: {kind: spike-phase, hidden: 12, layers: 1, channels: 3, decoder_width: 12}
+operator: {kind: spike-phase, width: 12, hidden: 12, blocks: 1, slow_width: 12, filters: 8, shapes: 3, shape_width: 12}
 epochs: 2
 batch_size: 8
 max_shift_ms: 4.0

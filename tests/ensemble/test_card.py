@@ -23,7 +23,7 @@ METRICS = {
 
 def operator(**facts) -> Noble:
     spec = FeatureSpec.fit(TABLE, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
-    config = SpikePhaseConfig(hidden=8, layers=1, channels=2, decoder_width=8)
+    config = SpikePhaseConfig(width=8, hidden=8, blocks=1, slow_width=8, shapes=2, shape_width=8)
     return Noble.build(config, spec, TimeGrid.spanning(515.0, dt_ms=0.06), seed=17, provenance=facts)
 
 

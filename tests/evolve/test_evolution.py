@@ -579,9 +579,13 @@ AIMED = ACTIVE_STAGE | {"name": "aimed", "aim": {0.3: 6.0}, "generations": 2}
 def test_an_aim_takes_the_place_of_the_recordings_count_for_the_optimiser_alone():
     aimed = Stage.model_validate(AIMED | {"weights": {"Spikecount": 2.0}})
     plain = aimed.model_copy(update={"aim": {}})
-    step = StepTargets(0.3, 0.0, (4, 4), {"Spikecount": Target(4.0, 0.5, 2), "mean_frequency": Target(10.0, 1.0, 2)}, {})
+    step = StepTargets(
+        0.3, 0.0, (4, 4), {"Spikecount": Target(4.0, 0.5, 2), "mean_frequency": Target(10.0, 1.0, 2)}, {}
+    )
     targets = small_targets(step)
-    near, far = (Score({"Spikecount@0.3": z, "mean_frequency@0.3": 1.5}, {"0.3": count}) for z, count in ((0.0, 4), (4.0, 6)))
+    near, far = (
+        Score({"Spikecount@0.3": z, "mean_frequency@0.3": 1.5}, {"0.3": count}) for z, count in ((0.0, 4), (4.0, 6))
+    )
     lost = Score({"Spikecount@0.3": 20.0, "mean_frequency@0.3": 20.0}, {})
     np.testing.assert_allclose(_objectives([near, far, lost], plain, targets), [[0, 1.5], [8, 1.5], [40, 20]])
     np.testing.assert_allclose(_objectives([near, far, lost], aimed, targets), [[8], [0], [40]])
@@ -589,9 +593,12 @@ def test_an_aim_takes_the_place_of_the_recordings_count_for_the_optimiser_alone(
 
 def test_aimed_stages_give_candidates_and_change_nothing_before_them(tmp_path, landscape):
     landscape()
-    plain = evolved(small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, ACTIVE_STAGE | {"name": "on"}]), tmp_path / "a")
+    plain = evolved(
+        small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, ACTIVE_STAGE | {"name": "on"}]), tmp_path / "a"
+    )
     both = evolved(
-        small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, AIMED, ACTIVE_STAGE | {"name": "on"}]), tmp_path / "b"
+        small_config(tmp_path, stages=[PASSIVE_STAGE, ACTIVE_STAGE, AIMED, ACTIVE_STAGE | {"name": "on"}]),
+        tmp_path / "b",
     )
     for stage in ("passive", "active"):
         assert both.candidates(1, stage) == plain.candidates(1, stage)

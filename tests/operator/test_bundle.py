@@ -100,8 +100,18 @@ def test_a_missing_file_is_named(folder, name):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"nowhere is not a complete bundle: model.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"no bundle '.*nowhere': no such folder, and not one of the shipped"):
         Noble.load(tmp_path / "nowhere")
+
+
+def test_a_shipped_bundle_is_loaded_by_name(noble, tmp_path, monkeypatch):
+    noble.save(tmp_path / "bundles" / "some-cell", metrics={"unseen_currents": {"traces": 3}})
+    monkeypatch.setattr("noble.operator.bundle.resources.files", lambda package: tmp_path)
+    assert bundle.shipped_bundles() == ("some-cell",)
+    assert torch.equal(next(Noble.load("some-cell").parameters()), next(noble.parameters()))
+    assert bundle.read_metrics("some-cell") == {"unseen_currents": {"traces": 3}}
+    with pytest.raises(FileNotFoundError, match=r"shipped bundles \(some-cell\)"):
+        Noble.load("another-cell")
 
 
 def test_truncated_weights_are_refused(folder):

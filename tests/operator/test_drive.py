@@ -43,7 +43,9 @@ def test_the_curve_goes_through_its_points_and_between_them_stays_near_the_neuro
     above = np.array([10, 16, 25, 37, 50, 75, 100, 150, 200]) * 1e-3
     signals, rates = drive_at(NAMES, (0.15 + above).tolist())
     exact = rate_hz(above)
-    np.testing.assert_allclose(rates[[0, 2, 4, 6, 8]], exact[[0, 2, 4, 6, 8]], rtol=8e-3)  # the bend at threshold remains
+    np.testing.assert_allclose(
+        rates[[0, 2, 4, 6, 8]], exact[[0, 2, 4, 6, 8]], rtol=8e-3
+    )  # the bend at threshold remains
     np.testing.assert_allclose(rates, exact, rtol=1e-2)
     np.testing.assert_allclose(signals[2:, 2], exact[2:] / 50, rtol=1e-2)
     np.testing.assert_allclose(signals[2:, 3], 20 / (700 / exact[2:]), rtol=1e-2)

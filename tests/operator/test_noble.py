@@ -155,7 +155,9 @@ def test_respond_names_the_wrong_vector_length(noble):
 def test_threshold_and_slope_alone_name_a_neuron():
     """In the operator's own order or not; the rest is completed."""
     generator = np.random.default_rng(1)
-    table = np.column_stack([generator.normal(20, 1, 12), generator.uniform(0.1, 0.2, 12), generator.uniform(100, 300, 12)])
+    table = np.column_stack(
+        [generator.normal(20, 1, 12), generator.uniform(0.1, 0.2, 12), generator.uniform(100, 300, 12)]
+    )
     spec = FeatureSpec.fit(table, ("AP1_peak", "i_thr", "s_thr"), ("mV", "nA", "Hz/nA"))
     noble = Noble.build(CONFIG, spec, GRID, seed=2).eval()
     point = table[:, 1:].mean(axis=0, keepdims=True)

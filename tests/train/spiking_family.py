@@ -15,7 +15,18 @@ from noble.train import LossConfig, OptimiserConfig, TrainConfig
 REST_MV, PEAK_MV, WIDTH_MS = -80.0, 100.0, 0.4
 ONSET_MS, STEP_MS, WINDOW_MS, MARGIN_MS, DT_MS = 5.0, 40.0, 55.0, 5.0, 0.1
 
-TINY_PHASE = SpikePhaseConfig(hidden=12, layers=1, channels=3, decoder_width=12, feature_frequencies=1)
+TINY_PHASE = SpikePhaseConfig(
+    width=12,
+    hidden=12,
+    blocks=1,
+    slow_width=12,
+    slow_blocks=1,
+    filters=8,
+    address=12,
+    shapes=3,
+    shape_width=12,
+    feature_frequencies=1,
+)
 TINY_FNO = FnoConfig(
     layers=2, width=6, modes=16, amplitude_frequencies=2, output_scale_mv=50.0, output_offset_mv=REST_MV
 )

@@ -233,7 +233,14 @@ def test_one_batch_is_learned_by_heart():
         spikes_ms=torch.tensor([train + [torch.inf] * (longest - len(train)) for train in trains]),
         index=torch.arange(4),
     )
-    noble = Noble.build(SpikePhaseConfig(hidden=32, layers=1, channels=4, decoder_width=24), spec, grid, seed=0)
+    noble = Noble.build(
+        SpikePhaseConfig(
+            width=32, hidden=48, blocks=1, slow_width=24, slow_blocks=1, filters=24, shapes=4, shape_width=24
+        ),
+        spec,
+        grid,
+        seed=0,
+    )
     objective = objective_for(noble, LossConfig(waveform_points=128), window=grid)
     optimiser = torch.optim.AdamW(noble.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400

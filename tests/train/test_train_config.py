@@ -37,7 +37,7 @@ def test_a_dump_reads_back(tmp_path):
         ("operator: {kind: fno, depth: 3}", r"unknown key operator.fno.depth; expected one of kind, layers"),
         (
             "operator: {kind: spike-phase, modes: 3}",
-            r"unknown key operator.spike-phase.modes; .*token_ms, bins, hidden",
+            r"unknown key operator.spike-phase.modes; .*token_ms, bins, width",
         ),
         ("operator: transformer", r"operator preset 'transformer' is unknown; expected one of paper-pv"),
         ("epochs: 0", r"epochs is 0: .*greater than or equal to 1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -27,7 +27,11 @@ from noble.cli.stimulus_options import (
 from noble.excitability import StepProtocol
 from noble.files import write_json
 
-Bundle = Annotated[Path, typer.Argument(help="Folder of a bundle.")]
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.operator import Noble
+
+Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
 
 
 @app.command()
@@ -75,7 +79,6 @@ def evaluate(
 def _evaluate_fresh(
     noble: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
 ) -> dict[str, Any]:
-    from noble.cells import HallOfFame
     from noble.data import GenerationConfig
     from noble.ensemble import evaluate_fresh
     from noble.simulate.arbor import ArborSimulator
@@ -88,16 +91,31 @@ def _evaluate_fresh(
         settings = GenerationConfig.model_validate(recorded)
     else:
         raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
-    try:
-        chosen = HallOfFame.load(hall or settings.hall)
-    except FileNotFoundError as error:
-        raise ValueError(f"{error} Name the file of the hall that the bundle was trained on with --hall.") from error
-    _check_hall(noble, chosen.digest, f"the hall {hall or settings.hall}")
+    chosen = hall_of(noble, hall or settings.hall)
     responder = ArborSimulator(data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
             noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
         )
+
+
+def hall_of(noble: Noble, hall: str | None) -> HallOfFame:
+    """The hall that an operator learned, by its own record or as named.
+
+    Raises:
+        ValueError: if it is nowhere, or holds other models.
+    """
+    from noble.cells import HallOfFame
+
+    name = hall or (noble.provenance.get("hall") or {}).get("name")
+    if name is None:
+        raise ValueError("the bundle does not record its hall; name it with --hall.")
+    try:
+        found = HallOfFame.load(name)
+    except FileNotFoundError as error:
+        raise ValueError(f"{error} Name the file of the hall that the bundle was trained on with --hall.") from error
+    _check_hall(noble, found.digest, f"the hall {name}")
+    return found
 
 
 def _check_hall(noble: Any, digest: str, what: str) -> None:

@@ -23,37 +23,65 @@ def info(
     """Say which versions are installed, or what a bundle, store or hall of fame holds."""
     if what is None:
         _print_versions()
-    elif (what / "model.safetensors").exists() or (what / "config.json").exists():
-        _print_bundle(what)
-    elif what.is_dir():
-        from noble.data import Store
-
-        store = Store.open(what)
-        splits = {split: int(store.indices(split).size) for split in ("train", "validation", "test", "unseen_models")}
-        _print_pairs(
-            {
-                "store": str(what),
-                "hall": json.dumps(store.attributes.get("hall")),
-                "traces": json.dumps(splits),
-                "window": f"{store.grid.duration_ms:g} ms at dt {store.grid.dt_ms:g} ms",
-                "model features": ", ".join(store.feature_names),
-                "digest": store.digest,
-            }
-        )
+    elif what.is_dir() and not (what / "config.json").exists():
+        _print_store(what)
+    elif what.exists():
+        (_print_bundle if what.is_dir() else _print_hall)(what)
     else:
-        from noble.cells import HallOfFame
+        _print_shipped(str(what))
 
-        hall = HallOfFame.load(what)
-        _print_pairs(
-            {
-                "hall": hall.name,
-                "cell": hall.cell.name,
-                "models": f"{len(hall.train)} to train on, {len(hall.held_out)} held out",
-                "scores": f"{min(m.score for m in hall.models):.3f} to {max(m.score for m in hall.models):.3f}",
-                "provenance": json.dumps(dict(hall.provenance)),
-                "digest": hall.digest,
-            }
+
+def _print_shipped(name: str) -> None:
+    """What the package has under a name: a hall, the bundle trained on it, or both.
+
+    Raises:
+        FileNotFoundError: if it has nothing.
+    """
+    from noble.cells import shipped_halls
+    from noble.operator import shipped_bundles
+
+    found = name in shipped_halls(), name in shipped_bundles()
+    if not any(found):
+        names = ", ".join(sorted({*shipped_halls(), *shipped_bundles()}))
+        raise FileNotFoundError(
+            f"there is no {name!r}: no such file or folder, and nothing shipped has that name ({names})."
         )
+    for known, show in zip(found, (_print_hall, _print_bundle), strict=True):
+        if known:
+            show(Path(name))
+
+
+def _print_store(folder: Path) -> None:
+    from noble.data import Store
+
+    store = Store.open(folder)
+    splits = {split: int(store.indices(split).size) for split in ("train", "validation", "test", "unseen_models")}
+    _print_pairs(
+        {
+            "store": str(folder),
+            "hall": json.dumps(store.attributes.get("hall")),
+            "traces": json.dumps(splits),
+            "window": f"{store.grid.duration_ms:g} ms at dt {store.grid.dt_ms:g} ms",
+            "model features": ", ".join(store.feature_names),
+            "digest": store.digest,
+        }
+    )
+
+
+def _print_hall(what: Path) -> None:
+    from noble.cells import HallOfFame
+
+    hall = HallOfFame.load(what)
+    _print_pairs(
+        {
+            "hall": hall.name,
+            "cell": hall.cell.name,
+            "models": f"{len(hall.train)} to train on, {len(hall.held_out)} held out",
+            "scores": f"{min(m.score for m in hall.models):.3f} to {max(m.score for m in hall.models):.3f}",
+            "provenance": json.dumps(dict(hall.provenance)),
+            "digest": hall.digest,
+        }
+    )
 
 
 def _print_versions() -> None:

@@ -11,17 +11,20 @@ from noble.ensemble.metrics import (
     summarise,
     trace_table,
 )
+from noble.ensemble.speed import STABLE_SPEED_KEYS, measure_speed
 
 __all__ = [
     "REGIMES",
     "STABLE_FEATURES",
     "STABLE_KEYS",
+    "STABLE_SPEED_KEYS",
     "Operator",
     "TraceTable",
     "concatenate",
     "evaluate",
     "evaluate_fresh",
     "evaluate_traces",
+    "measure_speed",
     "model_card",
     "outside_hull_expected",
     "summarise",

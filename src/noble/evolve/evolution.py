@@ -155,10 +155,12 @@ class Evolution:
                 fitted = _Fitted(np.array([item.point for item in best]), moved)
 
     def candidates(self, seed: int, stage: str | None = None) -> list[Candidate]:
-        """Every model that a stage of a seed has tried; if None, all stages that score as the last one does. Empty before it began."""
+        """Every model that a stage of a seed has tried, or, if None, all stages that score as the last one does."""
         scored = self._assays[self.config.stages[-1].name].score_names()
         stages = [item.name for item in self.config.stages if self._assays[item.name].score_names() == scored]
-        return [item for name in ([stage] if stage else stages) for made in self.generations(seed, name) for item in made]
+        return [
+            item for name in ([stage] if stage else stages) for made in self.generations(seed, name) for item in made
+        ]
 
     def generations(self, seed: int, stage: str) -> Iterator[list[Candidate]]:
         """The same, generation by generation, up to the configuration's last."""
@@ -286,7 +288,7 @@ def _objectives(scores: Sequence[Score], stage: Stage, targets: Targets) -> np.n
 
 
 def _aimed(score: Score, aim: Mapping[float, float], targets: Targets) -> dict[str, float]:
-    """|z| with the spike counts that are aimed at in place of the recording's; what else follows from the count is left out there."""
+    """|z| with the spike counts that are aimed at instead of the recording's, and without the frequency, which follows."""
     row = dict(score.z)
     for amplitude_na, wanted in aim.items():
         amplitude = f"{amplitude_na:g}"
@@ -314,8 +316,8 @@ def _check_aim(stage: Stage, targets: Targets) -> None:
     known = [step.amplitude_na for step in targets.steps if "Spikecount" in step.features]
     if unknown := sorted(set(stage.aim) - set(known)):
         raise ValueError(
-            f"stage {stage.name} aims at spike counts at {', '.join(f'{item:g}' for item in unknown)} nA; the steps that it scores "
-            f"by Spikecount are {', '.join(f'{item:g}' for item in known) or 'none'}."
+            f"stage {stage.name} aims at spike counts at {', '.join(f'{item:g}' for item in unknown)} nA; the steps that "
+            f"it scores by Spikecount are {', '.join(f'{item:g}' for item in known) or 'none'}."
         )
 
 

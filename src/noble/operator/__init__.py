@@ -1,5 +1,6 @@
 """The operator: from features and current to voltage, behind `Noble`."""
 
+from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
 from noble.operator.noble import Noble, OutsideHullWarning
 from noble.operator.spec import FeatureSpec
@@ -13,4 +14,5 @@ __all__ = [
     "OutsideHullWarning",
     "SpikePhaseConfig",
     "preset",
+    "shipped_bundles",
 ]

@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,22 +95,46 @@ def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def load(folder: str | Path) -> Noble:
+def shipped_bundles() -> tuple[str, ...]:
+    """Names of the bundles in the package."""
+    folder = resources.files("noble.operator") / "bundles"
+    return tuple(sorted(item.name for item in folder.iterdir() if item.is_dir())) if folder.is_dir() else ()
+
+
+def locate(folder_or_name: str | Path) -> Path:
+    """The folder of a bundle: one of the user's by path, or a shipped one by name.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+    """
+    path = Path(folder_or_name)
+    if path.is_dir():
+        return path
+    if str(folder_or_name) in shipped_bundles():
+        return Path(str(resources.files("noble.operator") / "bundles" / str(folder_or_name)))
+    raise FileNotFoundError(
+        f"there is no bundle {str(folder_or_name)!r}: no such folder, and not one of the shipped bundles "
+        f"({', '.join(shipped_bundles()) or 'none'})."
+    )
+
+
+def load(folder_or_name: str | Path) -> Noble:
     """Read a bundle; needs no simulator, no store and no trainer.
 
     Args:
-        folder: as `save` wrote it.
+        folder_or_name: a folder as `save` wrote it, or the name of a shipped bundle.
 
     Returns:
         The operator, in evaluation mode, bit for bit the one that was saved.
 
     Raises:
+        FileNotFoundError: if there is no such folder and no such name.
         ValueError: if a file is missing, corrupt or of another schema version, a key of the configuration is unknown,
             or the weights do not fit it.
     """
     from noble.operator.noble import Noble
 
-    source = Path(folder)
+    source = locate(folder_or_name)
     missing = [name for name in FILES if not (source / name).is_file()]
     if missing:
         raise ValueError(f"{source} is not a complete bundle: {', '.join(missing)} missing. Copy or save it again.")
@@ -127,13 +152,14 @@ def load(folder: str | Path) -> Noble:
     return noble.eval()
 
 
-def read_metrics(folder: str | Path) -> dict[str, Any]:
+def read_metrics(folder_or_name: str | Path) -> dict[str, Any]:
     """The metrics stored with a bundle.
 
     Raises:
+        FileNotFoundError: if there is no such folder and no such name.
         ValueError: if the file is missing or is not JSON.
     """
-    return _read_json(Path(folder) / METRICS)
+    return _read_json(locate(folder_or_name) / METRICS)
 
 
 def _read_config(path: Path) -> _Config:

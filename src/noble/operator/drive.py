@@ -1,8 +1,8 @@
 """What the measured features of a neuron say about its firing at a current, before a network corrects it.
 
-A neuron that nobody has trained on is known by its features alone. Those of its F-I curve (threshold; rate, latency and first interval at
-a few currents above it) already say how it answers a steady current, to the accuracy of interpolating between the points. The
-network is given that answer, and what is left for it to learn is much the same for all models of a family.
+A neuron that nobody has trained on is known by its features alone. Those of its F-I curve (threshold; rate, latency and first
+interval at a few currents above it) already say how it answers a steady current, to the accuracy of interpolating between the
+points. The network is given that answer, and what is left for it to learn is much the same for all models of a family.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Drive(nn.Module):
     """Expected firing at a current, from whichever features the neurons are known by.
 
     Args:
-        spec: with `i_thr` and at least two of `rate_NpA` (and as many `latency_NpA`, `first_ISI_NpA`, at the same N): the curve through
-            these points; with `i_thr` alone, or with `s_thr`: a straight line; with neither: nothing.
+        spec: with `i_thr` and at least two of `rate_NpA`, `latency_NpA` and `first_ISI_NpA` each, at the same N: the curve
+            through these points; with `i_thr` alone, or with `s_thr`: a straight line; with neither: nothing.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -94,7 +94,9 @@ class Drive(nn.Module):
         rate, latency, interval = torch.einsum("bnk,bsk->sbn", weights, log_knots).clamp(-8.0, 8.0)
         log_rate = rate + math.log(1e-3) + nn.functional.logsigmoid(above / _BEND_NA)
         scale = math.log(_TIME_SCALE_MS)
-        expected = [torch.exp(item) * fires for item in (rate - math.log(_RATE_SCALE_HZ), scale - latency, scale - interval)]
+        expected = [
+            torch.exp(item) * fires for item in (rate - math.log(_RATE_SCALE_HZ), scale - latency, scale - interval)
+        ]
         return torch.stack([current, drive, *expected], dim=2), log_rate
 
 
@@ -112,7 +114,9 @@ class _CardinalSpline(nn.Module):
         unit = np.eye(len(knots))
         spline = CubicSpline(knots, unit, bc_type="natural")
         pieces = [spline.c[:, piece] for piece in range(len(knots) - 1)]  # (powers 3 to 0, knots) each
-        first, last = (np.stack([0 * unit[0], 0 * unit[0], spline(x, 1), unit[k]]) for x, k in ((knots[0], 0), (knots[-1], -1)))
+        first, last = (
+            np.stack([0 * unit[0], 0 * unit[0], spline(x, 1), unit[k]]) for x, k in ((knots[0], 0), (knots[-1], -1))
+        )
         table = np.stack([first, *pieces, last])
         anchors = np.concatenate([knots[:1], knots[:-1], knots[-1:]])
         for name, value in (("edges", knots), ("anchors", anchors), ("coefficients", table)):

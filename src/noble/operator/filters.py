@@ -1,9 +1,9 @@
 """A causal network over tokens whose memory is exponential averages of the past, all tokens at once.
 
-Recurrent networks go token by token, which no processor likes. Here the only thing that crosses tokens is a linear recurrence that
-is diagonal (each channel has its own time constant, as in S4D or LRU: Gu et al. 2022, Orvieto et al. 2023; real ones, since a
-membrane does not ring), so a chunk of tokens is one product with a triangular matrix; everything else is pointwise. The first token
-is rest, held for ever: with no current nothing moves.
+Recurrent networks go token by token, which no processor likes. Here the only thing that crosses tokens is a linear recurrence
+that is diagonal (each channel has its own time constant, as in S4D or LRU: Gu et al. 2022, Orvieto et al. 2023; real ones, since
+a membrane does not ring), so a chunk of tokens is one product with a triangular matrix; everything else is pointwise. The first
+token is rest, held for ever: with no current nothing moves.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class ExponentialAverages(nn.Module):
         length = min(_CHUNK, moved.shape[1])
         steps = torch.arange(length, device=values.device, dtype=values.dtype)
         lags = steps[:, None] - steps
-        kernel = torch.exp(decay[:, None, None] * lags.clamp(min=0.0)) * (lags >= 0) * -torch.expm1(decay)[:, None, None]
+        kernel = (
+            torch.exp(decay[:, None, None] * lags.clamp(min=0.0)) * (lags >= 0) * -torch.expm1(decay)[:, None, None]
+        )
         fade = torch.exp(decay[:, None] * (steps + 1))[:, :, None]
         parts, state = [], torch.zeros_like(moved[:, :1])
         for chunk in moved.split(length, dim=1):
@@ -84,7 +86,16 @@ class FilterNetwork(nn.Module):
     """
 
     def __init__(
-        self, *, signals: int, address: int, outputs: int, width: int, filters: int, hidden: int, blocks: int, token_ms: float
+        self,
+        *,
+        signals: int,
+        address: int,
+        outputs: int,
+        width: int,
+        filters: int,
+        hidden: int,
+        blocks: int,
+        token_ms: float,
     ) -> None:
         super().__init__()
         times = {"shortest": 0.5, "longest": 600.0 / token_ms}
@@ -93,9 +104,7 @@ class FilterNetwork(nn.Module):
         self.average = ExponentialAverages(filters, **times)
         self.enter = nn.Linear(signals + filters, width)
         self.address_enter = nn.Linear(address, width, bias=False)
-        self.blocks = nn.ModuleList(
-            FilterBlock(width, filters, hidden, address, **times) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList(FilterBlock(width, filters, hidden, address, **times) for _ in range(blocks))
         self.norm = nn.RMSNorm(width)
         self.leave = nn.Linear(width, outputs)
         with torch.no_grad():

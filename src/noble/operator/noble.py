@@ -82,11 +82,11 @@ class Noble(nn.Module):
         return cls(config, spec, grid, core=core, provenance=facts)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Noble:
-        """Read a bundle; see `noble.operator.bundle.load`."""
+    def load(cls, folder_or_name: str | Path) -> Noble:
+        """Read a bundle from a folder, or a shipped one by name; see `noble.operator.bundle.load`."""
         from noble.operator import bundle
 
-        return bundle.load(folder)
+        return bundle.load(folder_or_name)
 
     def save(self, folder: str | Path, *, card: str = "", metrics: Mapping[str, Any] | None = None) -> None:
         """Write a bundle; see `noble.operator.bundle.save`."""
@@ -159,7 +159,9 @@ class Noble(nn.Module):
         if wrong := widths - {(width,) for width in _widths(self.spec)}:
             raise ValueError(_feature_message(next(iter(wrong)), self.spec))
         if len(widths) > 1:
-            raise ValueError(f"neurons have {' and '.join(str(width) for (width,) in sorted(widths))} features; expected one form.")
+            raise ValueError(
+                f"neurons have {' and '.join(str(width) for (width,) in sorted(widths))} features; expected one form."
+            )
         [(width,)] = widths or {(len(self.spec),)}
         return self.predict(np.reshape(np.array(neurons, dtype=float), (-1, width)), stimuli, grid)
 

@@ -126,7 +126,9 @@ class FeatureSpec(BaseModel):
                 f"the plane ({', '.join(self.plane)})."
             )
         if not self.training_features:
-            raise ValueError(f"the training models are not known, so nothing completes {', '.join(self.plane)}; give all features.")
+            raise ValueError(
+                f"the training models are not known, so nothing completes {', '.join(self.plane)}; give all features."
+            )
         offset, slopes = self._regression
         return features.new_tensor(offset) + features @ features.new_tensor(slopes)
 

@@ -61,7 +61,9 @@ class SpikeShapes(nn.Module):
         return self(times)
 
 
-def look_up(table: Float[Tensor, "times shape"], from_spike_ms: Float[Tensor, "*points"]) -> Float[Tensor, "*points shape"]:
+def look_up(
+    table: Float[Tensor, "times shape"], from_spike_ms: Float[Tensor, "*points"]
+) -> Float[Tensor, "*points shape"]:
     """The shapes of `SpikeShapes.table` by linear interpolation."""
     position = (from_spike_ms.clamp(-LOOK_AHEAD_MS, LOOK_BACK_MS) + LOOK_AHEAD_MS) / _TABLE_STEP_MS
     left = position.floor()
@@ -77,8 +79,8 @@ def draw(
 ) -> Float[Tensor, "batch points"]:
     """Voltage beside the slow one, in units of the operator's scale.
 
-    Towards a spike the last one's shapes fade out and its own come in, so that at a spike, where the two trade places, only its own
-    are left and nothing jumps.
+    Towards a spike the last one's shapes fade out and its own come in, so that at a spike, where the two trade places, only its
+    own are left and nothing jumps.
 
     Args:
         shapes: to evaluate, or their `table`.
