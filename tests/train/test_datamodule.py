@@ -96,6 +96,15 @@ def test_features_can_be_chosen_and_ordered(store_path):
     assert batch.features[0, 1] < 0.1
 
 
+def test_all_features_in_which_the_training_models_differ_are_the_default(store_path):
+    data = StoreData(store_path, features=None, batch_size=8, validation_limit=7, seed=5)
+    names = data.feature_spec().names
+    known = data.store.feature_names
+    models = np.unique(data.store.model_index[data.store.indices("train")])
+    assert names == tuple(name for name in known if np.ptp(data.store.feature_table[models, known.index(name)]) > 0)
+    assert len(names) > 2
+
+
 def test_an_unknown_feature_is_named(store_path):
     data = StoreData(store_path, features=("i_thr", "colour"), batch_size=8, validation_limit=7, seed=5)
     with pytest.raises(ValueError, match="no model feature colour; it knows i_thr, s_thr, input_resistance"):

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -130,3 +132,10 @@ def test_no_gradient_is_nan_and_every_term_pulls_the_right_way():
     assert torch.isfinite(rate.grad).all()
     assert (rate.grad[0] > 0).all()  # a silent trace wants less
     assert (rate.grad[2, :60] < 0).all()  # one whose spikes come sooner wants more
+
+
+def test_a_smaller_scale_counts_small_errors_by_their_size():
+    spikes = train_of([10.0 * k + 0.5 for k in range(1, 9)])
+    wide, narrow = (phase_losses(constant([0.1]), spikes, scale_ms=scale)[0].item() for scale in (1.0, 0.01))
+    assert wide == pytest.approx(math.sqrt(1 + 0.25) - 1, rel=1e-3)
+    assert narrow == pytest.approx(0.49, rel=1e-2)

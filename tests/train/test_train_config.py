@@ -23,6 +23,14 @@ def test_an_operator_by_name_or_in_full(tmp_path):
     assert (config.optimiser.plateau_factor, config.optimiser.plateau_patience) == (0.4, 4)  # the paper's
 
 
+def test_the_operator_decides_which_features_address_a_neuron(tmp_path):
+    assert load(tmp_path, "operator: paper-pv").address == ("i_thr", "s_thr")
+    assert load(tmp_path, "operator: spike-phase").address is None  # all that the store has
+    assert load(tmp_path, "operator: paper-pv\nfeatures: [i_thr]").address == ("i_thr",)
+    with pytest.raises(ValueError, match="features"):
+        load(tmp_path, "features: []")
+
+
 def test_a_dump_reads_back(tmp_path):
     config = load(tmp_path, "operator: fno-small\nepochs: 3\nfeatures: [i_thr]")
     assert TrainConfig.model_validate(config.model_dump(mode="json")) == config

@@ -23,10 +23,12 @@ def info(
     """Say which versions are installed, or what a bundle, store or hall of fame holds."""
     if what is None:
         _print_versions()
-    elif what.is_dir() and not (what / "config.json").exists():
+    elif (what / "model.safetensors").exists() or (what / "config.json").exists():
+        _print_bundle(what)
+    elif what.is_dir():
         _print_store(what)
     elif what.exists():
-        (_print_bundle if what.is_dir() else _print_hall)(what)
+        _print_hall(what)
     else:
         _print_shipped(str(what))
 

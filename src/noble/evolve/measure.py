@@ -34,8 +34,8 @@ def measure_features(
 
     `i_thr` and `s_thr` as `excitability` defines them; `voltage_base`, `input_resistance`, `sag_ratio` and `time_constant` from a
     step of -50 pA; `latency` is the time to the first spike 20 pA above threshold; `rate_50pA`, `latency_50pA` and
-    `first_ISI_50pA` are the firing rate, the time to the first spike and the first interval 50 pA above it, and so for the other steps of
-    `CURVE_PA`; the other names are eFEL's, at twice the threshold.
+    `first_ISI_50pA` are the firing rate, the time to the first spike and the first interval 50 pA above it, and so for the
+    other steps of `CURVE_PA`; the other names are eFEL's, at twice the threshold.
 
     Args:
         models: of one cell.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from noble.configs import Frozen
-from noble.operator import OperatorConfig, preset
+from noble.operator import PLANE, FnoConfig, OperatorConfig, preset
 
 
 class OptimiserConfig(Frozen):
@@ -40,6 +40,7 @@ class LossConfig(Frozen):
         voltage: for operators trained on voltage: relative L2, relative L4 (the paper's) or relative H1.
         timing, intervals, silence, waveform: weights of the spike-phase losses: ms for the first three (see
             `losses.phase_losses`), mV for the voltage drawn from the true spikes.
+        timing_scale_ms: errors of spike times beyond this count by their size, smaller ones by their square.
         waveform_points: instants a trace at which the voltage is compared in one step, half of them near spikes.
     """
 
@@ -48,6 +49,7 @@ class LossConfig(Frozen):
     intervals: float = Field(default=1.0, ge=0)
     silence: float = Field(default=1.0, ge=0)
     waveform: float = Field(default=1.0, ge=0)
+    timing_scale_ms: float = Field(default=1.0, gt=0)
     waveform_points: int = Field(default=384, ge=2)
 
 
@@ -56,7 +58,8 @@ class TrainConfig(Frozen):
 
     Attributes:
         operator: a preset's name, or a full configuration with its `kind`.
-        features: which of the store's model features address a neuron, in this order.
+        features: which of the store's model features address a neuron, in this order. None is what suits the operator: threshold
+            and slope for an FNO, as in the paper; for the spike-phase operator all that tell the training models apart.
         epochs: passes over the training split.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
@@ -67,7 +70,7 @@ class TrainConfig(Frozen):
     """
 
     operator: OperatorConfig = Field(default_factory=lambda: preset("spike-phase"))
-    features: tuple[str, ...] = ("i_thr", "s_thr")
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     epochs: int = Field(default=60, ge=1)
     batch_size: int = Field(default=32, ge=1)
     max_shift_ms: float = Field(default=15.0, ge=0)
@@ -81,6 +84,11 @@ class TrainConfig(Frozen):
     @classmethod
     def _named(cls, value: Any) -> Any:
         return preset(value) if isinstance(value, str) else value
+
+    @property
+    def address(self) -> tuple[str, ...] | None:
+        """The features that address a neuron; None for all of a store."""
+        return self.features or (PLANE if isinstance(self.operator, FnoConfig) else None)
 
     @model_validator(mode="after")
     def _validated_once(self) -> Self:

@@ -103,18 +103,19 @@ class StoreData(LightningDataModule):
 
     Args:
         path: of the store.
-        features: names of the model features that address a neuron.
+        features: names of the model features that address a neuron; None for all in which the training models differ.
         batch_size: traces a step.
         validation_limit: most validation traces used.
         seed: of the order.
     """
 
     def __init__(
-        self, path: Path | str, *, features: tuple[str, ...], batch_size: int, validation_limit: int, seed: int
+        self, path: Path | str, *, features: tuple[str, ...] | None, batch_size: int, validation_limit: int, seed: int
     ) -> None:
         super().__init__()
         self.store = Store.open(path)
-        self._features, self._batch_size, self._limit, self._seed = features, batch_size, validation_limit, seed
+        self._features = features or self._telling()
+        self._batch_size, self._limit, self._seed = batch_size, validation_limit, seed
         self._train: TraceSet | None = None
         self._validation: TraceSet | None = None
 
@@ -126,9 +127,21 @@ class StoreData(LightningDataModule):
     def feature_spec(self) -> FeatureSpec:
         """Names, units and range of the features over the models that occur in the training split, and only those."""
         columns = _columns(self.store, self._features)
-        models = np.unique(self.store.model_index[self.store.indices("train")])
         units = [self.store.feature_units[column] for column in columns]
-        return FeatureSpec.fit(self.store.feature_table[models][:, columns], self._features, units)
+        return FeatureSpec.fit(self._training_table()[:, columns], self._features, units)
+
+    def _training_table(self) -> np.ndarray:
+        """All features of the models that occur in the training split, shape (models, features)."""
+        return self.store.feature_table[np.unique(self.store.model_index[self.store.indices("train")])]
+
+    def _telling(self) -> tuple[str, ...]:
+        """Features in which the training models differ."""
+        table = self._training_table()
+        if not len(table):
+            return tuple(self.store.feature_names)
+        return tuple(
+            name for name, spread in zip(self.store.feature_names, np.ptp(table, axis=0), strict=True) if spread > 0
+        )
 
     def setup(self, stage: str) -> None:
         """Read both splits, once."""

@@ -74,7 +74,7 @@ def fit(
         torch.set_num_threads(threads)
     data = StoreData(
         store,
-        features=config.features,
+        features=config.address,
         batch_size=config.batch_size,
         validation_limit=config.validation_limit,
         seed=config.seed,

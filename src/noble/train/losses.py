@@ -42,12 +42,12 @@ def pseudo_huber(error: Tensor, *, scale: float) -> Tensor:
 
 
 def phase_losses(
-    encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"]
+    encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], *, scale_ms: float = 1.0
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
     """How far the phase is from crossing k at spike k, in ms; by definition it is free in between.
 
     A phase error is turned into time by the local inter-spike interval. Three terms, each a mean over traces of pseudo-Huber
-    errors with a scale of 1 ms:
+    errors:
 
     - *timing*: the phase at spike k against k;
     - *intervals*: its growth from spike to spike against one, in which errors do not add up over the train;
@@ -56,6 +56,7 @@ def phase_losses(
     Args:
         encoded: from the backbone.
         spikes_ms: true spike times in order, filled up with infinity, ms.
+        scale_ms: of the pseudo-Huber errors of timing and intervals; that of silence is 1 ms.
     """
     real = torch.isfinite(spikes_ms)
     times = torch.where(real, spikes_ms, torch.zeros_like(spikes_ms))
@@ -63,9 +64,9 @@ def phase_losses(
     numbers = torch.arange(1, spikes_ms.shape[1] + 1, device=spikes_ms.device, dtype=phase.dtype)
     count = real.sum(dim=1)
     interval, has_previous = _intervals(times, real)
-    timing = _masked_mean(pseudo_huber((phase - numbers) * interval, scale=1.0), real)
+    timing = _masked_mean(pseudo_huber((phase - numbers) * interval, scale=scale_ms), real)
     growth = torch.diff(phase, dim=1) - 1
-    intervals = _masked_mean(pseudo_huber(growth * interval[:, 1:], scale=1.0), has_previous[:, 1:])
+    intervals = _masked_mean(pseudo_huber(growth * interval[:, 1:], scale=scale_ms), has_previous[:, 1:])
     last = interval.gather(1, (count - 1).clamp(min=0)[:, None])[:, 0]
     over = torch.relu(encoded.phase()[:, -1] - (count + _HIGHEST_REST_PHASE))
     return timing, intervals, pseudo_huber(over * last, scale=1.0).mean()

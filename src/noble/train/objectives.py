@@ -54,7 +54,7 @@ class _SpikePhaseObjective:
         core = noble.core
         assert isinstance(core, SpikePhaseCore)
         encoded = core.encode(noble.spec.scale(batch.features), batch.current_na, self._window.dt_ms)
-        timing, intervals, silence = phase_losses(encoded, batch.spikes_ms)
+        timing, intervals, silence = phase_losses(encoded, batch.spikes_ms, scale_ms=self._config.timing_scale_ms)
         samples = self._samples(batch, generator)
         times = samples * self._window.dt_ms
         drawn = core.decode(encoded, times, batch.spikes_ms)
