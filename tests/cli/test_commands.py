@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import typer
 
+from noble.ensemble import STABLE_SPEED_KEYS
 from noble.ensemble.metrics import STABLE_KEYS
 
 COMMANDS = (
     *("cells", "targets", "evolve", "simulate", "features", "generate"),
-    *("check", "train", "evaluate", "predict", "info", "demo"),
+    *("check", "train", "evaluate", "predict", "bench", "info", "demo"),
 )
 
 TINY_TRAINING = """
@@ -226,6 +227,14 @@ def test_generate_check_train_and_evaluate_afresh(noble, tmp_path, monkeypatch):
         assert metrics[section]["traces"] == 3
         assert set(STABLE_KEYS) <= set(metrics[section])
         assert metrics[section]["settings"]["window_ms"] == 60
+    result = noble("bench", "run/bundle", "--batch", 4, "--arbor-traces", 1, "--neuron-traces", 0, "--json", "b.json")
+    assert result.code == 0, result.err
+    speed = json.loads((tmp_path / "b.json").read_text())
+    assert set(STABLE_SPEED_KEYS) <= set(speed)
+    assert speed["batch"] == 4
+    assert speed["speedup_vs_arbor"] > 1
+    assert speed["speedup_vs_neuron"] is None
+    assert "Arbor" in result.out
 
 
 @pytest.mark.slow
