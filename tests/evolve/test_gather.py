@@ -28,7 +28,8 @@ from noble.evolve import (
     with_seeds,
 )
 from noble.evolve.assay import Score
-from noble.evolve.gather import measure_best, most_different
+from noble.evolve.check import most_different
+from noble.evolve.gather import measure_best
 from noble.simulate import Numerics
 
 POOL = Pool(workers=0)

@@ -151,6 +151,8 @@ def _reasons_against_counts(counts: Mapping[str, float], targets: Targets, rules
 def _promising(evolution: Evolution, seed: int) -> list[Candidate]:
     """Distinct candidates of a seed, by how many spike counts are likely to be wrong in the check, then by mean |z|.
 
+    With a surplus, those that are likely to pass come in the order in which they differ most.
+
     By mean |z| alone, models would come first that miss a count and do well otherwise. Counts are taken to the
     check's longer step as those of the recording are, which may speed up or adapt.
     """
@@ -166,7 +168,40 @@ def _promising(evolution: Evolution, seed: int) -> list[Candidate]:
         counts = {amplitude: count * longer.get(amplitude, 1.0) for amplitude, count in item.score.spike_counts.items()}
         return len(_reasons_against_counts(counts, targets, rules)) + len(item.score.blocked), item.score.mean
 
-    return _distinct(sorted(evolution.candidates(seed), key=rank), rules)
+    ranked = sorted(((rank(item), item) for item in evolution.candidates(seed)), key=lambda pair: pair[0])
+    candidates = [item for _, item in ranked]
+    if rules.surplus > 1:
+        likely = sum(wrong == 0 and mean <= rules.accept for (wrong, mean), _ in ranked)
+        candidates[:likely] = most_different(candidates[:likely], evolution.targets)
+    return _distinct(candidates, rules)
+
+
+def most_different(candidates: Sequence[Candidate], targets: Targets) -> list[Candidate]:
+    """The first one, then always the one whose F-I curve is farthest from all those before it.
+
+    Best-first alone makes a narrow family, since an optimiser moves towards the recording from one side of its tolerances. The
+    distance is Euclidean between threshold and slope, each in standard deviations over the candidates, both from the line
+    through the spike counts at the recording's two lowest steps that fire; measuring them properly takes twenty
+    simulations a model. With fewer than two such steps the order stays.
+
+    Args:
+        candidates: with their spike counts at the targets' steps.
+        targets: that they answered to.
+    """
+    amplitudes = sorted(step.amplitude_na for step in targets.firing)[:2]
+    if len(amplitudes) < 2 or not candidates:
+        return list(candidates)
+    low, high = np.array([[c.score.spike_counts[f"{a:g}"] for c in candidates] for a in amplitudes], dtype=float)
+    slope = (high - low) / (amplitudes[1] - amplitudes[0])
+    threshold = amplitudes[0] - np.divide(low, slope, out=np.zeros_like(low), where=slope > 0)
+    plane = np.stack([threshold, slope], axis=1)
+    plane /= np.maximum(plane.std(axis=0), np.finfo(float).tiny)
+    order, nearest = [0], np.linalg.norm(plane - plane[0], axis=1)
+    while len(order) < len(candidates):
+        nearest[order] = -1.0
+        order.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, np.linalg.norm(plane - plane[order[-1]], axis=1))
+    return [candidates[index] for index in order]
 
 
 def _distinct(candidates: Sequence[Candidate], rules: HallRules) -> list[Candidate]:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from noble.cells import CellModel, HallModel, HallOfFame
-from noble.evolve.check import AT_ONCE, check_candidates, read_record, reasons_against, record_key
+from noble.evolve.check import (
+    AT_ONCE,
+    check_candidates,
+    most_different,
+    read_record,
+    reasons_against,
+    record_key,
+)
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, Evolution
 from noble.evolve.measure import measure_features
@@ -67,34 +74,6 @@ def gather_hall(
         ),
         provenance={**provenance, **evolution.provenance(), "recording": _recording(targets)},
     )
-
-
-def most_different(candidates: Sequence[Candidate], targets: Targets) -> list[Candidate]:
-    """The first one, then always the one whose F-I curve is farthest from all those before it.
-
-    Best-first alone makes a narrow family, since an optimiser moves towards the recording from one side of its tolerances. The
-    distance is Euclidean between threshold and slope, each in standard deviations over the candidates, both from the line
-    through the spike counts at the recording's two lowest steps that fire; measuring them properly takes twenty
-    simulations a model. With fewer than two such steps the order stays.
-
-    Args:
-        candidates: checked against the targets.
-        targets: of the final check.
-    """
-    amplitudes = sorted(step.amplitude_na for step in targets.firing)[:2]
-    if len(amplitudes) < 2 or not candidates:
-        return list(candidates)
-    low, high = np.array([[c.score.spike_counts[f"{a:g}"] for c in candidates] for a in amplitudes], dtype=float)
-    slope = (high - low) / (amplitudes[1] - amplitudes[0])
-    threshold = amplitudes[0] - np.divide(low, slope, out=np.zeros_like(low), where=slope > 0)
-    plane = np.stack([threshold, slope], axis=1)
-    plane /= np.maximum(plane.std(axis=0), np.finfo(float).tiny)
-    order, nearest = [0], np.linalg.norm(plane - plane[0], axis=1)
-    while len(order) < len(candidates):
-        nearest[order] = -1.0
-        order.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, np.linalg.norm(plane - plane[order[-1]], axis=1))
-    return [candidates[index] for index in order]
 
 
 def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int) -> set[int]:
