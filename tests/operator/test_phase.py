@@ -155,6 +155,19 @@ def test_time_to_spikes_by_hand():
 # --- the whole operator
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75])
+def test_a_step_that_begins_within_a_bin_is_expected_to_fire_for_the_rest_of_it(share):
+    core, bin_ms = core_of(operator()), CONFIG.bin_ms
+    current = torch.zeros(1, 4000, dtype=torch.float64)
+    dt_ms = bin_ms / 100
+    current[:, 1000 + round(share * 100) :] = 0.2  # from within the eleventh bin on
+    signals, log_rate = core._expectations(SPEC.scale(torch.as_tensor(NEURON)), current, dt_ms, tokens=14)
+    rates = torch.exp(log_rate[0])
+    assert rates[9] < 1e-3 * rates[11]
+    torch.testing.assert_close(rates[10] / rates[11], torch.tensor(1 - share).double(), rtol=0.02, atol=1e-3)
+    assert signals.shape == (1, 15, core.drive.signals * CONFIG.bins)
+
+
 def test_the_voltage_is_differentiable_in_features_and_current():
     noble = operator()
     features = torch.tensor([[0.15, 150.0]], dtype=torch.float64, requires_grad=True)

@@ -15,6 +15,7 @@ further; so any duration and any dt will do.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,7 @@ from noble.traces import TimeGrid
 
 # exp(-12) per ms is one spike in three minutes, exp(0) a thousand a second.
 _LOG_RATE_RANGE: Final = (-12.0, 0.0)
+_PARTS_OF_A_BIN: Final = 4
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,7 @@ class SpikePhaseCore(nn.Module):
         config = self.config
         batch = current_na.shape[0]
         tokens = max(1, -(-round(current_na.shape[1] * dt_ms * 1e6) // round(config.token_ms * 1e6)))
-        binned = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms, bins=tokens * config.bins)
-        # A token of rest before the first: where the averages start, so that nothing moves until the current does.
-        binned = nn.functional.pad(binned, (config.bins, 0))
-        signals, expected = self.drive(scaled_features, binned)
-        signals = signals.reshape(batch, tokens + 1, -1)
+        signals, expected = self._expectations(scaled_features, current_na, dt_ms, tokens)
         address = self.address(self._address(scaled_features))
         log_rate = self.timing(signals, address)[:, 1:].reshape(batch, -1)
         slow, channels = self.slow(signals, address).split([config.bins, config.shapes], dim=2)
@@ -145,12 +143,29 @@ class SpikePhaseCore(nn.Module):
         )
         # The network corrects what the features alone predict, and so fires and stops with the current from the start.
         return Encoded(
-            rate_per_ms=torch.exp((expected[:, config.bins :] + log_rate).clamp(*_LOG_RATE_RANGE)),
+            rate_per_ms=torch.exp((expected + log_rate).clamp(*_LOG_RATE_RANGE)),
             slow_mv=config.rest_mv + config.scale_mv * slow,
             channels=channels,
             bin_ms=config.bin_ms,
             token_ms=config.token_ms,
         )
+
+    def _expectations(
+        self, scaled: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float, tokens: int
+    ) -> tuple[Float[Tensor, "batch token signal"], Float[Tensor, "batch bin"]]:
+        """Signals of each token, after one of rest, and the logarithm of the expected rate in each bin of the others.
+
+        Where a step begins within a bin, the mean current says nothing of the firing at its height, but the mean firing
+        does; so expectations are taken of parts of a bin, and averaged.
+        """
+        config, parts = self.config, _PARTS_OF_A_BIN
+        current = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms / parts, bins=tokens * config.bins * parts)
+        # A token of rest before the first: where the averages start, so that nothing moves until the current does.
+        current = nn.functional.pad(current, (config.bins * parts, 0))
+        signals, log_rate = self.drive(scaled, current)
+        signals = signals.unflatten(1, (tokens + 1, config.bins, parts)).mean(dim=3)
+        log_rate = log_rate.unflatten(1, (-1, parts)).logsumexp(dim=2) - math.log(parts)
+        return signals.flatten(2), log_rate[:, config.bins :]
 
     def decode(
         self, encoded: Encoded, times_ms: Float[Tensor, "batch points"], spikes_ms: Float[Tensor, "batch spikes"]
