@@ -68,7 +68,8 @@ def look_up(
     position = (from_spike_ms.clamp(-LOOK_AHEAD_MS, LOOK_BACK_MS) + LOOK_AHEAD_MS) / _TABLE_STEP_MS
     left = position.floor()
     index = left.long()
-    return torch.lerp(table[index], table[index + 1], (position - left)[..., None])
+    rows, following = nn.functional.embedding(index, table), nn.functional.embedding(index + 1, table)
+    return torch.lerp(rows, following, (position - left)[..., None])
 
 
 def draw(
