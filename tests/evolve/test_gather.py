@@ -466,34 +466,32 @@ def test_a_seed_with_too_few_distinct_candidates_is_named(tmp_path, landscape, u
 # --- the most different of those that pass
 
 
-def with_counts(*counts: tuple[int, int]) -> list[Candidate]:
-    return [Candidate((float(i),), {}, Score({}, {"0.2": a, "0.3": b})) for i, (a, b) in enumerate(counts)]
+def with_counts(*counts: tuple[int, int, int]) -> list[Candidate]:
+    """Spikes at the recording's last silent step and its two that fire."""
+    steps = ("0.1", "0.2", "0.3")
+    return [Candidate((float(i),), {}, Score({}, dict(zip(steps, row, strict=True)))) for i, row in enumerate(counts)]
+
+
+def order_of(candidates: list[Candidate], targets: Any = RECORDING) -> list[int]:
+    return [candidates.index(item) for item in most_different(candidates, targets)]
 
 
 def test_the_most_different_come_first():
-    """Thresholds at 0.1 nA; slopes of 100, 110, 120, 200 and 300 Hz/nA."""
-    candidates = with_counts((10, 20), (11, 22), (12, 24), (20, 40), (30, 60))
-    order = [candidates.index(item) for item in most_different(candidates, RECORDING)]
-    assert order == [0, 4, 3, 2, 1]
+    assert order_of(with_counts((0, 10, 20), (0, 11, 22), (0, 12, 24), (0, 20, 40), (0, 30, 60))) == [0, 4, 3, 2, 1]
 
 
-def test_thresholds_count_as_slopes_do():
-    """The same slope of 100 Hz/nA; thresholds of 0.1, 0.11 and 0.15 nA."""
-    candidates = with_counts((10, 20), (9, 19), (5, 15))
-    assert [candidates.index(item) for item in most_different(candidates, RECORDING)] == [0, 2, 1]
+def test_one_that_fires_where_the_recording_is_silent_differs():
+    assert order_of(with_counts((0, 10, 20), (0, 11, 20), (4, 10, 20), (0, 10, 22), (0, 10, 21)))[1] == 2
 
 
-def test_equal_curves_keep_their_order_and_a_curve_that_does_not_rise_is_no_error():
-    candidates = with_counts((10, 20), (10, 20), (10, 20))
-    assert most_different(candidates, RECORDING) == candidates
-    falling = with_counts((10, 20), (10, 10), (10, 5))
-    assert sorted(item.point for item in most_different(falling, RECORDING)) == [(0.0,), (1.0,), (2.0,)]
+def test_equal_curves_keep_their_order():
+    assert order_of(with_counts((0, 10, 20), (0, 10, 20), (0, 10, 20))) == [0, 1, 2]
     assert most_different([], RECORDING) == []
 
 
-def test_one_step_that_fires_says_nothing_of_slope():
-    candidates = with_counts((10, 20), (11, 22), (30, 60))
-    assert most_different(candidates, small_targets(step(-0.1, 0, 0), step(0.2, 10, 11))) == candidates
+def test_where_nothing_fires_the_order_stays():
+    candidates = with_counts((0, 10, 20), (0, 11, 22), (0, 30, 60))
+    assert order_of(candidates, small_targets(step(-0.1, 0, 0), step(0.1, 0, 0))) == [0, 1, 2]
 
 
 def test_a_surplus_widens_the_hall(tmp_path, landscape, unmeasured, monkeypatch):

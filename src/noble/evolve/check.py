@@ -180,27 +180,25 @@ def most_different(candidates: Sequence[Candidate], targets: Targets) -> list[Ca
     """The first one, then always the one whose F-I curve is farthest from all those before it.
 
     Best-first alone makes a narrow family, since an optimiser moves towards the recording from one side of its tolerances. The
-    distance is Euclidean between threshold and slope, each in standard deviations over the candidates, both from the line
-    through the spike counts at the recording's two lowest steps that fire; measuring them properly takes twenty
-    simulations a model. With fewer than two such steps the order stays.
+    distance is Euclidean between the spike counts where threshold and slope show, each in standard deviations over the
+    candidates: at the recording's last silent step and its first two that fire. Measuring threshold and slope themselves
+    takes twenty simulations a model. Where no step fires, the order stays.
 
     Args:
         candidates: with their spike counts at the targets' steps.
         targets: that they answered to.
     """
-    amplitudes = sorted(step.amplitude_na for step in targets.firing)[:2]
-    if len(amplitudes) < 2 or not candidates:
+    silent = [step.amplitude_na for step in targets.silent if step.amplitude_na > 0]
+    amplitudes = [*sorted(silent)[-1:], *sorted(step.amplitude_na for step in targets.firing)[:2]]
+    if not (candidates and targets.firing):
         return list(candidates)
-    low, high = np.array([[c.score.spike_counts[f"{a:g}"] for c in candidates] for a in amplitudes], dtype=float)
-    slope = (high - low) / (amplitudes[1] - amplitudes[0])
-    threshold = amplitudes[0] - np.divide(low, slope, out=np.zeros_like(low), where=slope > 0)
-    plane = np.stack([threshold, slope], axis=1)
-    plane /= np.maximum(plane.std(axis=0), np.finfo(float).tiny)
-    order, nearest = [0], np.linalg.norm(plane - plane[0], axis=1)
+    counts = np.array([[item.score.spike_counts[f"{a:g}"] for a in amplitudes] for item in candidates], dtype=float)
+    counts /= np.maximum(counts.std(axis=0), np.finfo(float).tiny)
+    order, nearest = [0], np.linalg.norm(counts - counts[0], axis=1)
     while len(order) < len(candidates):
         nearest[order] = -1.0
         order.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, np.linalg.norm(plane - plane[order[-1]], axis=1))
+        nearest = np.minimum(nearest, np.linalg.norm(counts - counts[order[-1]], axis=1))
     return [candidates[index] for index in order]
 
 
