@@ -193,7 +193,8 @@ def most_different(candidates: Sequence[Candidate], targets: Targets) -> list[Ca
     if not (candidates and targets.firing):
         return list(candidates)
     counts = np.array([[item.score.spike_counts[f"{a:g}"] for a in amplitudes] for item in candidates], dtype=float)
-    counts /= np.maximum(counts.std(axis=0), np.finfo(float).tiny)
+    spread = counts.std(axis=0)
+    counts /= np.where(spread > 0, spread, 1.0)
     order, nearest = [0], np.linalg.norm(counts - counts[0], axis=1)
     while len(order) < len(candidates):
         nearest[order] = -1.0
