@@ -494,14 +494,24 @@ def test_where_nothing_fires_the_order_stays():
     assert order_of(candidates, small_targets(step(-0.1, 0, 0), step(0.1, 0, 0))) == [0, 1, 2]
 
 
-def test_a_surplus_widens_the_hall(tmp_path, landscape, unmeasured, monkeypatch):
-    """Where the worst of those that pass are the most different, best-first takes none of them, and a surplus all."""
+def test_a_surplus_takes_those_at_the_edge_of_the_plane(tmp_path, landscape, monkeypatch):
+    """Of all that pass, in the order in which they came; the best are taken without one."""
     landscape()
-    monkeypatch.setattr("noble.evolve.gather.most_different", lambda candidates, targets: list(candidates)[::-1])
+
+    def measured(
+        evolution: Evolution, seed: int, passed: Sequence[Candidate], pool: Pool
+    ) -> list[tuple[Candidate, dict[str, float]]]:
+        return list(zip(passed[: evolution.config.hall.wanted], cloud(), strict=False))
+
+    monkeypatch.setattr("noble.evolve.gather.measure_best", measured)
     rules = ROOMY | {"held_out": 0}
     best = gather_hall(evolved(tmp_path, "best", hall=rules), POOL, provenance={})
     wide = gather_hall(evolved(tmp_path, "wide", hall=rules | {"surplus": 3}), POOL, provenance={})
-    assert max(model.score for model in best.models) < min(model.score for model in wide.models)
+    assert len(best) == len(wide) == 5
+    offered = np.array([[row["i_thr"], row["s_thr"]] for row in cloud()[:15]])
+    away = np.linalg.norm((offered - offered.mean(axis=0)) / offered.std(axis=0), axis=1)
+    taken = {model.features["i_thr"] for model in wide.models}
+    assert taken == set(offered[np.argsort(away)[-5:], 0])
 
 
 # --- measuring

@@ -46,7 +46,6 @@ def check_candidates(
     file = evolution.seed_folder(seed) / "check.json"
     known = _read_check(file, targets.digest)
     chosen = _promising(evolution, seed)
-    wanted = round(rules.surplus * rules.per_seed)
     checked: list[Candidate] = []
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
@@ -65,8 +64,8 @@ def check_candidates(
         checked += [known[record_key(item)] for item in part]
         passed = sum(not reasons_against(item, targets, rules) for item in checked)
         if progress is not None:
-            progress(min(passed, wanted), wanted)
-        if passed >= wanted:
+            progress(min(passed, rules.wanted), rules.wanted)
+        if passed >= rules.wanted:
             break
     return checked
 

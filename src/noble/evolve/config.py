@@ -61,8 +61,9 @@ class HallRules(Frozen):
     Attributes:
         per_seed: models of each seed.
         candidates: models of each seed, best first and distinct, that may go to the final check; it ends once enough have passed.
-        surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, those of the best are taken
-            whose F-I curves differ most, so that threshold and slope span a plane that an operator can learn.
+        surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, the candidates whose F-I curves
+            differ most are checked and measured first, and of them those are taken that are farthest from the middle of threshold
+            and slope, so that the hall spans a plane that an operator can learn.
         distance: least distance of two models, as the root-mean-square difference of their coordinates (in spreads), so that
             a hall is a family and not one model many times.
         accept: largest mean |z| of a model in the final check.
@@ -83,6 +84,11 @@ class HallRules(Frozen):
     boundary: int = Field(default=1, ge=0)
     held_out: int = Field(default=10, ge=0)
     seed: int = Field(default=0, ge=0)
+
+    @property
+    def wanted(self) -> int:
+        """Models of a seed that are to pass and be measured."""
+        return round(self.surplus * self.per_seed)
 
     def count_tolerance(self, wanted: float) -> float:
         """How far a model's spike count may be off where the recording has so many."""

@@ -55,6 +55,8 @@ def gather_hall(
         measured = measure_best(evolution, seed, passed, pool)
         if len(measured) < rules.per_seed:
             raise ValueError(_too_few(seed, len(measured), checked, targets, rules))
+        if rules.surplus > 1:
+            measured = farthest_from_the_middle(measured, rules.per_seed)
         chosen += [(seed, item, features) for item, features in measured]
     chosen.sort(key=lambda item: item[1].score.mean)
     held_out = draw_held_out([features for _, _, features in chosen], rules.held_out, rules.seed)
@@ -74,6 +76,20 @@ def gather_hall(
         ),
         provenance={**provenance, **evolution.provenance(), "recording": _recording(targets)},
     )
+
+
+def farthest_from_the_middle(
+    measured: Sequence[tuple[Candidate, Mapping[str, float]]], count: int
+) -> list[tuple[Candidate, Mapping[str, float]]]:
+    """Those whose threshold and slope are farthest from the mean, each in standard deviations, in their order.
+
+    What a family spreads over is decided at its edges; between them an operator interpolates.
+    """
+    plane = np.array([[features["i_thr"], features["s_thr"]] for _, features in measured])
+    spread = plane.std(axis=0)
+    distance = np.linalg.norm((plane - plane.mean(axis=0)) / np.where(spread > 0, spread, 1.0), axis=1)
+    chosen = np.sort(np.argsort(-distance, kind="stable")[:count])
+    return [measured[index] for index in chosen]
 
 
 def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int) -> set[int]:
@@ -117,7 +133,7 @@ class _Measurement:
 def measure_best(
     evolution: Evolution, seed: int, passed: Sequence[Candidate], pool: Pool
 ) -> list[tuple[Candidate, dict[str, float]]]:
-    """The first of those that passed, as many as the hall wants of a seed, with their features.
+    """The first of those that passed, as many as the hall wants of a seed to choose from, with their features.
 
     One that lacks a feature, for example since it is blocked at twice its threshold, makes way for the next. What is measured
     is kept in `measured.json` of the seed.
@@ -126,7 +142,7 @@ def measure_best(
     known: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)
-    while waiting and (missing := evolution.config.hall.per_seed - len(measured)) > 0:
+    while waiting and (missing := evolution.config.hall.wanted - len(measured)) > 0:
         size = min(missing, AT_ONCE)
         part, waiting = waiting[:size], waiting[size:]
         new = [item for item in part if record_key(item) not in known]
