@@ -61,9 +61,9 @@ class HallRules(Frozen):
     Attributes:
         per_seed: models of each seed.
         candidates: models of each seed, best first and distinct, that may go to the final check; it ends once enough have passed.
-        surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, the candidates whose F-I curves
-            differ most are checked and measured first, and of them those are taken that are farthest from the middle of threshold
-            and slope, so that the hall spans a plane that an operator can learn.
+        surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, the candidates whose F-I
+            curves differ most are checked and measured first, and of them those are taken that are farthest from the middle of
+            threshold and slope, so that the hall spans a plane that an operator can learn.
         distance: least distance of two models, as the root-mean-square difference of their coordinates (in spreads), so that
             a hall is a family and not one model many times.
         accept: largest mean |z| of a model in the final check.

@@ -79,8 +79,8 @@ def gather_hall(
 
 
 def farthest_from_the_middle(
-    measured: Sequence[tuple[Candidate, Mapping[str, float]]], count: int
-) -> list[tuple[Candidate, Mapping[str, float]]]:
+    measured: Sequence[tuple[Candidate, dict[str, float]]], count: int
+) -> list[tuple[Candidate, dict[str, float]]]:
     """Those whose threshold and slope are farthest from the mean, each in standard deviations, in their order.
 
     What a family spreads over is decided at its edges; between them an operator interpolates.
