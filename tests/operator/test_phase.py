@@ -282,6 +282,23 @@ def test_the_size_of_the_parts_decoded_at_once_does_not_matter():
     assert not torch.equal(one, with_network)
 
 
+def test_a_prediction_follows_the_weights_without_leaving_evaluation():
+    """Shapes are looked up in a table, which must not outlive them."""
+    noble, other = operator(), operator()
+    with torch.no_grad():
+        for weight in core_of(other).shapes.parameters():
+            weight.mul_(1.5)
+    arguments = (torch.as_tensor(NEURON), current_of(STEP), GRID.dt_ms)
+    with torch.inference_mode():
+        before, wanted = noble(*arguments), other(*arguments)
+    assert not torch.allclose(before, wanted)
+    noble.load_state_dict(other.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(noble(*arguments), wanted)
+        half = noble.float()(*(item.float() if torch.is_tensor(item) else item for item in arguments))
+    assert half.dtype == torch.float32
+
+
 def test_any_instants_can_be_decoded_from_given_spikes():
     core = core_of(operator())
     current = torch.cat([current_of(STEP)] * 2)

@@ -109,7 +109,7 @@ class SpikePhaseCore(nn.Module):
             **common,
         )
         self.shapes = SpikeShapes(config.shapes, config.shape_width)
-        self._table: Tensor | None = None
+        self._table: tuple[object, Tensor] | None = None
 
     def forward(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
@@ -182,18 +182,14 @@ class SpikePhaseCore(nn.Module):
         since, until = _time_to_spikes(times_ms, spikes_ms)
         return slow + self.config.scale_mv * draw(self._shapes(), since, until, channels)
 
-    def train(self, mode: bool = True) -> SpikePhaseCore:
-        """As every module's; what was tabulated is forgotten, since the weights may change."""
-        self._table = None
-        return super().train(mode)
-
     def _shapes(self) -> SpikeShapes | Tensor:
-        """The network while gradients are wanted, and its table for predictions."""
+        """The network while gradients are wanted, and its table for predictions, made anew whenever a weight has changed."""
         if torch.is_grad_enabled() or self.training:
             return self.shapes
-        if self._table is None:
-            self._table = self.shapes.table()
-        return self._table
+        state = tuple((weight._version, weight.dtype, weight.device) for weight in self.shapes.parameters())
+        if self._table is None or self._table[0] != state:
+            self._table = state, self.shapes.table()
+        return self._table[1]
 
     def _address(self, scaled: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch inputs"]:
         """Features centred on zero, and sinusoids of them."""
