@@ -77,7 +77,7 @@ def test_neuron_may_be_left_out():
     assert found["neuron_seconds_per_trace"] is None
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"arbor_traces": 0}, {"neuron_traces": 0}])
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"arbor_traces": 0}, {"neuron": Slow(1), "neuron_traces": 0}])
 def test_nothing_cannot_be_timed(wrong):
     with pytest.raises(ValueError, match="expected at least 1 of each"):
         speed(**wrong)

@@ -281,6 +281,28 @@ def test_a_candidate_that_fails_where_it_fires_is_not_asked_where_it_is_silent(t
         assert reasons == (["40 spikes at 0.3 nA instead of 4"] if json.dumps(item.values) in odd else [])
 
 
+def test_looser_rules_ask_a_spared_candidate_for_the_rest(tmp_path, monkeypatch):
+    targets = small_targets()
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY | {"held_out": 0}), tmp_path / "run")
+    made = checked(evolution, [{"-0.1": 0, "0.3": 4}] * 5)
+    monkeypatch.setattr(evolution, "candidates", lambda seed: made)
+    asked: list[float] = []
+
+    def answer(assay: Any, values: Sequence[Any], pool: Pool, **_: Any) -> list[Score]:
+        asked.extend(step.amplitude_na for step in assay.targets.steps)
+        counts = {f"{step.amplitude_na:g}": 9 if step.amplitude_na > 0 else 0 for step in assay.targets.steps}
+        return [Score({"a@0.3": 1.0}, counts) for _ in values]
+
+    monkeypatch.setattr("noble.evolve.check.evaluate", answer)
+    assert all(reasons_against(item, targets, evolution.config.hall) for item in check_candidates(evolution, 1, POOL))
+    assert asked == [0.3]
+    looser = evolution.config.hall.model_copy(update={"count_absolute": 5})
+    monkeypatch.setattr(evolution, "config", evolution.config.model_copy(update={"hall": looser}))
+    again = check_candidates(evolution, 1, POOL)
+    assert asked == [0.3, 0.3, -0.1]
+    assert all(not reasons_against(item, targets, looser) and len(item.score.spike_counts) == 2 for item in again)
+
+
 def test_checking_ends_when_enough_have_passed(tmp_path, landscape):
     record = landscape()
     evolution = evolved(tmp_path, hall=ROOMY | {"per_seed": 3, "held_out": 0})
@@ -528,7 +550,10 @@ class Recorder:
         pickle.dumps((function, items))  # workers are other processes
         self.tasks += items
         rests = [model.values["e_pas.all"] for model, _ in items]
-        return [Failed("ValueError: no threshold") if rest in self._failed else {"i_thr": rest} for rest in rests]
+        whole = dict.fromkeys(HALL_FEATURE_UNITS, 1.0)
+        return [
+            Failed("ValueError: no threshold") if rest in self._failed else whole | {"i_thr": rest} for rest in rests
+        ]
 
 
 def looking(failed: Sequence[float] = ()) -> Any:
@@ -586,6 +611,20 @@ def test_what_is_measured_is_not_measured_again(tmp_path):
     other_seed = looking()
     measure_best(evolution, 2, candidates, other_seed)
     assert len(other_seed.tasks) == 5
+
+
+def test_a_measurement_that_lacks_a_feature_is_made_again(tmp_path):
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
+    candidates = checked(evolution, [{"0.1": 0, "0.2": 5}] * 5)
+    measure_best(evolution, 1, candidates, looking())
+    file = evolution.folder / "seed-1" / "measured.json"
+    record = json.loads(file.read_text())
+    del next(iter(record.values()))["time_constant"]
+    file.write_text(json.dumps(record))
+    again = looking()
+    measured = measure_best(evolution, 1, candidates, again)
+    assert len(again.tasks) == 1
+    assert all(set(features) == set(HALL_FEATURE_UNITS) for _, features in measured)
 
 
 def test_a_damaged_record_of_measurements_is_refused_by_name(tmp_path):

@@ -38,7 +38,7 @@ def bench(
             neuron=NeuronSimulator(data_folder=data_folder) if neuron_traces else None,
             batch=batch,
             arbor_traces=arbor_traces,
-            neuron_traces=max(1, neuron_traces),
+            neuron_traces=neuron_traces,
             progress=progress,
         )
     table = Table("who", "ms a trace", "times slower")

@@ -49,7 +49,7 @@ def check_candidates(
     checked: list[Candidate] = []
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
-        missing = [item for item in part if record_key(item) not in known]
+        missing = [item for item in part if not _is_checked(known.get(record_key(item)), targets, rules)]
         scores = full_scores(
             evolution.cell,
             targets,
@@ -68,6 +68,13 @@ def check_candidates(
         if passed >= rules.wanted:
             break
     return checked
+
+
+def _is_checked(known: Candidate | None, targets: Targets, rules: HallRules) -> bool:
+    """Whether a record says all that these rules ask: one that was spared steps as hopeless may not be so by looser rules."""
+    if known is None:
+        return False
+    return bool(_reasons_at_steps(known.score, targets, rules)) or len(known.score.spike_counts) == len(targets.steps)
 
 
 def full_scores(
@@ -188,18 +195,25 @@ def most_different(candidates: Sequence[Candidate], targets: Targets) -> list[Ca
         targets: that they answered to.
     """
     silent = [step.amplitude_na for step in targets.silent if step.amplitude_na > 0]
-    amplitudes = [*sorted(silent)[-1:], *sorted(step.amplitude_na for step in targets.firing)[:2]]
-    if not (candidates and targets.firing):
+    near_threshold = [*sorted(silent)[-1:], *sorted(step.amplitude_na for step in targets.firing)[:2]]
+    known = [f"{a:g}" for a in near_threshold if all(f"{a:g}" in item.score.spike_counts for item in candidates)]
+    if not (candidates and targets.firing and known):
         return list(candidates)
-    counts = np.array([[item.score.spike_counts[f"{a:g}"] for a in amplitudes] for item in candidates], dtype=float)
-    spread = counts.std(axis=0)
-    counts /= np.where(spread > 0, spread, 1.0)
+    counts = in_spreads(
+        np.array([[item.score.spike_counts[step] for step in known] for item in candidates], dtype=float)
+    )
     order, nearest = [0], np.linalg.norm(counts - counts[0], axis=1)
     while len(order) < len(candidates):
         nearest[order] = -1.0
         order.append(int(np.argmax(nearest)))
         nearest = np.minimum(nearest, np.linalg.norm(counts - counts[order[-1]], axis=1))
     return [candidates[index] for index in order]
+
+
+def in_spreads(table: np.ndarray) -> np.ndarray:
+    """Columns as distances from their mean in standard deviations; a column that does not vary is zero."""
+    centred, spread = table - table.mean(axis=0), table.std(axis=0)
+    return centred / np.where(spread > 0, spread, 1.0)
 
 
 def _distinct(candidates: Sequence[Candidate], rules: HallRules) -> list[Candidate]:

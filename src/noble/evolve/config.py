@@ -60,7 +60,7 @@ class HallRules(Frozen):
 
     Attributes:
         per_seed: models of each seed.
-        candidates: models of each seed, best first and distinct, that may go to the final check; it ends once enough have passed.
+        candidates: distinct models of each seed that may go to the final check; it ends once enough have passed.
         surplus: how many times `per_seed` are enough. With 1 a hall has the best models. With more, the candidates whose F-I
             curves differ most are checked and measured first, and of them those are taken that are farthest from the middle of
             threshold and slope, so that the hall spans a plane that an operator can learn.
@@ -135,9 +135,9 @@ class EvolutionConfig(Frozen):
                     f"bounds of {name} are {low:g} to {high:g}; the lower must be below the upper, both finite"
                 )
         models = len(self.seeds) * self.hall.per_seed
-        if self.hall.candidates < self.hall.per_seed or self.hall.held_out >= models:
+        if self.hall.candidates < self.hall.wanted or self.hall.held_out >= models:
             raise ValueError(
-                f"the hall wants {self.hall.per_seed} models a seed from {self.hall.candidates} candidates and holds out "
+                f"the hall wants {self.hall.wanted} models a seed from {self.hall.candidates} candidates and holds out "
                 f"{self.hall.held_out} of {models}; expected at least as many candidates, and fewer held out"
             )
         names = [stage.name for stage in self.stages]
@@ -191,6 +191,9 @@ class EvolutionConfig(Frozen):
             mode="json", exclude={"seeds", "hall", "targets", "check", "source", "models_per_run", "cell"}
         )
         del content["stages"][-1]["generations"]
+        for stage in content["stages"]:
+            if not stage["aim"]:  # so that runs from before there were aims go on
+                del stage["aim"]
         content["cell"] = Path(self.cell).name
         return content_sha256(content)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from noble.cells import CellModel, HallModel, HallOfFame
+from noble.cells import HALL_FEATURE_UNITS, CellModel, HallModel, HallOfFame
 from noble.evolve.check import (
     AT_ONCE,
     check_candidates,
-    most_different,
+    in_spreads,
     read_record,
     reasons_against,
     record_key,
@@ -49,9 +49,9 @@ def gather_hall(
     chosen: list[tuple[int, Candidate, dict[str, float]]] = []
     for seed in evolution.config.seeds:
         checked = check_candidates(evolution, seed, pool, progress=progress)
-        passed = sorted((c for c in checked if not reasons_against(c, targets, rules)), key=lambda c: c.score.mean)
-        if rules.surplus > 1:
-            passed = most_different(passed, targets)
+        passed = [item for item in checked if not reasons_against(item, targets, rules)]
+        if rules.surplus == 1:  # otherwise they come in the order in which they differ most
+            passed.sort(key=lambda item: item.score.mean)
         measured = measure_best(evolution, seed, passed, pool)
         if len(measured) < rules.per_seed:
             raise ValueError(_too_few(seed, len(measured), checked, targets, rules))
@@ -86,8 +86,7 @@ def farthest_from_the_middle(
     What a family spreads over is decided at its edges; between them an operator interpolates.
     """
     plane = np.array([[features["i_thr"], features["s_thr"]] for _, features in measured])
-    spread = plane.std(axis=0)
-    distance = np.linalg.norm((plane - plane.mean(axis=0)) / np.where(spread > 0, spread, 1.0), axis=1)
+    distance = np.linalg.norm(in_spreads(plane), axis=1)
     chosen = np.sort(np.argsort(-distance, kind="stable")[:count])
     return [measured[index] for index in chosen]
 
@@ -139,7 +138,9 @@ def measure_best(
     is kept in `measured.json` of the seed.
     """
     file = evolution.seed_folder(seed) / "measured.json"
-    known: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
+    record: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
+    # A record of another version may lack features.
+    known = {key: features for key, features in record.items() if set(features) == set(HALL_FEATURE_UNITS)}
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)
     while waiting and (missing := evolution.config.hall.wanted - len(measured)) > 0:

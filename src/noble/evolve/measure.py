@@ -67,7 +67,9 @@ def measure_features(
     columns["latency"] = columns.pop("time_to_first_spike")
     assert set(columns) == set(HALL_FEATURE_UNITS)
     if missing := [name for name, column in columns.items() if not np.all(np.isfinite(column))]:
-        raise ValueError(f"{', '.join(missing)} cannot be measured on every model; drop the models without it.")
+        lacking = ~np.all([np.isfinite(columns[name]) for name in missing], axis=0)
+        names = [models[index].name or str(index) for index in np.flatnonzero(lacking).tolist()]
+        raise ValueError(f"{', '.join(missing)} cannot be measured on {', '.join(names)}; drop the models without it.")
     # Seven digits: beyond them the order of a sum decides, and a hall's digest would depend on the machine.
     return [{name: float(f"{columns[name][index]:.7g}") for name in HALL_FEATURE_UNITS} for index in range(len(models))]
 

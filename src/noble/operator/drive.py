@@ -26,6 +26,8 @@ _TIME_SCALE_MS: Final = 20.0
 
 # A family may hold a model whose curve falls above threshold; a rate has to stay positive all the same.
 _LEAST_SLOPE_HZ_PER_NA: Final = 20.0
+_USUAL_SLOPE_HZ_PER_NA: Final = 500.0
+_WIDE_BEND_NA: Final = 0.005
 # Width of the bend at threshold; below it the expected rate falls by e every so much current.
 _BEND_NA: Final = 0.002
 # Where the curve is nearly a straight line on a logarithmic axis of current above threshold.
@@ -81,9 +83,11 @@ class Drive(nn.Module):
         # Saturating far from threshold, where the drive says no more than the current itself.
         drive = torch.tanh(above / (2 * _DRIVE_SCALE_NA)) * 2
         if not self._has_curve:
-            slope = named["s_thr"][:, None] if "s_thr" in named else torch.full_like(above[:, :1], 500.0)
+            slope = (
+                named["s_thr"][:, None] if "s_thr" in named else torch.full_like(above[:, :1], _USUAL_SLOPE_HZ_PER_NA)
+            )
             slope = slope.clamp(min=_LEAST_SLOPE_HZ_PER_NA)
-            expected = nn.functional.softplus(above / 0.005) * 0.005 * slope / _RATE_SCALE_HZ
+            expected = nn.functional.softplus(above / _WIDE_BEND_NA) * _WIDE_BEND_NA * slope / _RATE_SCALE_HZ
             log_rate = torch.log(expected * (_RATE_SCALE_HZ * 1e-3) + _SILENT_RATE_PER_MS)
             return torch.stack([current, drive, expected], dim=2), log_rate
         fires = torch.sigmoid(above / _BEND_NA)

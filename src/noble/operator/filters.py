@@ -82,7 +82,7 @@ class FilterNetwork(nn.Module):
         address: size of the address.
         outputs: of a token.
         width, filters, hidden, blocks: sizes.
-        token_ms: to spread time constants from a token to half a second.
+        token_ms: length of a token, to spread time constants from half a token to 600 ms.
     """
 
     def __init__(

@@ -167,7 +167,7 @@ class Noble(nn.Module):
 
     def _checked_features(self, features: np.ndarray, stimuli: Sequence[Stimulus]) -> np.ndarray:
         """All features as float64, after checking shape, pairing and finiteness."""
-        values = np.asarray(features, dtype=float)
+        values = np.array(features, dtype=float)  # a copy: torch takes no strided or read-only array
         if values.ndim != 2 or values.shape[1] not in _widths(self.spec):
             raise ValueError(_feature_message(values.shape, self.spec))
         if values.shape[0] != len(stimuli):

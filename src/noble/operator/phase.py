@@ -9,8 +9,8 @@ a few shape channels. Spike times are smooth in features and current, and sharp 
         -> causal network over tokens -> rate                         -> phase = integral of rate -> spike times -+
         -> a second, smaller one      -> slow voltage, shape channels ------------------> voltage <--------------+
 
-The answer at an instant depends on the current up to the end of its token, and through a coming spike at most `LOOK_AHEAD_MS`
-further; so any duration and any dt will do.
+The answer at an instant depends on the current up to the end of the token `LOOK_AHEAD_MS` later, in which a coming spike may lie,
+and on no later one; so any duration and any dt will do.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from noble.operator.drive import Drive
 from noble.operator.filters import FilterNetwork
 from noble.operator.phase_config import SpikePhaseConfig
 from noble.operator.spec import FeatureSpec
-from noble.operator.waveform import SpikeShapes, draw
+from noble.operator.waveform import APART_MS, SpikeShapes, draw
 from noble.traces import TimeGrid
 
-# exp(-12) per ms is one spike in three minutes, exp(0) a thousand a second.
-_LOG_RATE_RANGE: Final = (-12.0, 0.0)
+# exp(-12) per ms is one spike in three minutes; above, no two spikes are closer than the waveform can tell apart.
+_LOG_RATE_RANGE: Final = (-12.0, -math.log(APART_MS))
+# Expectations below the range would keep corrections, and gradients, from ever mattering.
+_LEAST_EXPECTED_LOG_RATE: Final = -11.0
 _PARTS_OF_A_BIN: Final = 4
 
 
@@ -54,24 +56,33 @@ class Encoded:
     token_ms: float
 
     def phase(self) -> Float[Tensor, "batch edges"]:
-        """Phase at the bins' edges; 0 at the start of the window."""
-        return nn.functional.pad(torch.cumsum(self.rate_per_ms * self.bin_ms, dim=1), (1, 0))
+        """Phase at the bins' edges; 0 at the start of the window. In double precision, since it adds up."""
+        return nn.functional.pad(torch.cumsum(self.rate_per_ms.double() * self.bin_ms, dim=1), (1, 0))
 
     def phase_at(self, times_ms: Float[Tensor, "batch points"]) -> Float[Tensor, "batch points"]:
         """Phase at given instants, by linear interpolation, which is exact for a rate that is constant in each bin."""
         return _interpolate(self.phase(), times_ms / self.bin_ms)
 
     def spike_times_ms(self) -> Float[Tensor, "batch spikes"]:
-        """Where the phase crosses 1, 2, ...; rows with fewer spikes end in infinity. Differentiable in the rate."""
+        """Where the phase crosses 1, 2, ...; rows with fewer spikes end in infinity. Differentiable in the rate.
+
+        Raises:
+            ValueError: if a rate is not finite.
+        """
         phase = self.phase()
+        if not torch.isfinite(phase[:, -1]).all():
+            raise ValueError(
+                "the operator predicts a firing rate that is not finite, so its weights have diverged; train with a smaller "
+                "learning rate."
+            )
         most = int(phase[:, -1].detach().max().floor().item())
         if most < 1:
-            return phase.new_full((phase.shape[0], 0), torch.inf)
+            return self.rate_per_ms.new_full((phase.shape[0], 0), torch.inf)
         numbers = torch.arange(1, most + 1, device=phase.device, dtype=phase.dtype).expand(phase.shape[0], most)
         bins = torch.searchsorted(phase.detach(), numbers.contiguous()).clamp(1, self.rate_per_ms.shape[1]) - 1
         before = phase.gather(1, bins)
         times = bins.to(phase.dtype) * self.bin_ms + (numbers - before) / self.rate_per_ms.gather(1, bins)
-        return torch.where(numbers <= phase[:, -1:].detach(), times, torch.inf)
+        return torch.where(numbers <= phase[:, -1:].detach(), times, torch.inf).to(self.rate_per_ms.dtype)
 
 
 class SpikePhaseCore(nn.Module):
@@ -165,7 +176,7 @@ class SpikePhaseCore(nn.Module):
         signals, log_rate = self.drive(scaled, current)
         signals = signals.unflatten(1, (tokens + 1, config.bins, parts)).mean(dim=3)
         log_rate = log_rate.unflatten(1, (-1, parts)).logsumexp(dim=2) - math.log(parts)
-        return signals.flatten(2), log_rate[:, config.bins :]
+        return signals.flatten(2), log_rate[:, config.bins :].clamp(min=_LEAST_EXPECTED_LOG_RATE)
 
     def decode(
         self, encoded: Encoded, times_ms: Float[Tensor, "batch points"], spikes_ms: Float[Tensor, "batch spikes"]
@@ -186,7 +197,10 @@ class SpikePhaseCore(nn.Module):
         """The network while gradients are wanted, and its table for predictions, made anew whenever a weight has changed."""
         if torch.is_grad_enabled() or self.training:
             return self.shapes
-        state = tuple((weight._version, weight.dtype, weight.device) for weight in self.shapes.parameters())
+        state = tuple(
+            (weight.data_ptr(), None if weight.is_inference() else weight._version, weight.dtype)
+            for weight in self.shapes.parameters()
+        )
         if self._table is None or self._table[0] != state:
             self._table = state, self.shapes.table()
         return self._table[1]

@@ -23,7 +23,7 @@ class SpikePhaseConfig(Frozen):
         shape_width: hidden units of the network that forms them.
         feature_frequencies: sinusoids of each scaled feature in the address of a neuron.
         rest_mv, scale_mv: voltages are learned as `rest_mv + scale_mv * x`.
-        decode_points: traces x samples decoded at once when no gradient is wanted; bounds the memory of a prediction.
+        decode_points: traces x samples drawn at once when no gradient is wanted; bounds the memory of drawing.
     """
 
     kind: Literal["spike-phase"] = "spike-phase"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -132,7 +131,7 @@ class FeatureSpec(BaseModel):
         offset, slopes = self._regression
         return features.new_tensor(offset) + features @ features.new_tensor(slopes)
 
-    @cached_property
+    @property
     def _regression(self) -> tuple[np.ndarray, np.ndarray]:
         """Constant (features,) and slopes (plane, features) of all features on those of the plane."""
         table, columns = np.array(self.training_features), self.plane_columns

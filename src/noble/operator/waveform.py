@@ -20,10 +20,10 @@ _BELLS_MS: Final = (0.06, 0.1, 0.17, 0.3, 0.5, 0.9, 1.6)
 _AFTER_MS: Final = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 _BEFORE_MS: Final = (0.3, 0.8, 2.0)
 _AWAY_MS: Final = 0.3
-# Linear interpolation in a table this fine is within 0.01 mV of the shapes.
+# Linear interpolation in a table this fine is within 0.1 mV of a spike of 100 mV.
 _TABLE_STEP_MS: Final = 0.01
 # A coming spike is not felt at the last one, and fully so much later; no two spikes are closer.
-_APART_MS: Final = 2.0
+APART_MS: Final = 2.0
 
 
 class SpikeShapes(nn.Module):
@@ -91,7 +91,7 @@ def draw(
     evaluate = shapes if isinstance(shapes, SpikeShapes) else lambda time: look_up(shapes, time)
     # How far the next spike has taken over: not at all at the last one or far ahead, wholly at its own instant.
     taken = (1 - until_ms.clamp(max=LOOK_AHEAD_MS) / LOOK_AHEAD_MS) ** 2
-    apart = (since_ms / _APART_MS).clamp(max=1.0)
+    apart = (since_ms / APART_MS).clamp(max=1.0)
     apart = apart**2 * (3 - 2 * apart)
     shown = evaluate(since_ms.clamp(max=LOOK_BACK_MS)) * (1 - taken * apart)[..., None]
     coming = evaluate(-until_ms.clamp(max=LOOK_AHEAD_MS)) * apart[..., None]

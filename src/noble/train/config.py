@@ -87,7 +87,7 @@ class TrainConfig(Frozen):
 
     @property
     def address(self) -> tuple[str, ...] | None:
-        """The features that address a neuron; None for all of a store."""
+        """The features that address a neuron; None for all in which a store's training models differ."""
         return self.features or (PLANE if isinstance(self.operator, FnoConfig) else None)
 
     @model_validator(mode="after")

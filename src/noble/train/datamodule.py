@@ -139,6 +139,10 @@ class StoreData(LightningDataModule):
         table = self._training_table()
         if not len(table):
             return tuple(self.store.feature_names)
+        if not np.any(np.ptp(table, axis=0) > 0):
+            raise ValueError(
+                f"the {len(table)} training models do not differ in any feature; train on at least two that do."
+            )
         return tuple(
             name for name, spread in zip(self.store.feature_names, np.ptp(table, axis=0), strict=True) if spread > 0
         )

@@ -12,7 +12,7 @@ from noble.operator.phase import Encoded
 
 # A phase that ends above the last spike by more than this would be about to fire once more.
 _HIGHEST_REST_PHASE: Final = 0.85
-# Stands in for the interval of a trace with no spike or one, to express its phase errors in ms.
+# Phase errors become ms by the interval, or by this where it is longer or there is none: a slow trace must not outweigh others.
 _LONE_INTERVAL_MS: Final = 50.0
 
 
