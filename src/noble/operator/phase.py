@@ -61,7 +61,7 @@ class Encoded:
 
     def phase_at(self, times_ms: Float[Tensor, "batch points"]) -> Float[Tensor, "batch points"]:
         """Phase at given instants, by linear interpolation, which is exact for a rate that is constant in each bin."""
-        return _interpolate(self.phase(), times_ms / self.bin_ms)
+        return _interpolate(self.phase(), times_ms.double() / self.bin_ms)
 
     def spike_times_ms(self) -> Float[Tensor, "batch spikes"]:
         """Where the phase crosses 1, 2, ...; rows with fewer spikes end in infinity. Differentiable in the rate.

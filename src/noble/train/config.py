@@ -49,7 +49,7 @@ class LossConfig(Frozen):
     intervals: float = Field(default=1.0, ge=0)
     silence: float = Field(default=1.0, ge=0)
     waveform: float = Field(default=1.0, ge=0)
-    timing_scale_ms: float = Field(default=1.0, gt=0)
+    timing_scale_ms: float = Field(default=0.1, gt=0)
     waveform_points: int = Field(default=384, ge=2)
 
 
