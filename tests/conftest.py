@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from jaxtyping import install_import_hook
 
 # Before any test imports noble: every jaxtyping shape and plain annotation is then checked at each call.
 install_import_hook("noble", "typechecker.checked")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core: threads of torch would only wait for each other
+    import torch
+
+    torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
