@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import statistics
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from noble.ensemble.speed import median_seconds
 from noble.files import write_json
 from noble.operator import FeatureSpec, Noble, preset
 from noble.operator.allocator import keep_freed_memory
@@ -42,16 +41,6 @@ def make_batch(count: int) -> Batch:
     spikes = torch.sort(15 + 400 * torch.rand((count, 20), generator=generator), dim=1).values
     voltage = -75 + 5 * torch.rand((count, WINDOW.count), generator=generator)
     return Batch(torch.tensor([[0.15, 550.0]]).repeat(count, 1), current, voltage, spikes, torch.arange(count))
-
-
-def median_seconds(function, repeats: int) -> float:  # type: ignore[no-untyped-def]
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def inference_ms(noble: Noble, count: int, repeats: int) -> float:

@@ -80,10 +80,10 @@ def measure_speed(
     with outside_hull_expected():
         models, stimuli = _drawn(len(hall), batch)
         together = (
-            _median_seconds(lambda: noble.predict(table[models], stimuli, grid, batch_size=batch), _REPEATS) / batch
+            median_seconds(lambda: noble.predict(table[models], stimuli, grid, batch_size=batch), _REPEATS) / batch
         )
         report(1, 4)
-        alone = _median_seconds(lambda: noble.predict(table[models[-1:]], stimuli[-1:], grid), _SINGLES)
+        alone = median_seconds(lambda: noble.predict(table[models[-1:]], stimuli[-1:], grid), _SINGLES)
         report(2, 4)
     seconds: dict[str, float | None] = {}
     for done, (name, responder, count) in enumerate(
@@ -121,7 +121,7 @@ def _drawn(models: int, count: int) -> tuple[list[int], list[Stimulus]]:
     return [int(order[index % models]) for index in range(count)], [protocol.stimulus(value) for value in amplitudes]
 
 
-def _median_seconds(answer: Callable[[], object], repeats: int) -> float:
+def median_seconds(answer: Callable[[], object], repeats: int) -> float:
     """Seconds of one answer, after one that is not counted."""
     answer()
     times = []

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from noble.operator.spec import FeatureSpec
 
 # The scales on which the network sees current: 0.1 nA, and the 50 pA above threshold that hold the F-I curve's bend.
-CURRENT_SCALE_NA: Final = 0.1
+_CURRENT_SCALE_NA: Final = 0.1
 _DRIVE_SCALE_NA: Final = 0.05
 _RATE_SCALE_HZ: Final = 50.0
 _TIME_SCALE_MS: Final = 20.0
@@ -75,7 +75,7 @@ class Drive(nn.Module):
         """
         physical = self._spec.unscale(scaled_features)
         named = dict(zip(self._spec.names, physical.unbind(dim=1), strict=True))
-        current = current_na / CURRENT_SCALE_NA
+        current = current_na / _CURRENT_SCALE_NA
         if "i_thr" not in named:
             nothing = torch.zeros_like(current)
             return torch.stack([current, nothing, nothing], dim=2), nothing + math.log(_SILENT_RATE_PER_MS)
