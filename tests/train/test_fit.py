@@ -75,7 +75,7 @@ def no_network(monkeypatch):
 
 @pytest.mark.parametrize(
     ("operator", "optimiser", "every"),
-    [(TINY_PHASE, COSINE, 1), (TINY_FNO, PLATEAU, 2)],
+    [(TINY_PHASE, COSINE, 1), (TINY_PHASE, COSINE.model_copy(update={"name": "soap"}), 1), (TINY_FNO, PLATEAU, 2)],
 )
 def test_a_resumed_run_is_the_uninterrupted_one(store_path, tmp_path, operator, optimiser, every):
     config = training(operator=operator, optimiser=optimiser, validate_every=every, epochs=5)

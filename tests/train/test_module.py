@@ -1,4 +1,5 @@
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from noble.operator import Noble
 from noble.operator.phase import SpikePhaseCore
 from noble.train import LossConfig, OptimiserConfig, relative_h1, relative_lp
 from noble.train.datamodule import StoreData, shifted_window
-from noble.train.module import OperatorModule, _score_row, validation_summary
+from noble.train.module import OperatorModule, _score_row, optimiser_for, validation_summary
 from noble.train.objectives import objective_for
 
 
@@ -171,6 +172,28 @@ def test_the_papers_optimiser(data):
     for _ in range(6):
         schedule.step(1.0)
     assert made["optimizer"].param_groups[0]["lr"] == pytest.approx(0.4 * 0.004)
+
+
+def test_soap_turns_to_the_axes_of_a_badly_scaled_loss():
+    """A quadratic that is a hundred times steeper one way than another, none of them an axis of the weights."""
+    generator = torch.Generator().manual_seed(0)
+    steep = torch.logspace(0, -2, 8)[:, None] * torch.linalg.qr(torch.randn(8, 8, generator=generator))[0]
+    goal = torch.randn(8, 8, generator=generator)
+
+    def left(name: Literal["adamw", "soap"]) -> float:
+        layer = torch.nn.Linear(8, 8, bias=False)
+        torch.nn.init.zeros_(layer.weight)
+        optimiser = optimiser_for(layer, OptimiserConfig(name=name, learning_rate=0.05, weight_decay=0))
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0, total_iters=400)
+        for _ in range(400):
+            optimiser.zero_grad()
+            loss = ((steep @ (layer.weight - goal)) ** 2).sum()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        return loss.item()
+
+    assert left("soap") < 0.01 * left("adamw")
 
 
 def test_shifts_depend_on_seed_and_step_alone(data, monkeypatch):

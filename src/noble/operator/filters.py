@@ -2,21 +2,17 @@
 
 Recurrent networks go token by token, which no processor likes. Here the only thing that crosses tokens is a linear recurrence
 that is diagonal (each channel has its own time constant, as in S4D or LRU: Gu et al. 2022, Orvieto et al. 2023; real ones, since
-a membrane does not ring), so a chunk of tokens is one product with a triangular matrix; everything else is pointwise. The first
-token is rest, held for ever: with no current nothing moves.
+a membrane does not ring), so n tokens take log2(n) rounds of doubling; everything else is pointwise. The first token is rest, held
+for ever: with no current nothing moves.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-
-# Tokens whose averages are one matrix product; longer inputs carry the state from chunk to chunk, so cost grows linearly.
-_CHUNK: Final = 64
 
 
 class ExponentialAverages(nn.Module):
@@ -34,22 +30,15 @@ class ExponentialAverages(nn.Module):
     def forward(self, values: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token channel"]:
         """Averages of the same shape."""
         first = values[:, :1]
-        moved = (values - first).permute(2, 1, 0)  # (channel, token, batch)
-        decay = -torch.exp(-self.log_time)  # logarithm of d
-        length = min(_CHUNK, moved.shape[1])
-        steps = torch.arange(length, device=values.device, dtype=values.dtype)
-        lags = steps[:, None] - steps
-        kernel = (
-            torch.exp(decay[:, None, None] * lags.clamp(min=0.0)) * (lags >= 0) * -torch.expm1(decay)[:, None, None]
-        )
-        fade = torch.exp(decay[:, None] * (steps + 1))[:, :, None]
-        parts, state = [], torch.zeros_like(moved[:, :1])
-        for chunk in moved.split(length, dim=1):
-            size = chunk.shape[1]
-            part = torch.baddbmm(fade[:, :size] * state, kernel[:, :size, :size], chunk)
-            parts.append(part)
-            state = part[:, -1:]
-        return torch.cat(parts, dim=1).permute(2, 1, 0) + first
+        log_decay = -torch.exp(-self.log_time)
+        sums = (values - first) * -torch.expm1(log_decay)
+        # After each round a token sums up twice as many tokens before it.
+        span = 1
+        while span < sums.shape[1]:
+            reached = torch.addcmul(sums[:, span:], sums[:, :-span], torch.exp(log_decay * span))
+            sums = torch.cat([sums[:, :span], reached], dim=1)
+            span *= 2
+        return sums + first
 
 
 class FilterBlock(nn.Module):

@@ -14,16 +14,17 @@ class OptimiserConfig(Frozen):
     """How weights move.
 
     Attributes:
-        name: Adam (the paper) or AdamW.
+        name: Adam (the paper), AdamW, or SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv
+            2409.11321), a tenth slower a step.
         learning_rate: at the start.
-        weight_decay: of AdamW.
+        weight_decay: of AdamW and SOAP.
         schedule: `plateau` is the paper's ReduceLROnPlateau on the validation loss; `cosine` falls to zero at the last
             epoch after a warm-up of `warmup_epochs`.
         plateau_factor, plateau_patience: of the former; the paper's values.
         clip_norm: largest norm of the gradient; None leaves it as it is.
     """
 
-    name: Literal["adam", "adamw"] = "adamw"
+    name: Literal["adam", "adamw", "soap"] = "adamw"
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Literal["plateau", "cosine"] = "cosine"

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from noble.operator import Noble
 from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid
-from noble.train.config import TrainConfig
+from noble.train.config import OptimiserConfig, TrainConfig
 from noble.train.datamodule import Batch, shifted_window
 from noble.train.objectives import objective_for
 
@@ -95,12 +95,7 @@ class OperatorModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the configuration."""
         config = self.config.optimiser
-        if config.name == "adam":
-            optimiser: torch.optim.Optimizer = torch.optim.Adam(self.parameters(), lr=config.learning_rate)
-        else:
-            optimiser = torch.optim.AdamW(
-                self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
-            )
+        optimiser = optimiser_for(self, config)
         if config.schedule == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 optimiser, factor=config.plateau_factor, patience=config.plateau_patience
@@ -118,6 +113,18 @@ class OperatorModule(LightningModule):
 
         cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+
+
+def optimiser_for(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
+    """The configured optimiser of a module's weights."""
+    weights, rate, decay = module.parameters(), config.learning_rate, config.weight_decay
+    if config.name == "adam":
+        return torch.optim.Adam(weights, lr=rate)
+    if config.name == "adamw":
+        return torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
+    from pytorch_optimizer import SOAP  # takes seconds to import
+
+    return SOAP(weights, lr=rate, betas=(0.95, 0.95), weight_decay=decay, precondition_frequency=10)
 
 
 def _score_row(
