@@ -2,8 +2,8 @@
 
 Recurrent networks go token by token, which no processor likes. Here the only thing that crosses tokens is a linear recurrence
 that is diagonal (each channel has its own time constant, as in S4D or LRU: Gu et al. 2022, Orvieto et al. 2023; real ones, since
-a membrane does not ring), so n tokens take log2(n) rounds of doubling; everything else is pointwise. The first token is rest, held
-for ever: with no current nothing moves.
+a membrane does not ring), so n tokens take log2(n) rounds of doubling; everything else is pointwise. The first token is rest,
+held for ever: with no current nothing moves.
 """
 
 from __future__ import annotations

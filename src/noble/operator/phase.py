@@ -35,6 +35,11 @@ _LOG_RATE_RANGE: Final = (-12.0, -math.log(APART_MS))
 # Expectations below the range would keep corrections, and gradients, from ever mattering.
 _LEAST_EXPECTED_LOG_RATE: Final = -11.0
 _PARTS_OF_A_BIN: Final = 4
+# Without gradients, shapes are drawn at every sample from so long before to so long after a spike, and in such steps elsewhere,
+# where interpolation is right within 0.1 mV.
+_NEAR_BEFORE_MS: Final = 2.0
+_NEAR_AFTER_MS: Final = 4.0
+_AWAY_STEP_MS: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -128,13 +133,14 @@ class SpikePhaseCore(nn.Module):
         """Voltage in mV at every sample of the current."""
         encoded = self.encode(scaled_features, current_na, dt_ms)
         spikes = encoded.spike_times_ms()
-        times = torch.arange(current_na.shape[1], device=current_na.device, dtype=current_na.dtype) * dt_ms
-        times = times.expand(current_na.shape)
+        batch, count = current_na.shape
         if torch.is_grad_enabled():
-            return self.decode(encoded, times, spikes)
-        step = max(1, self.config.decode_points // current_na.shape[0])
-        parts = [slice(start, start + step) for start in range(0, times.shape[1], step)]
-        return torch.cat([self.decode(encoded, times[:, part], spikes) for part in parts], dim=1)
+            times = torch.arange(count, device=current_na.device, dtype=current_na.dtype) * dt_ms
+            return self.decode(encoded, times.expand(batch, count), spikes)
+        stride = max(1, math.floor(_AWAY_STEP_MS / dt_ms + 1e-6))
+        step = stride * max(1, self.config.decode_points // (batch * stride))
+        parts = [range(start, min(start + step, count)) for start in range(0, count, step)]
+        return torch.cat([self._drawn(encoded, spikes, part, stride, dt_ms) for part in parts], dim=1)
 
     def encode(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
@@ -188,10 +194,41 @@ class SpikePhaseCore(nn.Module):
             times_ms: instants, ms.
             spikes_ms: spike times in order, filled up with infinity, ms.
         """
-        slow = _interpolate(encoded.slow_mv, times_ms / encoded.bin_ms)
-        channels = _interpolate(encoded.channels, times_ms / encoded.token_ms)
-        since, until = _time_to_spikes(times_ms, spikes_ms)
-        return slow + self.config.scale_mv * draw(self._shapes(), since, until, channels)
+        return self._slow(encoded, times_ms) + self._shaped(encoded, times_ms, spikes_ms)
+
+    def _slow(self, encoded: Encoded, times_ms: Tensor) -> Tensor:
+        return _interpolate(encoded.slow_mv, times_ms / encoded.bin_ms)
+
+    def _shaped(self, encoded: Encoded, times_ms: Tensor, spikes_ms: Tensor, rows: Tensor | None = None) -> Tensor:
+        """What spikes add to the slow voltage; `rows` says which trace each row of times and spikes belongs to."""
+        channels = _interpolate(encoded.channels, times_ms / encoded.token_ms, rows)
+        return self.config.scale_mv * draw(self._shapes(), *_time_to_spikes(times_ms, spikes_ms), channels)
+
+    def _drawn(
+        self, encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], part: range, stride: int, dt_ms: float
+    ) -> Float[Tensor, "batch samples"]:
+        """`decode` at a part of the samples, shapes away from spikes at every `stride`th and interpolated: three times faster."""
+        batch, first, end = spikes_ms.shape[0], part.start, part.stop
+
+        def times(samples: Tensor) -> Tensor:
+            return samples.to(spikes_ms.dtype) * dt_ms
+
+        def numbers(*bounds: int) -> Tensor:
+            return torch.arange(*bounds, device=spikes_ms.device)
+
+        slow = self._slow(encoded, times(numbers(first, end)).expand(batch, -1))
+        knots = numbers(first, end - 1 + stride, stride)
+        shaped = self._shaped(encoded, times(knots).expand(batch, -1), spikes_ms)
+        if stride > 1:
+            weights = numbers(0, stride).to(spikes_ms.dtype) / stride
+            between = torch.lerp(shaped[:, :-1, None], shaped[:, 1:, None], weights).flatten(1)
+            shaped = torch.cat([between, shaped[:, -1:]], dim=1)[:, : end - first].contiguous()
+            near = (spikes_ms > first * dt_ms - _NEAR_AFTER_MS) & (spikes_ms < end * dt_ms + _NEAR_BEFORE_MS)
+            rows, which = near.nonzero(as_tuple=True)
+            around = numbers(-round(_NEAR_BEFORE_MS / dt_ms), round(_NEAR_AFTER_MS / dt_ms))
+            where = ((spikes_ms[rows, which] / dt_ms).long()[:, None] + around).clamp(first, end - 1)
+            shaped[rows[:, None], where - first] = self._shaped(encoded, times(where), spikes_ms[rows], rows)
+        return slow + shaped
 
     def _shapes(self) -> SpikeShapes | Tensor:
         """The network while gradients are wanted, and its table for predictions, made anew whenever a weight has changed."""
@@ -229,15 +266,16 @@ def bin_means(
     return (torch.diff(at_edges, dim=1) * (dt_ms / bin_ms)).to(current_na.dtype)
 
 
-def _interpolate(knots: Tensor, positions: Float[Tensor, "batch points"]) -> Tensor:
-    """Linear interpolation along axis 1 of knots (batch, knots, ...) at fractional indices."""
-    batch, count = knots.shape[:2]
+def _interpolate(knots: Tensor, positions: Float[Tensor, "batch points"], rows: Tensor | None = None) -> Tensor:
+    """Linear interpolation along axis 1 of knots (batch, knots, ...) at fractional indices; `rows` of them, by default all."""
+    count = knots.shape[1]
+    rows = torch.arange(knots.shape[0], device=knots.device) if rows is None else rows
     left = positions.detach().floor().clamp(0, count - 2).long()
     weight = (positions - left).reshape(-1, *[1] * (knots.ndim - 2))
     # Whole rows of a flat table: seven times faster than to gather element by element.
-    rows = (left + torch.arange(batch, device=left.device)[:, None] * count).reshape(-1)
+    before = (left + rows[:, None] * count).reshape(-1)
     table = knots.flatten(0, 1)
-    return torch.lerp(table.index_select(0, rows), table.index_select(0, rows + 1), weight).unflatten(0, left.shape)
+    return torch.lerp(table.index_select(0, before), table.index_select(0, before + 1), weight).unflatten(0, left.shape)
 
 
 def _time_to_spikes(
