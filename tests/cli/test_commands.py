@@ -105,6 +105,7 @@ def test_cells_shows_a_cell_a_hall_and_a_file(noble, tmp_path):
     assert "held out" in hall
     assert re.search(r"i.thr", hall)
     assert "(nA)" in hall
+    assert "rate_100pA" in hall  # named, though its column does not fit
     swc = tmp_path / "mine.swc"
     swc.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 106 0 0 1 2\n")
     shown = noble("cells", swc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -142,13 +142,20 @@ def interpolate(
         console.print(f"wrote {save_figure(interpolation_figure(members, halfway), output / 'interpolation.png')}")
 
 
+# More columns do not fit a terminal of 80.
+_SHOWN_FEATURES: Final = 5
+
+
 def print_models(hall: HallOfFame) -> None:
-    """The models of a hall with the features that all of them have."""
+    """The models of a hall with the first few features that all of them have; the names of the others below."""
     from noble.cells import HALL_FEATURE_UNITS
 
     names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
+    names, others = names[:_SHOWN_FEATURES], names[_SHOWN_FEATURES:]
     columns = [f"{name.replace('_', ' ')}\n({HALL_FEATURE_UNITS[name]})" for name in names]
     table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
+    if others:
+        table.caption = f"{len(others)} more features: {', '.join(others)}"
     for index, model in enumerate(hall.models):
         numbers = [f"{model.features[name]:.5g}" for name in names]
         table.add_row(str(index), f"{model.score:.3f}", *numbers, "held out" if model.held_out else "train")
