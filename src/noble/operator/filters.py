@@ -33,11 +33,10 @@ class ExponentialAverages(nn.Module):
         log_decay = -torch.exp(-self.log_time)
         sums = (values - first) * -torch.expm1(log_decay)
         # After each round a token sums up twice as many tokens before it.
-        span = 1
-        while span < sums.shape[1]:
-            reached = torch.addcmul(sums[:, span:], sums[:, :-span], torch.exp(log_decay * span))
+        spans = 2 ** torch.arange((sums.shape[1] - 1).bit_length(), device=values.device)
+        for span, decay in zip(spans.tolist(), torch.exp(spans[:, None] * log_decay), strict=True):
+            reached = torch.addcmul(sums[:, span:], sums[:, :-span], decay)
             sums = torch.cat([sums[:, :span], reached], dim=1)
-            span *= 2
         return sums + first
 
 

@@ -27,8 +27,8 @@ class SpikePhaseConfig(Frozen):
     """
 
     kind: Literal["spike-phase"] = "spike-phase"
-    token_ms: float = Field(default=2.88, gt=0)
-    bins: int = Field(default=3, ge=1)
+    token_ms: float = Field(default=5.76, gt=0)
+    bins: int = Field(default=6, ge=1)
     width: int = Field(default=96, ge=4)
     hidden: int = Field(default=128, ge=4)
     blocks: int = Field(default=2, ge=1)
@@ -41,7 +41,7 @@ class SpikePhaseConfig(Frozen):
     feature_frequencies: int = Field(default=0, ge=0)
     rest_mv: float = -75.0
     scale_mv: float = Field(default=20.0, gt=0)
-    decode_points: int = Field(default=128_000, ge=1)
+    decode_points: int = Field(default=384_000, ge=1)
 
     @property
     def bin_ms(self) -> float:
