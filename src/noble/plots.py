@@ -125,6 +125,46 @@ def _label_trace(above: Axes, below: Axes, *, left: bool, lowest: bool) -> None:
     below.set_xlabel("Time (ms)" if lowest else "")
 
 
+def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, *, largest: int = 60) -> Figure:
+    """A family's answers to one current: single traces, median and 5 to 95 % band at each instant, reference over them.
+
+    Args:
+        predicted: answers of the family.
+        reference: simulated traces on the same grid, in black; None shows none.
+        largest: of more traces than this so many, evenly spaced, are drawn; median and band are of all.
+
+    Raises:
+        ValueError: if there is nothing to show, or the grids differ.
+    """
+    if len(predicted) == 0 or (reference is not None and reference.grid != predicted.grid):
+        raise ValueError(
+            f"{len(predicted)} predicted traces on {predicted.grid} and a reference on {reference and reference.grid} were "
+            "given; expected at least one trace, and one grid."
+        )
+    times = predicted.grid.times_ms
+    shown = np.unique(np.linspace(0, len(predicted) - 1, min(len(predicted), largest)).round().astype(int))
+    low, middle, high = np.quantile(predicted.voltage_mv, [0.05, 0.5, 0.95], axis=0)
+    with styled_figure(height_in=3.4, width_in=WIDTH_IN) as figure:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        for index in shown:
+            label = f"{shown.size} of {len(predicted)} predicted" if index == shown[0] else None
+            above.plot(times, predicted.voltage_mv[index], color=PREDICTED_COLOUR, lw=0.3, alpha=0.35, label=label)
+        above.fill_between(times, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %")
+        above.plot(times, middle, color=TRAINING_COLOUR, lw=1.0, label="median")
+        for index in range(0 if reference is None else len(reference)):
+            label = "simulated" if index == 0 else None
+            above.plot(times, reference.voltage_mv[index], color=SIMULATED_COLOUR, lw=0.5, label=label)  # type: ignore[union-attr]
+        below.plot(times, predicted.current_na[0], color=SIMULATED_COLOUR, lw=0.9)
+        above.set_xlim(0, predicted.grid.duration_ms)
+        _label_trace(above, below, left=True, lowest=True)
+        below.margins(y=0.15)
+        figure.align_ylabels()
+        legend = figure.legend(*above.get_legend_handles_labels(), loc="outside upper right", ncols=4)
+        for line in legend.get_lines():
+            line.set(lw=1.2, alpha=1.0)
+    return figure
+
+
 def _layout(count: int, columns: int) -> tuple[int, int]:
     """Rows and columns for so many panels, with the last row as full as the most columns allow."""
     rows = math.ceil(count / columns)

@@ -14,7 +14,7 @@ from noble.ensemble.metrics import STABLE_KEYS
 
 COMMANDS = (
     *("cells", "targets", "evolve", "simulate", "features", "generate"),
-    *("check", "train", "evaluate", "predict", "bench", "info", "demo"),
+    *("check", "train", "evaluate", "predict", "bench", "ensemble", "info", "demo"),
 )
 
 TINY_TRAINING = """
@@ -236,6 +236,14 @@ def test_generate_check_train_and_evaluate_afresh(noble, tmp_path, monkeypatch):
     assert speed["speedup_vs_arbor"] > 1
     assert speed["speedup_vs_neuron"] is None
     assert "Arbor" in result.out
+    timing = ("--onset", 10, "--length", 40, "--window", 60, "--dt", 0.1)
+    family = ("--models", "disc:0:0.1", "--n", 3, "--simulate", "--json", "e.json", "-o", "figures")
+    result = noble("ensemble", "run/bundle", "--step", 0.3, *timing, *family)
+    assert result.code == 0, result.err
+    told = json.loads((tmp_path / "e.json").read_text())
+    assert (told["neurons"], told["reference"]) == (3, "simulation")
+    assert told["features"]["voltage_base"]["wasserstein"] >= 0
+    assert (tmp_path / "figures" / "ensemble.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow

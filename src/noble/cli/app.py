@@ -43,7 +43,7 @@ _EXTRAS: Final = {
 def main() -> None:
     """Entry point: errors that a user can mend become one sentence and exit code 2."""
     # Each import registers its commands; here and not at the top, so that `import noble.cli` stays quick.
-    from noble.cli import bench, cells, data, demo, evaluate, evolve, hall, info, simulate, targets, train  # noqa: F401
+    from noble.cli import bench, cells, data, demo, ensemble, evaluate, evolve, hall, info, simulate, targets, train  # noqa: F401
 
     warnings.showwarning = _show_warning
     try:

@@ -2,6 +2,7 @@
 
 from noble.ensemble.card import model_card
 from noble.ensemble.evaluate import Operator, evaluate, evaluate_fresh, evaluate_traces, outside_hull_expected
+from noble.ensemble.family import compare_features, family_features
 from noble.ensemble.metrics import (
     REGIMES,
     STABLE_FEATURES,
@@ -11,6 +12,7 @@ from noble.ensemble.metrics import (
     summarise,
     trace_table,
 )
+from noble.ensemble.sampling import disc_points, grid_points, hull_points
 from noble.ensemble.speed import STABLE_SPEED_KEYS, measure_speed
 
 __all__ = [
@@ -20,10 +22,15 @@ __all__ = [
     "STABLE_SPEED_KEYS",
     "Operator",
     "TraceTable",
+    "compare_features",
     "concatenate",
+    "disc_points",
     "evaluate",
     "evaluate_fresh",
     "evaluate_traces",
+    "family_features",
+    "grid_points",
+    "hull_points",
     "measure_speed",
     "model_card",
     "outside_hull_expected",

@@ -1,0 +1,97 @@
+"""Families of neurons: who belongs to one, and how far the features of one family's traces are from those of another's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from noble.ensemble.sampling import disc_points, hull_points
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.operator import FeatureSpec
+
+_QUANTILES: Final = {"median": 0.5, "q05": 0.05, "q95": 0.95}
+
+
+def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> np.ndarray:
+    """The features of a family's neurons.
+
+    Args:
+        spec: of the operator that is to answer for them.
+        hall: the models that it learned.
+        family: `hall`, the training models themselves; `hull`, neurons anywhere in the training models' hull; or
+            `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the training models' range. The latter
+            two are drawn in the latent plane; the other features follow by `FeatureSpec.complete`, round a model from its own.
+        count: neurons to draw; not used for `hall`.
+        seed: of the draw.
+
+    Returns:
+        Shape (neurons, features), physical units, in the order of `spec.names`.
+
+    Raises:
+        ValueError: for another family, or a model that the hall does not have.
+    """
+    import torch
+
+    def complete(points: np.ndarray) -> np.ndarray:
+        return spec.complete(torch.as_tensor(points)).numpy()
+
+    if family == "hall":
+        return hall.feature_table(spec.names)[[not model.held_out for model in hall.models]]
+    if family == "hull":
+        return complete(hull_points(np.array(spec.training_features)[:, spec.plane_columns], count, seed=seed))
+    model, radius = _disc(family, len(hall))
+    own = hall.feature_table(spec.names)[model]
+    centre = own[spec.plane_columns]
+    points = disc_points(centre, radius, count, spec=spec, seed=seed)
+    return own + complete(points) - complete(centre[None])
+
+
+def _disc(family: str, models: int) -> tuple[int, float]:
+    """Model and radius of `disc:MODEL:RADIUS`."""
+    try:
+        kind, model, radius = family.split(":")
+        numbers = int(model), float(radius)
+        if kind != "disc" or not 0 <= numbers[0] < models:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"the family {family!r} is unknown; expected hall, hull or disc:MODEL:RADIUS, with a model from 0 to {models - 1} "
+            "and a radius in units of the training models' range, for example disc:3:0.1."
+        ) from None
+    return numbers
+
+
+def compare_features(found: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """How two families' e-features differ.
+
+    Args:
+        found, reference: features as `noble.features.extract` gives them, of as many traces each as there happen to be.
+
+    Returns:
+        `features`: for each, `median`, `q05`, `q95` and `reference_median`, and `wasserstein`, the distance of the two
+        distributions (1-Wasserstein: the area between their cumulative distribution functions) in the feature's unit; None where
+        a family lacks the feature. `implausible_share`: part of the found traces in which a feature lies outside the reference's
+        range by more than that range's width, or is missing though every reference trace has it.
+    """
+    from scipy.stats import wasserstein_distance
+
+    features, implausible = {}, np.zeros(len(next(iter(found.values()))), dtype=bool)
+    for name, values in found.items():
+        wanted = reference[name][np.isfinite(reference[name])]
+        known = values[np.isfinite(values)]
+        both = known.size > 0 and wanted.size > 0
+        features[name] = {
+            **{key: float(np.quantile(known, q)) if known.size else None for key, q in _QUANTILES.items()},
+            "reference_median": float(np.median(wanted)) if wanted.size else None,
+            "wasserstein": float(wasserstein_distance(known, wanted)) if both else None,
+        }
+        if wanted.size:
+            low, high = wanted.min(), wanted.max()
+            implausible |= (values < low - (high - low)) | (values > high + (high - low))
+        if wanted.size == reference[name].size:
+            implausible |= ~np.isfinite(values)
+    return {"features": features, "implausible_share": float(implausible.mean())}
