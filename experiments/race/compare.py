@@ -11,8 +11,10 @@ import sys
 from itertools import accumulate
 from pathlib import Path
 
+from noble.ensemble import STABLE_KEYS
 from noble.files import write_text
-from noble.plots import save_figure, styled_figure
+from noble.plots import WIDTH_IN, save_figure, styled_figure
+from noble.report import METRIC_LABELS
 from noble.train.fit import read_curves
 
 RUNNERS = {"ours": "spike-phase", "fno": "FNO of the paper"}
@@ -21,22 +23,10 @@ PANELS = {
     "val/spike_count_error_percent": "spike-count error (%)",
     "val/timing_ms": "spike time, median (ms)",
 }
-ROWS = {
-    "relative_l2_percent": "relative L2, %",
-    "missed_percent": "missed, % of traces",
-    "false_percent": "falsely fired, % of traces",
-    "spike_count_error_percent": "spike-count error, %",
-    "spike_time_median_ms": "spike time, median, ms",
-    "spike_time_p90_ms": "spike time, p90, ms",
-    "coincidence_1ms": "coincidence at 1 ms",
-    "ap1_width_error_percent": "AP1_width error, %",
-    "mean_ap_amplitude_error_percent": "mean_AP_amplitude error, %",
-    "steady_state_voltage_error_percent": "steady_state_voltage error, %",
-}
 
 
 def draw(hall: str, runs: Path, target: Path) -> None:
-    with styled_figure(height_in=2.4, width_in=7.2) as figure:
+    with styled_figure(height_in=2.4, width_in=WIDTH_IN) as figure:
         axes = figure.subplots(1, len(PANELS))
         for runner, label in RUNNERS.items():
             rows = read_curves(runs / hall / runner / "curves.csv")
@@ -46,7 +36,7 @@ def draw(hall: str, runs: Path, target: Path) -> None:
                 axis.plot(*zip(*points, strict=True), label=label)
         for axis, title in zip(axes, PANELS.values(), strict=True):
             axis.set(yscale="log", xlabel="training (hours on two cores)", ylabel=f"{title}, validation")
-        axes[0].legend(frameon=False)
+        axes[0].legend()
         save_figure(figure, target)
 
 
@@ -55,10 +45,11 @@ def table(hall: str, results: Path) -> str:
     columns = [(runner, section) for section in ("unseen_currents", "unseen_models") for runner in RUNNERS]
     head = [f"{section.replace('_', ' ')}: {RUNNERS[runner]}" for runner, section in columns]
     lines = [f"| {hall} | {' | '.join(head)} |", "| --- " * (len(head) + 1) + "|"]
-    for key, label in ROWS.items():
+    for key in STABLE_KEYS:
+        label, unit = METRIC_LABELS[key]
         values = [metrics[runner][section][key] for runner, section in columns]
         shown = ["-" if value is None else f"{value:.3g}" for value in values]
-        lines.append(f"| {label} | {' | '.join(shown)} |")
+        lines.append(f"| {label}{unit and f', {unit}'} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 

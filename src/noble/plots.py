@@ -142,7 +142,7 @@ def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, 
             "given; expected at least one trace, and one grid."
         )
     times = predicted.grid.times_ms
-    shown = np.unique(np.linspace(0, len(predicted) - 1, min(len(predicted), largest)).round().astype(int))
+    shown = _evenly(len(predicted), largest)
     low, middle, high = np.quantile(predicted.voltage_mv, [0.05, 0.5, 0.95], axis=0)
     with styled_figure(height_in=3.4, width_in=WIDTH_IN) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -163,6 +163,11 @@ def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, 
         for line in legend.get_lines():
             line.set(lw=1.2, alpha=1.0)
     return figure
+
+
+def _evenly(count: int, largest: int) -> np.ndarray:
+    """Indices of at most so many of `count` items, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, largest)).round().astype(int))
 
 
 def _layout(count: int, columns: int) -> tuple[int, int]:
@@ -202,7 +207,7 @@ def fi_figure(
             f"{amplitudes.size} amplitudes, simulated of shape {simulated.shape} and predicted of shape "
             f"{predicted.shape}; expected both of shape (neurons, amplitudes), with at least one neuron."
         )
-    shown = np.unique(np.linspace(0, neurons - 1, min(neurons, largest)).round().astype(int))
+    shown = _evenly(neurons, largest)
     rows, columns = _layout(shown.size, columns)
     with styled_figure(height_in=0.6 + 1.35 * rows, width_in=max(WIDTH_IN * columns / 4, WIDTH_IN / 2)) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

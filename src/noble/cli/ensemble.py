@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.table import Table
 
 from noble.cli.app import app
-from noble.cli.evaluate import Bundle, hall_of
+from noble.cli.evaluate import Bundle, hall_of, shown
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.excitability import StepProtocol
@@ -19,7 +19,8 @@ from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
-    from noble.traces import TraceBatch
+    from noble.stimuli import Stimulus
+    from noble.traces import TimeGrid, TraceBatch
 
 
 @app.command()
@@ -47,7 +48,7 @@ def ensemble(
     ] = None,
 ) -> None:
     """Answer one step with a whole family: the training models, neurons between them, or neurons round one of them."""
-    from noble.ensemble import compare_features, family_features, outside_hull_expected
+    from noble.ensemble import compare_features, family_features, family_models, outside_hull_expected
     from noble.features import FEATURE_UNITS, extract
     from noble.operator import Noble
 
@@ -55,19 +56,19 @@ def ensemble(
     known = hall_of(noble, hall)
     neurons = family_features(noble.spec, known, models, count=n, seed=seed)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
-    stimuli = [protocol.stimulus(step)] * len(neurons)
+    stimulus, grid = protocol.stimulus(step), protocol.grid
     with outside_hull_expected():
-        noble.predict(neurons[:1], stimuli[:1], protocol.grid)  # tables and threads are made at the first answer
+        noble.predict(neurons[:1], [stimulus], grid)  # tables and threads are made at the first answer
         started = time.perf_counter()
-        answers = noble.predict(neurons, stimuli, protocol.grid)
+        answers = noble.predict(neurons, [stimulus] * len(neurons), grid)
         seconds = time.perf_counter() - started
     found = extract(answers, onset_ms=onset, offset_ms=onset + length)
-    reference = _simulated(known, models, step, protocol, data_folder) if simulate else None
-    if reference is None:  # the operator's own answers for the training models say what is plausible
+    if simulate:
+        standard = reference = _simulated(known, family_models(known, models), stimulus, grid, data_folder)
+    else:  # the operator's own answers for the training models say what is plausible
+        reference = None
         trained = family_features(noble.spec, known, "hall", count=0, seed=0)
-        standard = noble.predict(trained, [protocol.stimulus(step)] * len(trained), protocol.grid)
-    else:
-        standard = reference
+        standard = noble.predict(trained, [stimulus] * len(trained), grid)
     comparison = compare_features(found, extract(standard, onset_ms=onset, offset_ms=onset + length))
     summary = {
         "models": models,
@@ -82,8 +83,8 @@ def ensemble(
     table = Table("feature", "median", "5 to 95 %", f"median of the {summary['reference']}", "Wasserstein", title=title)
     for name, row in comparison["features"].items():
         unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
-        band = f"{_shown(row['q05'])} to {_shown(row['q95'])}"
-        numbers = _shown(row["median"]), band, _shown(row["reference_median"]), _shown(row["wasserstein"])
+        band = f"{shown(row['q05'])} to {shown(row['q95'])}"
+        numbers = shown(row["median"]), band, shown(row["reference_median"]), shown(row["wasserstein"])
         table.add_row(name + unit, *numbers)
     console.print(table)
     console.print(f"implausible: {100 * comparison['implausible_share']:.1f} % of the traces")
@@ -96,21 +97,13 @@ def ensemble(
 
 
 def _simulated(
-    hall: HallOfFame, models: str, step: float, protocol: StepProtocol, data_folder: Path | None
+    hall: HallOfFame, models: Sequence[int], stimulus: Stimulus, grid: TimeGrid, data_folder: Path | None
 ) -> TraceBatch:
-    """Simulations of the training models, or of the model that a disc lies round."""
+    """Simulations of some of the hall's models."""
     from noble.simulate import ArborSimulator
 
-    single = models.startswith("disc:")
-    chosen = [int(models.split(":")[1])] if single else [k for k, model in enumerate(hall.models) if not model.held_out]
-    simulator = ArborSimulator(data_folder=data_folder)
-    cells: list[Any] = [hall.cell_model(index) for index in chosen]
+    cells = [hall.cell_model(index) for index in models]
     with tracked("simulating") as progress:
-        progress(0, len(cells))
-        answers = simulator.respond(cells, [protocol.stimulus(step)] * len(cells), protocol.grid)
+        answers = ArborSimulator(data_folder=data_folder).respond(cells, [stimulus] * len(cells), grid)
         progress(len(cells), len(cells))
     return answers
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None or not np.isfinite(value) else f"{value:.4g}"

@@ -136,8 +136,13 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     table = Table("quantity", *(section.replace("_", " ") for section in sections))
     for key in ("traces", *STABLE_KEYS):
         values = [metrics[section].get(key) for section in sections]
-        table.add_row(key, *("-" if value is None else f"{value:.4g}" for value in values))
+        table.add_row(key, *map(shown, values))
     console.print(table)
+
+
+def shown(value: float | None) -> str:
+    """A number for a table; a dash where there is none."""
+    return "-" if value is None else f"{value:.4g}"
 
 
 @app.command()

@@ -23,6 +23,9 @@ hall_app = typer.Typer(
 )
 app.add_typer(hall_app)
 
+# More columns do not fit a terminal of 80.
+_SHOWN_FEATURES: Final = 5
+
 Name = Annotated[str, typer.Argument(help="A shipped hall by name, or a file.", show_default=False)]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the numbers as JSON.", show_default=False)]
 
@@ -140,10 +143,6 @@ def interpolate(
 
         members, halfway = ([score.mean for score in scores] for scores in (found.members, found.halfway))
         console.print(f"wrote {save_figure(interpolation_figure(members, halfway), output / 'interpolation.png')}")
-
-
-# More columns do not fit a terminal of 80.
-_SHOWN_FEATURES: Final = 5
 
 
 def print_models(hall: HallOfFame) -> None:

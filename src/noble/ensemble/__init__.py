@@ -2,7 +2,7 @@
 
 from noble.ensemble.card import model_card
 from noble.ensemble.evaluate import Operator, evaluate, evaluate_fresh, evaluate_traces, outside_hull_expected
-from noble.ensemble.family import compare_features, family_features
+from noble.ensemble.family import compare_features, family_features, family_models
 from noble.ensemble.metrics import (
     REGIMES,
     STABLE_FEATURES,
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate_fresh",
     "evaluate_traces",
     "family_features",
+    "family_models",
     "grid_points",
     "hull_points",
     "measure_speed",

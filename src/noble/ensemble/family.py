@@ -40,7 +40,7 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
         return spec.complete(torch.as_tensor(points)).numpy()
 
     if family == "hall":
-        return hall.feature_table(spec.names)[[not model.held_out for model in hall.models]]
+        return hall.feature_table(spec.names)[list(hall.train)]
     if family == "hull":
         return complete(hull_points(np.array(spec.training_features)[:, spec.plane_columns], count, seed=seed))
     model, radius = _disc(family, len(hall))
@@ -48,6 +48,15 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
     centre = own[spec.plane_columns]
     points = disc_points(centre, radius, count, spec=spec, seed=seed)
     return own + complete(points) - complete(centre[None])
+
+
+def family_models(hall: HallOfFame, family: str) -> tuple[int, ...]:
+    """The models of the hall that a family lies among: the one that a disc lies round, otherwise those to train on.
+
+    Raises:
+        ValueError: for a disc round a model that the hall does not have, or another family.
+    """
+    return hall.train if family in ("hall", "hull") else (_disc(family, len(hall))[0],)
 
 
 def _disc(family: str, models: int) -> tuple[int, float]:

@@ -45,18 +45,17 @@ def _simplices(points: np.ndarray) -> np.ndarray:
     from scipy.spatial import Delaunay, QhullError
 
     models, features = points.shape
-    if features == 1 and models > 1 and np.ptp(points) > 0:
-        return np.array([[[points.min()], [points.max()]]])
-    low, width = points.min(axis=0, initial=np.inf), np.ptp(points, axis=0) if models else np.zeros(features)
-    try:
-        if models <= features or not np.all(width > 0):
-            raise QhullError
-        return points[Delaunay((points - low) / width).simplices]
-    except QhullError as error:
-        raise ValueError(
-            f"the hull of {models} points has no volume in {features} dimensions; expected more than {features} points that "
-            "do not lie in one plane. Sample in fewer features."
-        ) from error
+    if models > features and np.all(np.ptp(points, axis=0) > 0):
+        if features == 1:
+            return np.array([[points.min(axis=0), points.max(axis=0)]])
+        try:
+            return points[Delaunay((points - points.min(axis=0)) / np.ptp(points, axis=0)).simplices]
+        except QhullError:  # they lie in one plane
+            pass
+    raise ValueError(
+        f"the hull of {models} points has no volume in {features} dimensions; expected more than {features} points that do "
+        "not lie in one plane. Sample in fewer features."
+    )
 
 
 def disc_points(centre: np.ndarray, radius: float, count: int, *, spec: FeatureSpec, seed: int) -> np.ndarray:
