@@ -91,14 +91,20 @@ def test_expectations_are_differentiable_in_features_and_current():
     assert torch.autograd.gradcheck(lambda f, i: drive(f, i), (scaled, current), atol=1e-4, rtol=1e-3)
 
 
-def test_weights_are_those_of_the_natural_spline_and_straight_beyond_it():
+def test_splines_are_the_natural_ones_and_straight_beyond_their_knots():
     knots = np.array([0.3, 1.0, 1.4, 2.7])
-    values = np.array([2.0, -1.0, 0.5, 3.0])
+    values = np.random.default_rng(0).normal(size=(2, 3, 4))  # of two neurons, three curves each
     spline = _CardinalSpline(knots).double()
-    inside = np.linspace(0.3, 2.7, 41)
-    found = spline(torch.as_tensor(inside)).numpy() @ values
-    natural = CubicSpline(knots, values, bc_type="natural")
-    np.testing.assert_allclose(found, natural(inside), atol=1e-6)
-    for edge, outside in ((0.3, [-1.0, 0.0]), (2.7, [3.0, 10.0])):
-        found = spline(torch.as_tensor(outside)).numpy() @ values
-        np.testing.assert_allclose(found, natural(edge) + natural(edge, 1) * (np.array(outside) - edge), atol=1e-5)
+
+    def found(positions: np.ndarray, row: int) -> np.ndarray:
+        rows = torch.as_tensor(np.stack([positions, positions + 0.1]))
+        return spline(torch.as_tensor(values), rows)[row].numpy().T
+
+    inside = np.linspace(0.3, 2.6, 41)
+    for row, positions in enumerate((inside, inside + 0.1)):
+        for curve, given in enumerate(values[row]):
+            natural = CubicSpline(knots, given, bc_type="natural")
+            np.testing.assert_allclose(found(inside, row)[curve], natural(positions), atol=1e-6)
+            for edge, outside in ((0.3, np.array([-1.0, 0.0])), (2.7, np.array([3.0, 10.0]))):
+                straight = natural(edge) + natural(edge, 1) * (outside + 0.1 * row - edge)
+                np.testing.assert_allclose(found(outside, row)[curve], straight, atol=1e-5)

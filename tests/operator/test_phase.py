@@ -371,3 +371,11 @@ def test_double_precision_is_kept_throughout():
     assert voltage.dtype == torch.float64
     encoded = core_of(operator()).encode(SPEC.scale(torch.as_tensor(NEURON)), current_of(STEP), GRID.dt_ms)
     assert {item.dtype for item in (encoded.rate_per_ms, encoded.slow_mv, encoded.channels)} == {torch.float64}
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_without_features_the_current_alone_decides():
+    noble = operator(spec=FeatureSpec.fit(np.zeros((2, 0)), (), ()))
+    answer = noble.predict(np.zeros((2, 0)), [STEP, STEP], GRID).voltage_mv
+    np.testing.assert_array_equal(answer[0], answer[1])
+    assert np.ptp(answer[0]) > 10

@@ -153,3 +153,25 @@ def test_the_hull_is_that_of_the_plane():
     assert gaps.shape == (3, 2)
     np.testing.assert_allclose(gaps[:2], 0, atol=1e-9)
     assert gaps[2, 0] > 1
+
+
+def test_no_features_take_all_models_for_one():
+    spec = FeatureSpec.fit(np.zeros((3, 0)), (), ())
+    assert spec.plane == ()
+    assert spec.outside_hull(np.zeros((4, 0))).shape == (4, 0)
+    assert spec.scale(torch.zeros(4, 0)).shape == (4, 0)
+    assert FeatureSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("dimensions", [2, 4])
+def test_facets_and_least_squares_say_the_same_of_what_is_inside(dimensions):
+    generator = np.random.default_rng(1)
+    names = tuple(f"f{index}" for index in range(dimensions))
+    spec = FeatureSpec.fit(generator.normal(size=(30, dimensions)), names, ("mV",) * dimensions)
+    queries = generator.normal(size=(60, dimensions))
+    quick = spec.outside_hull(queries)
+    by_least_squares = spec.model_copy()
+    by_least_squares.__dict__["_facets"] = None
+    np.testing.assert_allclose(quick, by_least_squares.outside_hull(queries), atol=1e-7)
+    inside = ~quick.any(axis=1)
+    assert 0 < inside.sum() < 60

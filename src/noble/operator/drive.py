@@ -92,10 +92,9 @@ class Drive(nn.Module):
             return torch.stack([current, drive, expected], dim=2), log_rate
         fires = torch.sigmoid(above / _BEND_NA)
         position = torch.log1p(nn.functional.softplus(above / _BEND_NA) * (_BEND_NA / _LOG_OFFSET_NA))
-        weights = self._spline(position)
         knots = torch.stack([physical[:, columns] for columns in self._columns], dim=1)
-        log_knots = torch.log(knots.clamp(min=1e-3))
-        rate, latency, interval = torch.einsum("bnk,bsk->sbn", weights, log_knots).clamp(-8.0, 8.0)
+        curves = self._spline(torch.log(knots.clamp(min=1e-3)), position)
+        rate, latency, interval = curves.clamp(-8.0, 8.0).unbind(dim=2)
         log_rate = rate + math.log(1e-3) + nn.functional.logsigmoid(above / _BEND_NA)
         scale = math.log(_TIME_SCALE_MS)
         expected = [
@@ -105,7 +104,7 @@ class Drive(nn.Module):
 
 
 class _CardinalSpline(nn.Module):
-    """Weights of values at fixed knots in the natural cubic spline through them, a straight line beyond the outer ones."""
+    """The natural cubic splines through values at fixed knots, straight lines beyond the outer ones."""
 
     edges: Tensor
     anchors: Tensor
@@ -126,9 +125,15 @@ class _CardinalSpline(nn.Module):
         for name, value in (("edges", knots), ("anchors", anchors), ("coefficients", table)):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
 
-    def forward(self, positions: Tensor) -> Tensor:
-        """Weights of shape (..., knots) at positions of shape (...)."""
+    def forward(
+        self, values: Float[Tensor, "batch curve knot"], positions: Float[Tensor, "batch points"]
+    ) -> Float[Tensor, "batch points curve"]:
+        """Each of a batch's splines at its positions."""
+        # Each spline's own polynomials first: a point then picks four numbers a curve, not four a knot.
+        pieces = torch.einsum("bck,pwk->bpwc", values, self.coefficients)
         piece = torch.searchsorted(self.edges, positions.detach().contiguous())
+        rows = piece + torch.arange(len(pieces), device=piece.device)[:, None] * pieces.shape[1]
         step = (positions - self.anchors[piece])[..., None]
-        cubic, square, slope, value = self.coefficients[piece].unbind(dim=-2)
+        chosen = pieces.flatten(0, 1).index_select(0, rows.reshape(-1)).unflatten(0, rows.shape)
+        cubic, square, slope, value = chosen.unbind(dim=-2)
         return ((cubic * step + square) * step + slope) * step + value

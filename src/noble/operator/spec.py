@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -17,12 +18,15 @@ SCALED_MAXIMUM: Final = 3.5
 # The paper's latent plane: what a neuron is addressed by where the rest of its features is not known.
 PLANE: Final = ("i_thr", "s_thr")
 
+# Fifty points have some ten facets in two dimensions, hundreds in four, a million in eight.
+_MOST_DIMENSIONS_OF_FACETS: Final = 4
+
 
 class FeatureSpec(BaseModel):
     """The ordered, named features of a neuron model, and the scaler fitted on the training models.
 
     Attributes:
-        names: feature names, in the order of every feature table.
+        names: feature names, in the order of every feature table; none for an operator that takes all models for one.
         units: one unit per feature.
         minimum, maximum: range over the training models, physical units.
         training_features: the training models' features, one tuple a model; their convex hull is where the operator
@@ -42,7 +46,7 @@ class FeatureSpec(BaseModel):
     def _check(self) -> FeatureSpec:
         lengths = {len(self.names), len(self.units), len(self.minimum), len(self.maximum)}
         lengths |= {len(row) for row in self.training_features}
-        if lengths != {len(self.names)} or not self.names:
+        if lengths != {len(self.names)}:
             raise ValueError(
                 f"{len(self.names)} names, {len(self.units)} units, {len(self.minimum)} minima and {len(self.maximum)} "
                 "maxima; every feature needs one of each, and every training model all features."
@@ -184,17 +188,37 @@ class FeatureSpec(BaseModel):
         from scipy.optimize import nnls
 
         columns = self.plane_columns
-        if not self.training_features:
+        if not self.training_features or not columns:
             return self.outside(features)[:, columns]
         models = self._in_ranges(np.array(self.training_features))[:, columns]
         queries, repeats = np.unique(self._in_ranges(features)[:, columns], axis=0, return_inverse=True)
-        gaps = np.empty_like(queries)
+        gaps = np.zeros_like(queries)
         target = np.append(np.zeros(len(columns)), 1.0)
-        for index, query in enumerate(queries):
+        for index in np.flatnonzero(~self._surely_inside(queries)):
+            query = queries[index]
             system = np.vstack([(models - query).T, np.ones(len(models))])
             weights, _ = nnls(system, target, maxiter=100 * len(models))
             gaps[index] = query - weights @ models / weights.sum()
         return gaps[repeats.reshape(-1)]
+
+    def _surely_inside(self, queries: np.ndarray) -> np.ndarray:
+        """Which points of the plane, in units of the range, its facets show to be inside; none where it has no facets."""
+        if self._facets is None:
+            return np.zeros(len(queries), dtype=bool)
+        return np.all(queries @ self._facets[:, :-1].T + self._facets[:, -1] <= 0, axis=1)
+
+    @cached_property
+    def _facets(self) -> np.ndarray | None:
+        """Outward normals and offsets of the hull's facets, units of the range; None in one or many dimensions, or if flat."""
+        from scipy.spatial import ConvexHull, QhullError
+
+        models = self._in_ranges(np.array(self.training_features))[:, self.plane_columns]
+        if not 2 <= models.shape[1] <= _MOST_DIMENSIONS_OF_FACETS or len(models) <= models.shape[1]:
+            return None
+        try:
+            return ConvexHull(models).equations
+        except QhullError:
+            return None
 
     def _in_ranges(self, features: np.ndarray) -> np.ndarray:
         """Map the training range to [0, 1]."""
