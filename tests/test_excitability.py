@@ -169,6 +169,40 @@ def test_the_firing_curve_holds_few_traces_at_once(monkeypatch: pytest.MonkeyPat
     )
 
 
+class TellingResponder:
+    """Knows the spikes of a Lif in closed form, also of one that goes on after the step, and draws nothing."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def respond(self, neurons: Sequence[Lif], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
+        raise AssertionError("no voltage is needed")
+
+    def spike_times(self, neurons: Sequence[Lif], stimuli: Sequence[Stimulus], grid: TimeGrid) -> list[np.ndarray]:
+        self.batches.append(len(neurons))
+        trains = []
+        for neuron, stimulus in zip(neurons, stimuli, strict=True):
+            assert isinstance(stimulus, Step)
+            interval = float(neuron.interval_ms(np.array(stimulus.amplitude_na)))
+            count = int(grid.duration_ms / interval)
+            trains.append(stimulus.start_ms + interval * np.arange(1, count + 1))
+        return trains
+
+
+def test_a_responder_that_tells_its_spikes_is_not_asked_for_voltage(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("noble.excitability.LARGEST_BATCH", 4)
+    responder, amplitudes = TellingResponder(), np.array([0.05, 0.13, 0.2])
+    curve = firing_curve(responder, FAMILY, amplitudes)
+    assert responder.batches == [4, 4, 1]
+    intervals = np.stack([neuron.interval_ms(amplitudes) for neuron in FAMILY])
+    fires = intervals <= PROTOCOL.step_ms
+    np.testing.assert_array_equal(curve.spike_counts, np.floor(PROTOCOL.step_ms / intervals))  # those within the step
+    np.testing.assert_allclose(curve.rates_hz[fires], 1000 / intervals[fires], rtol=1e-9)
+    np.testing.assert_allclose(curve.latencies_ms[fires], intervals[fires], rtol=1e-9)
+    found = threshold_current(responder, FAMILY, low_na=0.0, high_na=0.5)
+    np.testing.assert_allclose(found, [neuron.threshold_na for neuron in FAMILY], atol=1e-4)
+
+
 EDGES = {"onset_ms": 15.0, "offset_ms": 415.0}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -34,6 +34,17 @@ class Responder(Protocol[NeuronT_contra]):
 
     def respond(self, neurons: Sequence[NeuronT_contra], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
         """Answers of `neurons[k]` to `stimuli[k]`, one trace a pair, mV; both sequences have the same length."""
+        ...
+
+
+@runtime_checkable
+class FiringResponder(Responder[NeuronT_contra], Protocol[NeuronT_contra]):
+    """A responder that also says when it fires, faster than by drawing voltage: `Noble`."""
+
+    def spike_times(
+        self, neurons: Sequence[NeuronT_contra], stimuli: Sequence[Stimulus], grid: TimeGrid
+    ) -> Sequence[np.ndarray]:
+        """Times of the spikes of `neurons[k]` under `stimuli[k]` on this window, one array a pair, in order, ms."""
         ...
 
 
@@ -140,7 +151,7 @@ def firing_curve(
     """The F-I curve of each neuron, by a step of each amplitude.
 
     Args:
-        responder: who answers.
+        responder: who answers; a `FiringResponder` is asked for its spikes alone.
         neurons: in the responder's form.
         amplitudes_na: the same for all neurons, shape (amplitudes,), or one row a neuron, shape (neurons, amplitudes), nA.
         protocol: the step; the paper's if None.
@@ -336,25 +347,42 @@ def _firing(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Spike counts, rates, latencies and first intervals within the step, each of the shape of `amplitudes_na`."""
     rows = []
-    for batch in _responses(responder, neurons, amplitudes_na, protocol):
-        for voltage in batch.voltage_mv:
-            times = spike_times_ms(voltage, dt_ms=batch.grid.dt_ms)
-            times = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
-            rate = firing_rate_hz(times, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
-            latency = times[0] - protocol.onset_ms if times.size else np.nan
-            rows.append((times.size, rate, latency, times[1] - times[0] if times.size > 1 else np.nan))
+    for times in _spike_trains(responder, neurons, amplitudes_na, protocol):
+        within = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
+        rate = firing_rate_hz(within, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
+        latency = within[0] - protocol.onset_ms if within.size else np.nan
+        rows.append((within.size, rate, latency, within[1] - within[0] if within.size > 1 else np.nan))
     table = np.array(rows, dtype=float).reshape(*amplitudes_na.shape, 4)
     return table[..., 0].astype(int), table[..., 1], table[..., 2], table[..., 3]
+
+
+def _spike_trains(
+    responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
+) -> Iterator[np.ndarray]:
+    """Spike times of all pairs, neuron by neuron, ms: from the responder itself if it tells, else found in its voltage."""
+    if isinstance(responder, FiringResponder):
+        for chosen, stimuli in _pairs(neurons, amplitudes_na, protocol):
+            yield from responder.spike_times(chosen, stimuli, protocol.grid)
+    else:
+        for batch in _responses(responder, neurons, amplitudes_na, protocol):
+            yield from (spike_times_ms(voltage, dt_ms=batch.grid.dt_ms) for voltage in batch.voltage_mv)
 
 
 def _responses(
     responder: Responder[NeuronT], neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
 ) -> Iterator[TraceBatch]:
     """Answers to all pairs, neuron by neuron, in batches of bounded size."""
+    for chosen, stimuli in _pairs(neurons, amplitudes_na, protocol):
+        yield responder.respond(chosen, stimuli, protocol.grid)
+
+
+def _pairs(
+    neurons: Sequence[NeuronT], amplitudes_na: np.ndarray, protocol: StepProtocol
+) -> Iterator[tuple[list[NeuronT], list[Stimulus]]]:
+    """All pairs of neuron and step, neuron by neuron, in batches of bounded size."""
     check_current_na(float(np.max(np.abs(amplitudes_na), initial=0.0)), what="the step")
     per_neuron = amplitudes_na.shape[1]
     flat = amplitudes_na.reshape(-1)
     for start in range(0, flat.size, LARGEST_BATCH):
         chosen = range(start, min(start + LARGEST_BATCH, flat.size))
-        stimuli = [protocol.stimulus(flat[index]) for index in chosen]
-        yield responder.respond([neurons[index // per_neuron] for index in chosen], stimuli, protocol.grid)
+        yield [neurons[index // per_neuron] for index in chosen], [protocol.stimulus(flat[index]) for index in chosen]

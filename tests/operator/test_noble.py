@@ -174,3 +174,71 @@ def test_threshold_and_slope_alone_name_a_neuron():
         noble.predict(np.ones((1, 4)), [STEP], GRID)
     with pytest.raises(ValueError, match="feature s_thr of vector 0 is nan; expected a finite number in Hz/nA"):
         noble.predict(np.array([[0.15, np.nan]]), [STEP], GRID)
+
+
+def test_spikes_of_a_core_that_only_draws_are_found_in_its_voltage():
+    class Bells(torch.nn.Module):
+        """Bells of 90 mV wherever the current does not vanish, so that the current says where."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rest_mv = torch.nn.Parameter(torch.tensor(-70.0))
+
+        def forward(self, scaled_features, current_na, dt_ms):
+            times = torch.arange(current_na.shape[1]) * dt_ms
+            away = (times[None, :, None] - times[None, None, :]) / 0.5
+            return self.rest_mv + (90 * torch.exp(-0.5 * away**2) * (current_na != 0)[:, None]).sum(dim=2)
+
+    def at(*times_ms: float) -> Sampled:
+        samples = np.zeros(GRID.count)
+        samples[np.round(np.array(times_ms) / GRID.dt_ms).astype(int)] = 0.1
+        return Sampled(samples_na=samples, dt_ms=GRID.dt_ms)
+
+    expected = [(20.0, 60.5), (), (33.0,)]
+    found = Noble(CONFIG, SPEC, GRID, core=Bells()).spike_times(
+        np.repeat(INSIDE, 3, axis=0), [at(*times) for times in expected], GRID, batch_size=2
+    )
+    assert len(found) == 3
+    for times, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(times, wanted, atol=1e-3)
+
+
+def test_spikes_of_a_phase_are_told_without_drawing():
+    """A neuron whose phase rate is its first scaled feature in 1/ms, on a window that ends before the last token does."""
+    from noble.operator.phase import Firing
+
+    class Ticks(torch.nn.Module):
+        causal = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.tensor(0.1))
+            self.batches: list[int] = []
+
+        def forward(self, *inputs):
+            raise AssertionError("nothing is to be drawn")
+
+        def firing(self, scaled_features, current_na, dt_ms):
+            self.batches.append(len(current_na))
+            assert not torch.is_grad_enabled()
+            assert not self.training
+            rate = (self.scale * scaled_features[:, :1]).expand(-1, 12)
+            return Firing(rate, bin_ms=10.0)
+
+    core = Ticks()
+    noble = Noble(CONFIG, SPEC, GRID, core=core).train()
+    features = np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0]])  # scaled: 0.5, 3.5, 0.5
+    found = noble.spike_times(features, [STEP] * 3, GRID, batch_size=2)
+    assert core.batches == [2, 1]
+    assert noble.training
+    last_ms = 99.5
+    for times, rate_per_ms in zip(found, (0.05, 0.35, 0.05), strict=True):
+        regular = np.arange(1, 100) / rate_per_ms
+        np.testing.assert_allclose(times, regular[regular < last_ms], rtol=1e-5)
+    for times, same in zip(noble.spike_times(list(features), [STEP] * 3, GRID), found, strict=True):
+        np.testing.assert_array_equal(times, same)
+    assert noble.spike_times([], [], GRID) == []
+    with pytest.warns(OutsideHullWarning):
+        noble.spike_times(np.array([[0.3, 300.0]]), [STEP], GRID)
+    with pytest.raises(ValueError, match="1 feature vectors and 2 stimuli"):
+        noble.spike_times(INSIDE, [STEP, STEP], GRID)

@@ -42,7 +42,7 @@ def core_of(noble: Noble) -> SpikePhaseCore:
 def encoded_from(rate: Tensor, *, bin_ms: float = 1.0) -> Encoded:
     """Rates alone; slow voltage and channels play no part."""
     rows, bins = rate.shape
-    return Encoded(rate, rate.new_zeros(rows, bins + 1), rate.new_zeros(rows, 2, 1), bin_ms, bins * bin_ms)
+    return Encoded(rate, bin_ms, rate.new_zeros(rows, bins + 1), rate.new_zeros(rows, 2, 1), bins * bin_ms)
 
 
 def current_of(stimulus, grid: TimeGrid = GRID) -> Tensor:
@@ -379,3 +379,13 @@ def test_without_features_the_current_alone_decides():
     answer = noble.predict(np.zeros((2, 0)), [STEP, STEP], GRID).voltage_mv
     np.testing.assert_array_equal(answer[0], answer[1])
     assert np.ptp(answer[0]) > 10
+
+
+def test_firing_alone_is_the_firing_of_everything():
+    noble = operator()
+    scaled = noble.spec.scale(torch.as_tensor(NEURON))
+    core, current = core_of(noble), current_of(STEP)
+    firing, encoded = core.firing(scaled, current, GRID.dt_ms), core.encode(scaled, current, GRID.dt_ms)
+    torch.testing.assert_close(firing.rate_per_ms, encoded.rate_per_ms, rtol=0, atol=0)
+    torch.testing.assert_close(firing.spike_times_ms(), encoded.spike_times_ms(), rtol=0, atol=0)
+    assert firing.spike_times_ms().numel() > 0

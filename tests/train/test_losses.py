@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from noble.operator.phase import Encoded
+from noble.operator.phase import Firing
 from noble.train import phase_losses, pseudo_huber, relative_h1, relative_lp
 
 INF = torch.inf
 
 
-def constant(rates: list[float], *, bins: int = 97, bin_ms: float = 1.0) -> Encoded:
+def constant(rates: list[float], *, bins: int = 97, bin_ms: float = 1.0) -> Firing:
     """One trace a rate (1/ms), constant over the window."""
     rate = torch.tensor(rates, dtype=torch.float64)[:, None].repeat(1, bins)
-    return Encoded(rate, torch.zeros(len(rates), bins + 1), torch.zeros(len(rates), 2, 1), bin_ms, bins * bin_ms)
+    return Firing(rate, bin_ms)
 
 
 def train_of(*rows: list[float]) -> Tensor:
@@ -69,8 +69,8 @@ def test_between_spikes_the_phase_is_free():
     """The same crossings with a rate that varies within the intervals."""
     rate = torch.full((1, 40), 0.1, dtype=torch.float64)
     rate[0, 10:15], rate[0, 15:20] = 0.18, 0.02
-    encoded = Encoded(rate, torch.zeros(1, 41), torch.zeros(1, 2, 1), 1.0, 40.0)
-    for loss in phase_losses(encoded, train_of([10.0, 20.0, 30.0, 40.0])):
+    firing = Firing(rate, 1.0)
+    for loss in phase_losses(firing, train_of([10.0, 20.0, 30.0, 40.0])):
         assert float(loss) == pytest.approx(0, abs=1e-12)
 
 
@@ -125,9 +125,9 @@ def test_the_number_of_spikes_of_another_trace_does_not_matter():
 
 def test_no_gradient_is_nan_and_every_term_pulls_the_right_way():
     rate = torch.full((4, 97), 0.05, dtype=torch.float64, requires_grad=True)
-    encoded = Encoded(rate, torch.zeros(4, 98), torch.zeros(4, 2, 1), 1.0, 97.0)
+    firing = Firing(rate, 1.0)
     spikes = train_of([], [30.0], [15.0, 30.0, 45.0, 60.0], [5.0, 5.1])
-    sum(phase_losses(encoded, spikes)).backward()  # type: ignore[union-attr]
+    sum(phase_losses(firing, spikes)).backward()  # type: ignore[union-attr]
     assert rate.grad is not None
     assert torch.isfinite(rate.grad).all()
     assert (rate.grad[0] > 0).all()  # a silent trace wants less

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from noble.operator.allocator import keep_freed_memory
 from noble.operator.config import FnoConfig
 from noble.operator.phase_config import SpikePhaseConfig
 from noble.operator.spec import FeatureSpec
+from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -36,7 +38,8 @@ class Noble(nn.Module):
         spec: names, units, scaling and training hull of the features.
         grid: the window it was trained on.
         core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
-            `causal` says whether any duration will do.
+            `causal` says whether any duration will do; one that knows its spikes before it draws them has `firing`
+            (see `SpikePhaseCore`).
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
     """
 
@@ -140,14 +143,8 @@ class Noble(nn.Module):
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
         """
-        values = self._checked_features(features, stimuli)
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
-        self._check_window(grid.count, grid.dt_ms)
-        self._warn_outside(values)
-        current_na = np.empty((len(stimuli), grid.count), dtype=np.float32)
-        for row, stimulus in zip(current_na, stimuli, strict=True):
-            row[:] = stimulus.sample(grid)
+        values = self._prepared(features, stimuli, grid, batch_size)
+        current_na = _sampled(stimuli, grid)
         voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
         return TraceBatch(
             grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
@@ -155,6 +152,63 @@ class Noble(nn.Module):
 
     def respond(self, neurons: Sequence[np.ndarray], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
         """The `Responder` protocol: a neuron is a 1-D vector of features in physical units."""
+        return self.predict(self._stacked(neurons), stimuli, grid)
+
+    def spike_times(
+        self,
+        neurons: Sequence[np.ndarray] | np.ndarray,
+        stimuli: Sequence[Stimulus],
+        grid: TimeGrid,
+        *,
+        batch_size: int = 128,
+    ) -> list[np.ndarray]:
+        """When n neurons fire under n stimuli: the `FiringResponder` protocol.
+
+        A core that predicts a spike phase knows its spikes before it draws them, so here it draws nothing: a spike is where the
+        phase crosses an integer. It is trained to do so at the peaks that `noble.spikes.spike_times_ms` finds, and in the voltage
+        that a trained operator draws, the peak lies within a fraction of dt of it. Of any other core, spikes are found in its
+        voltage.
+
+        Args:
+            neurons: n vectors of features as for `respond`, or an array as for `predict`.
+            stimuli: n currents.
+            grid: the window, and how finely currents are sampled.
+            batch_size: traces computed, and currents held, at once.
+
+        Returns:
+            n arrays of shape (spikes,), in order, from the first sample to before the last, ms.
+
+        Raises:
+            ValueError: as `predict`.
+
+        Warns:
+            OutsideHullWarning: as `predict`.
+        """
+        features = neurons if isinstance(neurons, np.ndarray) else self._stacked(neurons)
+        values = self._prepared(features, stimuli, grid, batch_size)
+        trains: list[np.ndarray] = []
+        for start in range(0, len(stimuli), batch_size):
+            part = slice(start, start + batch_size)
+            current_na = _sampled(stimuli[part], grid)
+            if hasattr(self.core, "firing"):
+                trains += self._phase_times(values[part], current_na, grid)
+            else:
+                voltage_mv = self._in_batches(values[part], current_na, grid.dt_ms, batch_size)
+                trains += [spike_times_ms(row, dt_ms=grid.dt_ms) for row in voltage_mv]
+        return trains
+
+    def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
+        """Spike times of one batch from the core's phase, ms."""
+        parameter, core = next(self.parameters()), cast(Any, self.core)
+        with self._predicting():
+            scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
+            firing = core.firing(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
+            times = firing.spike_times_ms().double().cpu().numpy()
+        # The phase runs to the end of the last token, and fills short rows up with infinity.
+        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times]
+
+    def _stacked(self, neurons: Sequence[np.ndarray]) -> np.ndarray:
+        """Feature vectors of one form as an array, shape (n, features), also if there are none."""
         widths = {np.shape(neuron) for neuron in neurons}
         if wrong := widths - {(width,) for width in _widths(self.spec)}:
             raise ValueError(_feature_message(next(iter(wrong)), self.spec))
@@ -163,7 +217,18 @@ class Noble(nn.Module):
                 f"neurons have {' and '.join(str(width) for (width,) in sorted(widths))} features; expected one form."
             )
         [(width,)] = widths or {(len(self.spec),)}
-        return self.predict(np.reshape(np.array(neurons, dtype=float), (-1, width)), stimuli, grid)
+        return np.reshape(np.array(neurons, dtype=float), (-1, width))
+
+    def _prepared(
+        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int
+    ) -> np.ndarray:
+        """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
+        values = self._checked_features(features, stimuli)
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
+        self._check_window(grid.count, grid.dt_ms)
+        self._warn_outside(values)
+        return values
 
     def _checked_features(self, features: np.ndarray, stimuli: Sequence[Stimulus]) -> np.ndarray:
         """All features as float64, after checking shape, pairing and finiteness."""
@@ -221,29 +286,45 @@ class Noble(nn.Module):
             f"{len(self.spec.training_features)} training models, where the operator extrapolates; the farthest is "
             f"vector {worst}: {'; '.join(parts)}.",
             OutsideHullWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
     def _in_batches(self, features: np.ndarray, current_na: np.ndarray, dt_ms: float, batch_size: int) -> np.ndarray:
-        """The core's answers in mV, float32, without gradient; leaves the training mode as it was."""
-        keep_freed_memory()
+        """The core's answers in mV, float32."""
         parameter = next(self.parameters())
         voltage_mv = np.empty_like(current_na)
+        with self._predicting():
+            for start in range(0, len(current_na), batch_size):
+                part = slice(start, start + batch_size)
+                answer = self(
+                    torch.as_tensor(features[part]).to(parameter),
+                    torch.as_tensor(current_na[part]).to(parameter),
+                    dt_ms,
+                )
+                voltage_mv[part] = answer.cpu().numpy()
+        return voltage_mv
+
+    @contextmanager
+    def _predicting(self) -> Iterator[None]:
+        """Without gradients and outside training mode, which is afterwards as it was."""
+        keep_freed_memory()
         was_training = self.training
-        self.eval()
+        if was_training:  # which takes a while for a single trace
+            self.eval()
         try:
             with torch.inference_mode():
-                for start in range(0, len(current_na), batch_size):
-                    part = slice(start, start + batch_size)
-                    answer = self(
-                        torch.as_tensor(features[part]).to(parameter),
-                        torch.as_tensor(current_na[part]).to(parameter),
-                        dt_ms,
-                    )
-                    voltage_mv[part] = answer.cpu().numpy()
+                yield
         finally:
-            self.train(was_training)
-        return voltage_mv
+            if was_training:
+                self.train()
+
+
+def _sampled(stimuli: Sequence[Stimulus], grid: TimeGrid) -> np.ndarray:
+    """The currents at the grid's instants, float32, shape (n, time), nA."""
+    current_na = np.empty((len(stimuli), grid.count), dtype=np.float32)
+    for row, stimulus in zip(current_na, stimuli, strict=True):
+        row[:] = stimulus.sample(grid)
+    return current_na
 
 
 def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: TimeGrid) -> nn.Module:

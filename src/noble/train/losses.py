@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from noble.operator.phase import Encoded
+from noble.operator.phase import Firing
 
 # A phase that ends above the last spike by more than this would be about to fire once more.
 _HIGHEST_REST_PHASE: Final = 0.85
@@ -42,7 +42,7 @@ def pseudo_huber(error: Tensor, *, scale: float) -> Tensor:
 
 
 def phase_losses(
-    encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], *, scale_ms: float = 1.0
+    firing: Firing, spikes_ms: Float[Tensor, "batch spikes"], *, scale_ms: float = 1.0
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
     """How far the phase is from crossing k at spike k, in ms; by definition it is free in between.
 
@@ -54,13 +54,13 @@ def phase_losses(
     - *silence*: how far the phase goes past the last spike, where it must not fire again.
 
     Args:
-        encoded: from the backbone.
+        firing: from the backbone.
         spikes_ms: true spike times in order, filled up with infinity, ms.
         scale_ms: of the pseudo-Huber errors of timing and intervals; that of silence is 1 ms.
     """
     real = torch.isfinite(spikes_ms)
     times = torch.where(real, spikes_ms, torch.zeros_like(spikes_ms))
-    phase = encoded.phase_at(times)
+    phase = firing.phase_at(times)
     numbers = torch.arange(1, spikes_ms.shape[1] + 1, device=spikes_ms.device, dtype=phase.dtype)
     count = real.sum(dim=1)
     interval, has_previous = _intervals(times, real)
@@ -68,7 +68,7 @@ def phase_losses(
     growth = torch.diff(phase, dim=1) - 1
     intervals = _masked_mean(pseudo_huber(growth * interval[:, 1:], scale=scale_ms), has_previous[:, 1:])
     last = interval.gather(1, (count - 1).clamp(min=0)[:, None])[:, 0]
-    over = torch.relu(encoded.phase()[:, -1] - (count + _HIGHEST_REST_PHASE))
+    over = torch.relu(firing.phase()[:, -1] - (count + _HIGHEST_REST_PHASE))
     return timing, intervals, pseudo_huber(over * last, scale=1.0).mean()
 
 
