@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from noble.plots import (
     PREDICTED_COLOUR,
     SIMULATED_COLOUR,
-    ensemble_figure,
     feature_label,
     fi_figure,
     latent_plane_figure,
@@ -34,23 +33,6 @@ def traces(count: int, *, offset_mv: float = 0.0) -> TraceBatch:
 def texts(figure: Figure) -> list[str]:
     figure.draw_without_rendering()
     return [text for item in figure.findobj(mpl.text.Text) if (text := item.get_text())]
-
-
-def test_an_ensemble_shows_some_traces_the_median_of_all_and_the_reference():
-    family, reference = traces(9, offset_mv=2.0), traces(2)
-    figure = ensemble_figure(family, reference, largest=4)
-    above, below = figure.axes
-    colours = [line.get_color() for line in above.lines]
-    assert (colours.count(PREDICTED_COLOUR), colours.count(SIMULATED_COLOUR)) == (4, 2)
-    [median] = [line for line in above.lines if line.get_color() not in (PREDICTED_COLOUR, SIMULATED_COLOUR)]
-    np.testing.assert_allclose(median.get_ydata(), np.median(family.voltage_mv, axis=0))
-    assert {"4 of 9 predicted", "median", "5 to 95 %", "simulated", "Time (ms)", "Voltage (mV)"} <= set(texts(figure))
-    np.testing.assert_allclose(below.lines[0].get_ydata(), family.current_na[0])
-    assert "simulated" not in texts(ensemble_figure(family))
-    other = TraceBatch(TimeGrid(0.25, 200), reference.voltage_mv, reference.current_na)
-    for wrong in ((family, other), (traces(0), None)):
-        with pytest.raises(ValueError, match="expected at least one trace, and one grid"):
-            ensemble_figure(*wrong)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7])

@@ -98,7 +98,7 @@ def traces_figure(
             _draw_trace(above[-1], below[-1], reference, predicted, index)
             above[-1].set_xlim(*(window_ms or (0, reference.grid.duration_ms)))
             above[-1].set_title(titles[index] if titles else "", loc="left")
-            _label_trace(above[-1], below[-1], left=column == 0, lowest=index + columns >= count)
+            label_trace(above[-1], below[-1], left=column == 0, lowest=index + columns >= count)
         below[0].margins(y=0.15)
         figure.align_ylabels(above[::columns] + below[::columns])
         figure.get_layout_engine().set(h_pad=0.02, hspace=0)  # type: ignore[union-attr, call-arg]
@@ -115,8 +115,8 @@ def _draw_trace(above: Axes, below: Axes, reference: TraceBatch, predicted: Trac
     below.plot(times, reference.current_na[index], color=SIMULATED_COLOUR, lw=0.9)
 
 
-def _label_trace(above: Axes, below: Axes, *, left: bool, lowest: bool) -> None:
-    """Name the shared axes once: voltage and current at the left, time below."""
+def label_trace(above: Axes, below: Axes, *, left: bool, lowest: bool) -> None:
+    """Name the axes that a voltage and the current below it share, once: voltage and current at the left, time below."""
     above.spines["bottom"].set_visible(False)
     above.tick_params(bottom=False, labelbottom=False, labelleft=left)
     below.tick_params(labelbottom=lowest, labelleft=left)
@@ -125,47 +125,7 @@ def _label_trace(above: Axes, below: Axes, *, left: bool, lowest: bool) -> None:
     below.set_xlabel("Time (ms)" if lowest else "")
 
 
-def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, *, largest: int = 60) -> Figure:
-    """A family's answers to one current: single traces, median and 5 to 95 % band at each instant, reference over them.
-
-    Args:
-        predicted: answers of the family.
-        reference: simulated traces on the same grid, in black; None shows none.
-        largest: of more traces than this so many, evenly spaced, are drawn; median and band are of all.
-
-    Raises:
-        ValueError: if there is nothing to show, or the grids differ.
-    """
-    if len(predicted) == 0 or (reference is not None and reference.grid != predicted.grid):
-        raise ValueError(
-            f"{len(predicted)} predicted traces on {predicted.grid} and a reference on {reference and reference.grid} were "
-            "given; expected at least one trace, and one grid."
-        )
-    times = predicted.grid.times_ms
-    shown = _evenly(len(predicted), largest)
-    low, middle, high = np.quantile(predicted.voltage_mv, [0.05, 0.5, 0.95], axis=0)
-    with styled_figure(height_in=3.4, width_in=WIDTH_IN) as figure:
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        for index in shown:
-            label = f"{shown.size} of {len(predicted)} predicted" if index == shown[0] else None
-            above.plot(times, predicted.voltage_mv[index], color=PREDICTED_COLOUR, lw=0.3, alpha=0.35, label=label)
-        above.fill_between(times, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %")
-        above.plot(times, middle, color=TRAINING_COLOUR, lw=1.0, label="median")
-        for index in range(0 if reference is None else len(reference)):
-            label = "simulated" if index == 0 else None
-            above.plot(times, reference.voltage_mv[index], color=SIMULATED_COLOUR, lw=0.5, label=label)  # type: ignore[union-attr]
-        below.plot(times, predicted.current_na[0], color=SIMULATED_COLOUR, lw=0.9)
-        above.set_xlim(0, predicted.grid.duration_ms)
-        _label_trace(above, below, left=True, lowest=True)
-        below.margins(y=0.15)
-        figure.align_ylabels()
-        legend = figure.legend(*above.get_legend_handles_labels(), loc="outside upper right", ncols=4)
-        for line in legend.get_lines():
-            line.set(lw=1.2, alpha=1.0)
-    return figure
-
-
-def _evenly(count: int, largest: int) -> np.ndarray:
+def evenly_spaced(count: int, largest: int) -> np.ndarray:
     """Indices of at most so many of `count` items, evenly spaced."""
     return np.unique(np.linspace(0, count - 1, min(count, largest)).round().astype(int))
 
@@ -207,7 +167,7 @@ def fi_figure(
             f"{amplitudes.size} amplitudes, simulated of shape {simulated.shape} and predicted of shape "
             f"{predicted.shape}; expected both of shape (neurons, amplitudes), with at least one neuron."
         )
-    shown = _evenly(neurons, largest)
+    shown = evenly_spaced(neurons, largest)
     rows, columns = _layout(shown.size, columns)
     with styled_figure(height_in=0.6 + 1.35 * rows, width_in=max(WIDTH_IN * columns / 4, WIDTH_IN / 2)) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -314,7 +274,7 @@ def latent_plane_figure(
     if held_out.shape != features.shape[:1]:
         raise ValueError(f"held_out has shape {held_out.shape}; expected one entry a model, ({len(features)},).")
     points = features[:, list(axes_of)]
-    corners = _hull_corners(points[~held_out]) if hull is None else np.asarray(hull, dtype=float)
+    corners = hull_corners(points[~held_out]) if hull is None else np.asarray(hull, dtype=float)
     with styled_figure(height_in=2.9, width_in=WIDTH_IN / 2) as figure:
         axes = figure.subplots()
         if len(corners):
@@ -340,19 +300,34 @@ def feature_label(name: str, unit: str) -> str:
     return f"{label} ({shown})" if shown else label
 
 
-def save_figure(figure: Figure, path: Path | str) -> Path:
-    """Write at 200 dpi in the format of the suffix, by a temporary name and a rename, without time stamps."""
+def save_figure(figure: Figure, path: Path | str, *, command: str = "") -> Path:
+    """Write at 200 dpi in the format of the suffix, by a temporary name and a rename, without time stamps.
+
+    Args:
+        figure: to write.
+        path: of the file.
+        command: that made it; a PNG keeps it as its description (PNG specification, 11.3.3), where `command_of` finds it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     kind = path.suffix.removeprefix(".") or "png"
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    described = {"Description": command} if command else {}
+    metadata = {"png": {"Software": None, **described}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     try:
         figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def command_of(path: Path | str) -> str:
+    """The command that made a PNG figure; empty if it does not say."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return str(image.info.get("Description", ""))
 
 
 @contextmanager
@@ -383,7 +358,7 @@ def _by_epoch(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[np.ndarra
     return np.array(epochs, dtype=int), np.array([np.mean(values[epoch]) for epoch in epochs])
 
 
-def _hull_corners(points: np.ndarray) -> np.ndarray:
+def hull_corners(points: np.ndarray) -> np.ndarray:
     """Corners of the convex hull in order, shape (corners, 2); none where the points span no area."""
     from scipy.spatial import ConvexHull, QhullError
 

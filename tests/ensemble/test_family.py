@@ -73,3 +73,25 @@ def test_a_family_is_like_itself():
     compared = compare_features(values, values)
     assert compared["features"]["width"]["wasserstein"] == 0
     assert compared["implausible_share"] == 0
+
+
+def test_one_reference_model_leaves_it_to_the_others_what_is_plausible():
+    found = {"width": np.array([2.0, 2.5, 5.1])}
+    one, all_models = {"width": np.array([2.2])}, {"width": np.array([1.0, 2.2, 3.0])}
+    assert compare_features(found, one)["implausible_share"] == 1  # its range has no width
+    compared = compare_features(found, one, plausible=all_models)
+    assert compared["implausible_share"] == pytest.approx(1 / 3)
+    assert compared["features"]["width"]["reference_median"] == 2.2
+    assert compared["features"]["width"]["wasserstein"] == pytest.approx((0.2 + 0.3 + 2.9) / 3)
+
+
+def test_a_family_without_a_reference_is_described_and_compared_with_nothing():
+    compared = compare_features({"width": np.array([1.0, 2.0, 3.0, np.nan])}, None)
+    assert compared["features"]["width"] == {
+        "median": 2.0,
+        "q05": pytest.approx(1.1),
+        "q95": pytest.approx(2.9),
+        "reference_median": None,
+        "wasserstein": None,
+    }
+    assert compared["implausible_share"] is None

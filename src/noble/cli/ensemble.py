@@ -5,33 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
+from noble.cli.family_options import Count, DataFolder, HallName, Json, Models, Seed
+from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.excitability import StepProtocol
+from noble.features import FEATURE_UNITS, extract
 from noble.files import write_json
+from noble.traces import TraceBatch
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.stimuli import Stimulus
-    from noble.traces import TimeGrid, TraceBatch
+    from noble.traces import TimeGrid
 
 
 @app.command()
 def ensemble(
     bundle: Bundle,
     step: Annotated[float, typer.Option(help="Amplitude of the step, nA.")] = 0.2,
-    models: Annotated[
-        str, typer.Option(help="hall, hull, or disc:MODEL:RADIUS (in units of the training models' range).")
-    ] = "hall",
-    n: Annotated[int, typer.Option("--n", min=1, help="Neurons to draw from hull or disc.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    models: Models = "hall",
+    n: Count = 200,
+    seed: Seed = 0,
     simulate: Annotated[
         bool,
         typer.Option("--simulate", help="Compare with simulations of the training models, or of the disc's model."),
@@ -40,16 +43,15 @@ def ensemble(
     length: StepLength = 400.0,
     window: Window = 515.0,
     dt: Sampling = 0.06,
-    hall: Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+    hall: HallName = None,
+    data_folder: DataFolder = None,
+    json: Json = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, ensemble.png.", show_default=False)
     ] = None,
 ) -> None:
     """Answer one step with a whole family: the training models, neurons between them, or neurons round one of them."""
     from noble.ensemble import compare_features, family_features, family_models, outside_hull_expected
-    from noble.features import FEATURE_UNITS, extract
     from noble.operator import Noble
 
     noble = Noble.load(bundle)
@@ -62,38 +64,64 @@ def ensemble(
         started = time.perf_counter()
         answers = noble.predict(neurons, [stimulus] * len(neurons), grid)
         seconds = time.perf_counter() - started
-    found = extract(answers, onset_ms=onset, offset_ms=onset + length)
+
+    def measured(batch: TraceBatch) -> dict[str, np.ndarray]:
+        return extract(batch, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
+
+    reference = plausible = drawn = None
     if simulate:
-        standard = reference = _simulated(known, family_models(known, models), stimulus, grid, data_folder)
-    else:  # the operator's own answers for the training models say what is plausible
-        reference = None
+        among = family_models(known, models)
+        simulated_models = list(dict.fromkeys((*known.train, *among)))  # a disc may lie round a held-out model
+        simulated = _simulated(known, simulated_models, stimulus, grid, data_folder)
+        rows = [simulated_models.index(model) for model in among]
+        drawn = TraceBatch(grid, simulated.voltage_mv[rows], simulated.current_na[rows])
+        known_features = measured(simulated)
+        reference = {name: values[rows] for name, values in known_features.items()}
+        # One model has no range, so the training models say what is plausible round a single one, too.
+        plausible = {name: values[: len(known.train)] for name, values in known_features.items()}
+    elif models != "hall":  # which would be compared with itself
         trained = family_features(noble.spec, known, "hall", count=0, seed=0)
-        standard = noble.predict(trained, [stimulus] * len(trained), grid)
-    comparison = compare_features(found, extract(standard, onset_ms=onset, offset_ms=onset + length))
+        reference = measured(noble.predict(trained, [stimulus] * len(trained), grid))
+    comparison = compare_features(measured(answers), reference, plausible=plausible)
     summary = {
         "models": models,
         "neurons": len(neurons),
         "step_na": step,
         "seed": seed,
         "seconds": seconds,
-        "reference": "simulation" if simulate else "operator on the training models",
+        "reference": "simulation" if simulate else None if reference is None else "operator on the training models",
         **comparison,
     }
-    title = f"{len(neurons)} neurons ({models}) at {step:g} nA in {seconds:.2f} s"
-    table = Table("feature", "median", "5 to 95 %", f"median of the {summary['reference']}", "Wasserstein", title=title)
-    for name, row in comparison["features"].items():
-        unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
-        band = f"{shown(row['q05'])} to {shown(row['q95'])}"
-        numbers = shown(row["median"]), band, shown(row["reference_median"]), shown(row["wasserstein"])
-        table.add_row(name + unit, *numbers)
-    console.print(table)
-    console.print(f"implausible: {100 * comparison['implausible_share']:.1f} % of the traces")
+    _print(summary)
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots import ensemble_figure, save_figure
+        from noble.plots_family import ensemble_figure
 
-        console.print(f"wrote {save_figure(ensemble_figure(answers, reference), output / 'ensemble.png')}")
+        write_figure(ensemble_figure(answers, drawn), output / "ensemble.png")
+
+
+def _print(summary: dict[str, Any]) -> None:
+    """A row a feature, compared with the reference where there is one."""
+    title = "{neurons} neurons ({models}) at {step_na:g} nA in {seconds:.2f} s".format(**summary)
+    table = Table("feature", "median", "5 to 95 %", title=title)
+    compared = summary["reference"] is not None
+    if compared:
+        table.add_column(f"median of the {summary['reference']}")
+        table.add_column("Wasserstein")
+    else:
+        table.caption = "compared with nothing: these are the training models themselves; add --simulate"
+    for name, row in summary["features"].items():
+        unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
+        band = "-" if row["q05"] is None else f"{shown(row['q05'])} to {shown(row['q95'])}"
+        against = (shown(row["reference_median"]), shown(row["wasserstein"])) if compared else ()
+        table.add_row(name + unit, shown(row["median"]), band, *against)
+    console.print(table)
+    if compared:
+        console.print(
+            f"implausible: {100 * summary['implausible_share']:.1f} % of the traces (a feature outside the training models' "
+            "range by more than its width)"
+        )
 
 
 def _simulated(

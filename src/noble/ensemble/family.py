@@ -74,33 +74,57 @@ def _disc(family: str, models: int) -> tuple[int, float]:
     return numbers
 
 
-def compare_features(found: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """How two families' e-features differ.
+def compare_features(
+    found: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray] | None,
+    *,
+    plausible: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """How two families' e-features differ, and how many traces of the first are implausible.
 
     Args:
-        found, reference: features as `noble.features.extract` gives them, of as many traces each as there happen to be.
+        found, reference: features as `noble.features.extract` gives them, of as many traces each as there happen to be; without a
+            reference, the found ones are described and compared with nothing.
+        plausible: features of the traces whose range says what is plausible; those of the reference if None. A reference of one
+            model needs it, since one trace has no range.
 
     Returns:
         `features`: for each, `median`, `q05`, `q95` and `reference_median`, and `wasserstein`, the distance of the two
         distributions (1-Wasserstein: the area between their cumulative distribution functions) in the feature's unit; None where
-        a family lacks the feature. `implausible_share`: part of the found traces in which a feature lies outside the reference's
-        range by more than that range's width, or is missing though every reference trace has it.
+        a family lacks the feature. `implausible_share`: part of the found traces in which a feature lies outside the plausible
+        range by more than that range's width, or is missing though every plausible trace has it; None if there is no range.
     """
+    plausible = reference if plausible is None else plausible
+    nothing = np.empty(0)
+    return {
+        "features": {
+            name: _compared(values, nothing if reference is None else reference[name]) for name, values in found.items()
+        },
+        "implausible_share": None if plausible is None else float(_implausible(found, plausible).mean()),
+    }
+
+
+def _compared(values: np.ndarray, wanted: np.ndarray) -> dict[str, float | None]:
+    """One feature of two families, by the traces that have it."""
     from scipy.stats import wasserstein_distance
 
-    features, implausible = {}, np.zeros(len(next(iter(found.values()))), dtype=bool)
+    known, wanted = values[np.isfinite(values)], wanted[np.isfinite(wanted)]
+    both = known.size > 0 and wanted.size > 0
+    return {
+        **{key: float(np.quantile(known, q)) if known.size else None for key, q in _QUANTILES.items()},
+        "reference_median": float(np.median(wanted)) if wanted.size else None,
+        "wasserstein": float(wasserstein_distance(known, wanted)) if both else None,
+    }
+
+
+def _implausible(found: Mapping[str, np.ndarray], plausible: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which found traces no plausible one is like, shape (traces,)."""
+    strange = np.zeros(len(next(iter(found.values()))), dtype=bool)
     for name, values in found.items():
-        wanted = reference[name][np.isfinite(reference[name])]
-        known = values[np.isfinite(values)]
-        both = known.size > 0 and wanted.size > 0
-        features[name] = {
-            **{key: float(np.quantile(known, q)) if known.size else None for key, q in _QUANTILES.items()},
-            "reference_median": float(np.median(wanted)) if wanted.size else None,
-            "wasserstein": float(wasserstein_distance(known, wanted)) if both else None,
-        }
-        if wanted.size:
-            low, high = wanted.min(), wanted.max()
-            implausible |= (values < low - (high - low)) | (values > high + (high - low))
-        if wanted.size == reference[name].size:
-            implausible |= ~np.isfinite(values)
-    return {"features": features, "implausible_share": float(implausible.mean())}
+        known = plausible[name][np.isfinite(plausible[name])]
+        if known.size:
+            low, high = known.min(), known.max()
+            strange |= (values < low - (high - low)) | (values > high + (high - low))
+        if known.size == plausible[name].size:
+            strange |= ~np.isfinite(values)
+    return strange

@@ -1,0 +1,68 @@
+"""`noble map`: a feature over the latent plane."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.evaluate import Bundle, shown
+from noble.cli.family_options import Json
+from noble.cli.output import write_figure
+from noble.cli.progress import console, tracked
+from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
+from noble.excitability import StepProtocol
+from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.ensemble.maps import FeatureMap
+
+
+@app.command("map")
+def draw_map(
+    bundle: Bundle,
+    feature: Annotated[str, typer.Option(help="An e-feature by its eFEL name; see `noble features`.")] = "AP1_width",
+    step: Annotated[float, typer.Option(help="Amplitude of the step, nA.")] = 0.25,
+    size: Annotated[int, typer.Option(min=2, help="Points along each axis.")] = 60,
+    onset: Onset = 15.0,
+    length: StepLength = 400.0,
+    window: Window = 515.0,
+    dt: Sampling = 0.06,
+    json: Json = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for a figure, map-FEATURE.png.", show_default=False)
+    ] = None,
+) -> None:
+    """Map an e-feature over threshold and slope: heat map and surface, with hull and training models. Needs no simulator."""
+    from noble.ensemble.maps import feature_map
+    from noble.operator import Noble
+
+    noble = Noble.load(bundle)
+    protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
+    started = time.perf_counter()
+    with tracked(f"mapping {feature}") as progress:
+        found = feature_map(noble, feature, step, protocol, size=size, progress=progress)
+    seconds = time.perf_counter() - started
+    _print(found, seconds)
+    if json is not None:
+        write_json(json, {**found.to_dict(), "seconds": seconds})
+    if output is not None:
+        from noble.plots_family import map_figure
+
+        write_figure(map_figure(found), output / f"map-{feature}.png")
+
+
+def _print(found: FeatureMap, seconds: float) -> None:
+    """The feature's spread within the hull of the training models and outside it."""
+    unit = "" if found.unit == "1" else f" ({found.unit})"
+    size = f"{found.first.size} x {found.second.size} neurons"
+    title = f"{found.feature}{unit} of {size} at {found.amplitude_na:g} nA in {seconds:.1f} s"
+    table = Table("hull of the training models", "points", "without it", "lowest", "median", "highest", title=title)
+    for where, row in found.summary().items():
+        spread = (shown(row[key]) for key in ("lowest", "median", "highest"))
+        table.add_row(where, str(row["points"]), str(row["missing"]), *spread)
+    console.print(table)
