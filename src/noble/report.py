@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from noble.files import write_text
@@ -72,6 +72,14 @@ pre { overflow-x: auto; padding: .5rem .8rem; background: #8882; border-radius: 
 """
 
 
+class TextTable(NamedTuple):
+    """A table of texts, the first cell of each row its head; no head line where its cells are empty."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def write_index(
     folder: Path | str,
     title: str,
@@ -80,6 +88,8 @@ def write_index(
     *,
     summary: str = "",
     facts: Mapping[str, Any] | None = None,
+    tables: Sequence[TextTable] = (),
+    details: Sequence[TextTable] = (),
 ) -> Path:
     """Write `index.html` beside the figures of a run.
 
@@ -90,6 +100,7 @@ def write_index(
         figures: (file, caption, command) of each; the file relative to the folder, the command may be empty.
         summary: a paragraph below the title.
         facts: things to list, for example seed, versions, durations.
+        tables, details: further tables, above the figures and below them.
 
     Returns:
         The page's path.
@@ -111,7 +122,9 @@ def write_index(
         f"<p>{escape(summary)}</p>" if summary else "",
         _facts(facts or {}),
         _table("How good it is", sections) if sections else "",
+        *(_grid(*table) for table in tables),
         *(_figure(file, caption, command) for file, caption, command in figures),
+        *(_grid(*table) for table in details),
     ]
     for name, section in sections.items():
         if isinstance(section.get("regimes"), Mapping):

@@ -1,0 +1,116 @@
+"""`noble compare`: a family of neurons beside a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.evaluate import Bundle, hall_of, shown
+from noble.cli.family_options import Count, HallName, Json, Models, Seed
+from noble.cli.output import command_line
+from noble.cli.progress import console, tracked
+from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.operator import Noble
+
+
+@app.command()
+def compare(
+    bundle: Bundle,
+    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    models: Models = "hall",
+    n: Count = 50,
+    seed: Seed = 0,
+    junction_potential: Annotated[
+        float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
+    ] = 0.0,
+    protocol: Annotated[
+        str | None, typer.Option(help="Only sweeps whose stimulus the file calls so.", show_default=False)
+    ] = None,
+    electrode: Annotated[
+        str | None, typer.Option(help="Which electrode, where the file holds several.", show_default=False)
+    ] = None,
+    hall: HallName = None,
+    json: Json = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for figures and index.html.", show_default=False)
+    ] = None,
+) -> None:
+    """Let a family answer the steps of a recording, and compare e-features, firing rates and spread. Needs no simulator."""
+    from noble.ensemble import compare_recording, family_features, outside_hull_expected
+    from noble.operator import Noble
+    from noble.recordings import read_nwb
+
+    noble = Noble.load(bundle)
+    neurons = family_features(noble.spec, hall_of(noble, hall), models, count=n, seed=seed)
+    read = read_nwb(recording, junction_potential_mv=junction_potential, electrode=electrode)
+    if protocol is not None:
+        read = read.of_protocol(protocol)
+    with outside_hull_expected(), tracked("comparing") as progress:
+        comparison = compare_recording(noble, neurons, read, dt_ms=noble.grid.dt_ms, progress=progress)
+    drawn = {} if models == "hall" else {"seed": seed}
+    beyond = _beyond_training(noble, [step.amplitude_na for step in comparison.steps])
+    summary = {
+        "bundle": str(bundle),
+        "models": models,
+        **drawn,
+        "beyond_training_na": beyond,
+        **comparison.to_dict(),
+    }
+    _print(summary)
+    if json is not None:
+        write_json(json, summary)
+    if output is not None:
+        from noble.report_comparison import write_comparison_report
+
+        facts = {"bundle": bundle, "family": f"{models}, {comparison.neurons} neurons", **drawn}
+        if beyond:
+            facts["beyond the training currents"] = ", ".join(f"{amplitude:g} nA" for amplitude in beyond)
+        page = write_comparison_report(comparison, output, facts=facts, command=command_line())
+        console.print(f"wrote {page}")
+
+
+def _beyond_training(noble: Noble, amplitudes_na: Sequence[float]) -> list[float]:
+    """The amplitudes outside the range of the training currents, nA; none where the bundle does not record it."""
+    drawn = (noble.provenance.get("generation") or {}).get("amplitude") or {}
+    low, high = drawn.get("low_na", float("-inf")), drawn.get("high_na", float("inf"))
+    return [amplitude for amplitude in amplitudes_na if not low <= amplitude <= high]
+
+
+def _print(summary: Mapping[str, Any]) -> None:
+    """Firing rates by step, agreement by feature, and a line a sweep that is not used."""
+    source = summary["recording"]["source"]
+    rates = Table(
+        "step (nA)", "trials", "recording (Hz)", "SD", "family (Hz)", "5 to 95 %", title=f"{source}: firing rate"
+    )
+    for step in summary["steps"]:
+        recorded, family = step["rate_hz"]["recorded"], step["rate_hz"]["family"]
+        numbers = shown(recorded["mean"]), shown(recorded["sd"]), shown(family["median"])
+        band = f"{shown(family['q05'])} to {shown(family['q95'])}"
+        rates.add_row(f"{step['amplitude_na']:g}", str(step["trials"]), *numbers, band)
+    console.print(rates)
+    title = f"{summary['neurons']} neurons ({summary['models']}) beside {source}: medians over steps"
+    table = Table(title=title)
+    table.add_column("feature", no_wrap=True)  # cut short, two of them look the same
+    for column in ("steps", "|z| of median", "mean |z|", "SD family / trials", "SD family / deviation"):
+        table.add_column(column)
+    for name, row in summary["summary"].items():
+        keys = ("abs_z", "mean_abs_z", "spread_ratio", "spread_over_deviation")
+        table.add_row(name, str(row["steps"]), *(shown(row[key]) for key in keys))
+    console.print(table)
+    for side, key in (("recording", "missing_at_na"), ("family", "extra_at_na")):
+        for amplitude in (step["amplitude_na"] for step in summary["steps"]):
+            alone = [name for name, row in summary["summary"].items() if amplitude in row[key]]
+            if alone:
+                console.print(f"only the {side} has, at {amplitude:g} nA: {', '.join(alone)}")
+    if summary["beyond_training_na"]:
+        beyond = ", ".join(f"{amplitude:g}" for amplitude in summary["beyond_training_na"])
+        console.print(f"{beyond} nA: beyond the currents of the training, where the operator extrapolates")
+    for name, reason in summary["recording"]["unusable"].items():
+        console.print(f"not used: {name}: {reason}", highlight=False, markup=False)
