@@ -153,6 +153,12 @@ class StoreData(LightningDataModule):
             self._train = TraceSet(self.store, "train", features=self._features)
             self._validation = TraceSet(self.store, "validation", features=self._features, limit=self._limit)
 
+    @property
+    def training(self) -> TraceSet:
+        """The training split, once it has been read."""
+        assert self._train is not None
+        return self._train
+
     def train_dataloader(self) -> DataLoader[int]:
         """Shuffled by seed and epoch."""
         assert self._train is not None

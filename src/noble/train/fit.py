@@ -24,6 +24,8 @@ from noble.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from noble.data import Store
+    from noble.train.datamodule import StoreData
+    from noble.train.module import OperatorModule
 
 CHECKPOINTS: Final = "checkpoints"
 CURVES: Final = "curves.csv"
@@ -63,10 +65,29 @@ def fit(
             on, the configuration differs from the run's to be resumed, or there is a run in the folder and `resume` is
             not set.
     """
-    from lightning.pytorch.callbacks import ModelCheckpoint
-
-    from noble.train.datamodule import StoreData
     from noble.train.module import OperatorModule
+
+    data, last = prepare(config, store, folder, resume=resume, threads=threads)
+    provenance = {
+        "store_digest": data.store.digest,
+        "hall": data.store.attributes.get("hall"),
+        "generation": _generation(data.store.attributes),
+        "training": config.model_dump(mode="json"),
+        "lightning": version("lightning"),
+    }
+    noble = Noble.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    module = OperatorModule(noble, config, window=data.window)
+    noble.provenance["training_run"] = run(
+        module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress
+    )
+    return noble
+
+
+def prepare(
+    config: TrainConfig, store: Path | str, folder: Path | str, *, resume: bool, threads: int | None
+) -> tuple[StoreData, Path | None]:
+    """The data of a run, and its last checkpoint if there is one to go on from; the first half of `fit`, which see."""
+    from noble.train.datamodule import StoreData
 
     folder = Path(folder)
     keep_freed_memory()
@@ -80,34 +101,47 @@ def fit(
         seed=config.seed,
     )
     _check_fits(config, data.store)
-    spec = data.feature_spec()
-    last = _prepare(folder, config, data.store.digest, resume=resume)  # nothing is written before all has been checked
-    provenance = {
-        "store_digest": data.store.digest,
-        "hall": data.store.attributes.get("hall"),
-        "generation": _generation(data.store.attributes),
-        "training": config.model_dump(mode="json"),
-        "lightning": version("lightning"),
-    }
-    noble = Noble.build(config.operator, spec, data.window, config.seed, provenance=provenance)
-    module = OperatorModule(noble, config, window=data.window)
+    data.feature_spec()  # refuses features that the store lacks
+    # Nothing is written before all has been checked.
+    return data, _prepare_folder(folder, config, data.store.digest, resume=resume)
+
+
+def run(
+    module: OperatorModule,
+    data: StoreData,
+    folder: Path | str,
+    *,
+    last: Path | None,
+    devices: int | str,
+    accelerator: str,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Train a module's operator in place, and leave it with the weights of the best epoch; the second half of `fit`, which see.
+
+    Returns:
+        What the provenance says of the run: best epoch, seconds, threads and validation score.
+    """
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    folder = Path(folder)
     best = ModelCheckpoint(folder / CHECKPOINTS, "best", monitor="val/score", enable_version_counter=False)
     # Every epoch's end, whether or not it is the best so far; listed after `best`, since it holds that one's state too.
     latest = ModelCheckpoint(folder / CHECKPOINTS, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with _quiet():
-        trainer = _trainer(config, folder, [best, latest], devices=devices, accelerator=accelerator, progress=progress)
+        trainer = _trainer(
+            module.config, folder, [best, latest], devices=devices, accelerator=accelerator, progress=progress
+        )
     with _quiet():
         trainer.fit(module, datamodule=data, ckpt_path=last)
     chosen = torch.load(folder / CHECKPOINTS / "best.ckpt", weights_only=True, map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
-    noble.provenance["training_run"] = {
+    module.noble.eval()
+    return {
         "best_epoch": int(chosen["epoch"]) + 1,
         "wall_seconds": round(training_seconds(folder / CURVES), 1),
         "threads": torch.get_num_threads(),
         "validation_score": float(best.best_model_score) if best.best_model_score is not None else None,
     }
-    noble.eval()
-    return noble
 
 
 def _check_fits(config: TrainConfig, store: Store) -> None:
@@ -174,7 +208,7 @@ def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {**attributes["config"], "hall": attributes["hall"]["name"]}
 
 
-def _prepare(folder: Path, config: TrainConfig, store_digest: str, *, resume: bool) -> Path | None:
+def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, resume: bool) -> Path | None:
     """Create the run's folder, or check that the run in it is the one to resume; returns its last checkpoint."""
     last = folder / CHECKPOINTS / "last.ckpt"
     record = folder / "train.json"

@@ -67,18 +67,24 @@ class OperatorModule(LightningModule):
         losses = self._objective(self.noble, still, torch.Generator().manual_seed(batch_index))
         self.log("val/loss", losses["loss"], batch_size=len(batch.index), sync_dist=True)
         with torch.no_grad():
-            predicted = self.noble(still.features, still.current_na, window.dt_ms)
-        error = torch.linalg.vector_norm(predicted - still.voltage_mv, dim=1)
-        relative = (100 * error / torch.linalg.vector_norm(still.voltage_mv, dim=1)).cpu().numpy()
-        traces = zip(predicted.cpu().numpy(), still.spikes_ms.cpu().numpy(), relative, strict=True)
-        self._scores.append(np.array([_score_row(*trace, dt_ms=window.dt_ms) for trace in traces]))
+            self.observe(still, self.noble(still.features, still.current_na, window.dt_ms))
+
+    def observe(self, batch: Batch, predicted_mv: Tensor) -> None:
+        """Keep what the summary needs of a validation batch and of its prediction; a subclass may keep more."""
+        error = torch.linalg.vector_norm(predicted_mv - batch.voltage_mv, dim=1)
+        relative = (100 * error / torch.linalg.vector_norm(batch.voltage_mv, dim=1)).cpu().numpy()
+        traces = zip(predicted_mv.cpu().numpy(), batch.spikes_ms.cpu().numpy(), relative, strict=True)
+        self._scores.append(np.array([_score_row(*trace, dt_ms=self._window.dt_ms) for trace in traces]))
+
+    def summary(self) -> dict[str, float]:
+        """Numbers of the validation traces observed since the last summary, `score` among them."""
+        rows = np.concatenate(self._scores)
+        self._scores.clear()
+        return validation_summary(rows)
 
     def on_validation_epoch_end(self) -> None:
         """Summarise the validation traces."""
-        rows = np.concatenate(self._scores)
-        self._scores.clear()
-        summary = validation_summary(rows)
-        for name, value in summary.items():
+        for name, value in self.summary().items():
             self.log(f"val/{name}", value, sync_dist=True)
 
     def on_validation_end(self) -> None:

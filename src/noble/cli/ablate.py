@@ -1,0 +1,78 @@
+"""`noble ablate`: one training run in several variants, and what each is worth."""
+
+from __future__ import annotations
+
+import json as json_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from noble.cli.app import app
+from noble.cli.evaluate import shown
+from noble.cli.family_options import Json
+from noble.cli.output import write_figure
+from noble.cli.progress import console
+from noble.cli.train import BUNDLE, train_and_evaluate
+from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.train import TrainConfig
+
+# What the printed table compares, in both sections; everything else is in the JSON.
+_COMPARED: Final = ("relative_l2_percent", "spike_count_error_percent", "spike_time_median_ms")
+_SECTIONS: Final = ("unseen_currents", "unseen_models")
+
+
+@app.command()
+def ablate(
+    config: Annotated[
+        Path, typer.Argument(help="YAML with `train`, what all share, and `variants`, what each changes.")
+    ],
+    store: Annotated[Path, typer.Argument(help="Store made by `noble generate`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder; each variant's run is a folder in it.")],
+    json: Json = None,
+) -> None:
+    """Train and evaluate variants of one run, one after another: which features matter, how many models are enough.
+
+    Run again, it goes on where it stopped. Writes `ablation.json` and a figure, `ablation.png`.
+    """
+    from noble.plots_ablation import ablation_figure
+    from noble.train.ablation import AblationConfig
+
+    ablation = AblationConfig.load(config)
+    results = {}
+    for number, name in enumerate(ablation.variants, 1):
+        title = f"{name} ({number} of {len(ablation.variants)})"
+        results[name] = _trained(ablation.variant(name), store, output / name, title)
+    table = Table("variant", *(f"{key}, {section.replace('_', ' ')}" for section in _SECTIONS for key in _COMPARED))
+    for name, result in results.items():
+        sections = [result["metrics"].get(section, {}) for section in _SECTIONS]
+        table.add_row(name, *(shown(section.get(key)) for section in sections for key in _COMPARED))
+    console.print(table)
+    summary = {"config": ablation.model_dump(mode="json"), "variants": results}
+    for path in filter(None, (output / "ablation.json", json)):
+        write_json(path, summary)
+    metrics = {name: result["metrics"] for name, result in results.items()}
+    write_figure(ablation_figure(metrics), output / "ablation.png")
+
+
+def _trained(config: TrainConfig, store: Path, folder: Path, title: str) -> dict[str, Any]:
+    """Metrics and training run of a variant; trained, or gone on with, if they are not there yet."""
+    record = folder / BUNDLE / "metrics.json"
+    described = folder / "ablation.json"
+    if described.exists() and json_files.loads(described.read_text()) != config.model_dump(mode="json"):
+        raise ValueError(f"{folder} holds a run of another configuration; ablate into another folder, or remove it.")
+    if not described.exists() or not record.exists():
+        write_json(described, config.model_dump(mode="json"))
+        train_and_evaluate(config, store, folder, titles=(f"training {title}", f"evaluating {title}"), resume=True)
+    from noble.operator import Noble
+
+    bundle = Noble.load(folder / BUNDLE)
+    return {
+        "features": len(bundle.spec),
+        "models": len(bundle.spec.training_features),
+        "training_run": bundle.provenance["training_run"],
+        "metrics": json_files.loads(record.read_text()),
+    }

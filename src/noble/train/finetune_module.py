@@ -1,0 +1,119 @@
+"""Training with a term for one feature on hyperpolarising steps: the paper's composite loss, and an epoch chosen by both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from noble.operator import Noble
+from noble.traces import TimeGrid
+from noble.train.datamodule import Batch
+from noble.train.module import OperatorModule
+from noble.train.objectives import Objective
+from noble.train.soft_features import SoftFeature, hyperpolarising_steps
+
+if TYPE_CHECKING:
+    from noble.train.finetune import FineTuneConfig
+
+
+@dataclass(frozen=True)
+class FeatureTerm:
+    """What is asked of one feature.
+
+    Attributes:
+        feature: which.
+        weight: of the mean squared relative error beside the operator's own objective.
+        scale: what errors are relative to, in the feature's unit; see `feature_scale`.
+    """
+
+    feature: SoftFeature
+    weight: float
+    scale: float
+
+    def relative_errors(
+        self,
+        predicted_mv: Float[Tensor, "steps time"],
+        reference_mv: Float[Tensor, "steps time"],
+        onset_ms: Float[Tensor, " steps"],
+        offset_ms: Float[Tensor, " steps"],
+        dt_ms: float,
+    ) -> Float[Tensor, " known"]:
+        """Error over scale, of the traces whose reference has the feature."""
+        asked = self.feature.values(reference_mv, onset_ms, offset_ms, dt_ms)
+        known = torch.isfinite(asked)
+        given = self.feature.values(predicted_mv[known], onset_ms[known], offset_ms[known], dt_ms)
+        return (given - asked[known]) / self.scale
+
+
+class CompositeObjective:
+    """An operator's own objective, plus a weight times the mean squared relative error of a feature.
+
+    This is the composite loss of Ghafourpour et al. (2025, arXiv 2506.04536), `voltage + weight * feature`. Their released code
+    divides the squared errors by the sum of squares over a batch; here the scale is that of the whole training split, so that
+    a batch of weak currents, whose features are almost zero, does not outweigh the others. They sum the voltage term over a batch
+    of 64, so that their weight of 25 is one of 0.4 beside a mean. The mean is over the hyperpolarising steps of a batch; one
+    without any adds nothing.
+
+    Args:
+        objective: of the operator.
+        term: the feature; with a weight of zero it costs no time.
+        window: of training.
+    """
+
+    def __init__(self, objective: Objective, term: FeatureTerm, window: TimeGrid) -> None:
+        self._objective, self._term, self._dt_ms = objective, term, window.dt_ms
+
+    def __call__(self, noble: Noble, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The objective's losses, with the feature's under its name, and `loss` the sum of both."""
+        losses = self._objective(noble, batch, generator)
+        if self._term.weight == 0:
+            return losses
+        steps = hyperpolarising_steps(batch.current_na, self._dt_ms)
+        if not len(steps.rows):
+            return {**losses, self._term.feature.name: losses["loss"].detach() * 0}
+        # The operator runs freely: what the feature is measured on is what a user would see.
+        predicted = noble(batch.features[steps.rows], batch.current_na[steps.rows], self._dt_ms)
+        reference = batch.voltage_mv[steps.rows]
+        errors = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, self._dt_ms)
+        squared = (errors**2).sum() / max(1, len(errors))
+        return {**losses, "loss": losses["loss"] + self._term.weight * squared, self._term.feature.name: squared}
+
+
+class FineTuneModule(OperatorModule):
+    """Fine-tunes a `Noble` to a feature.
+
+    The score that selects the epoch is that of `OperatorModule` plus the feature's error in percent: the root mean square of
+    its relative errors over the hyperpolarising validation traces. It is the same whatever the weight.
+
+    Args:
+        noble: the operator, changed in place.
+        config: of the run.
+        window: of training.
+        term: the feature.
+    """
+
+    def __init__(self, noble: Noble, config: FineTuneConfig, *, window: TimeGrid, term: FeatureTerm) -> None:
+        super().__init__(noble, config, window=window)
+        self._objective = CompositeObjective(self._objective, term, window)
+        self._term = term
+        self._errors: list[Tensor] = []
+
+    def observe(self, batch: Batch, predicted_mv: Tensor) -> None:
+        """The feature's errors, beside what every operator is scored by."""
+        super().observe(batch, predicted_mv)
+        dt_ms = self._window.dt_ms
+        steps = hyperpolarising_steps(batch.current_na, dt_ms)
+        traces = predicted_mv[steps.rows], batch.voltage_mv[steps.rows]
+        self._errors.append(self._term.relative_errors(*traces, steps.onset_ms, steps.offset_ms, dt_ms))
+
+    def summary(self) -> dict[str, float]:
+        """With the feature's error, which also counts in the score."""
+        summary = super().summary()
+        errors = torch.cat(self._errors)
+        self._errors.clear()
+        percent = 100 * float((errors**2).mean().sqrt()) if len(errors) else 0.0
+        return {**summary, f"{self._term.feature.name}_error_percent": percent, "score": summary["score"] + percent}
