@@ -62,6 +62,13 @@ def test_all_candidates_with_all_steps_are_one_run(monkeypatch):
     assert bases[0] != bases[1] != bases[2]
 
 
+def test_traces_that_do_not_share_out_to_the_steps_are_refused():
+    grid = assay_of().protocol.grid
+    three = TraceBatch(grid, np.full((3, grid.count), -80.0), np.zeros((3, grid.count)))
+    with pytest.raises(ValueError, match="3 traces were given for 2 steps; expected as many at each step"):
+        assay_of().score_traces(three)
+
+
 def test_scores_are_distances_of_features_in_deviations():
     """Against simulating by itself and asking eFEL, one model and one step at a time."""
     assay = assay_of()

@@ -43,7 +43,27 @@ _EXTRAS: Final = {
 def main() -> None:
     """Entry point: errors that a user can mend become one sentence and exit code 2."""
     # Each import registers its commands; here and not at the top, so that `import noble.cli` stays quick.
-    from noble.cli import bench, cells, data, demo, ensemble, evaluate, evolve, hall, info, simulate, targets, train  # noqa: F401
+    from noble.cli import (  # noqa: F401
+        bench,
+        cells,
+        compare,
+        data,
+        demo,
+        ensemble,
+        evaluate,
+        evolve,
+        fi,
+        finetune,
+        hall,
+        info,
+        interpolate,
+        map,
+        resolution,
+        simulate,
+        subsampling,
+        targets,
+        train,
+    )
 
     warnings.showwarning = _show_warning
     try:

@@ -29,6 +29,7 @@ from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
+    from noble.data import GenerationConfig
     from noble.operator import Noble
 
 Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
@@ -79,24 +80,32 @@ def evaluate(
 def _evaluate_fresh(
     noble: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
 ) -> dict[str, Any]:
-    from noble.data import GenerationConfig
     from noble.ensemble import evaluate_fresh
     from noble.simulate.arbor import ArborSimulator
 
-    # A bundle records what its training data were drawn from, so fresh traces come from the same distribution.
-    recorded = noble.provenance.get("generation")
-    if config is not None:
-        settings = GenerationConfig.load(config)
-    elif recorded is not None:
-        settings = GenerationConfig.model_validate(recorded)
-    else:
-        raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
+    settings = generation_of(noble, config)
     chosen = hall_of(noble, hall or settings.hall)
     responder = ArborSimulator(data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
             noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
         )
+
+
+def generation_of(noble: Noble, config: Path | None) -> GenerationConfig:
+    """What an operator's training data were drawn from, by its own record or as named: fresh traces are drawn likewise.
+
+    Raises:
+        ValueError: if it is nowhere.
+    """
+    from noble.data import GenerationConfig
+
+    if config is not None:
+        return GenerationConfig.load(config)
+    recorded = noble.provenance.get("generation")
+    if recorded is None:
+        raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
+    return GenerationConfig.model_validate(recorded)
 
 
 def hall_of(noble: Noble, hall: str | None) -> HallOfFame:

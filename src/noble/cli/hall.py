@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from noble.cli.app import app
+from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
 
@@ -138,11 +139,10 @@ def interpolate(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots import save_figure
         from noble.plots_evolution import interpolation_figure
 
         members, halfway = ([score.mean for score in scores] for scores in (found.members, found.halfway))
-        console.print(f"wrote {save_figure(interpolation_figure(members, halfway), output / 'interpolation.png')}")
+        write_figure(interpolation_figure(members, halfway), output / "interpolation.png")
 
 
 def print_models(hall: HallOfFame) -> None:

@@ -27,6 +27,7 @@ from noble.traces import TimeGrid, TraceBatch
 if TYPE_CHECKING:
     from noble.cells.hall import HallOfFame
     from noble.data import GenerationConfig, Store, WindowFacts
+    from noble.data.splits import Plan
 
 Progress = Callable[[int, int], None]
 
@@ -136,15 +137,9 @@ def evaluate_fresh(
     Raises:
         ValueError: for a count below one, or a hall that lacks a feature.
     """
-    from noble.data.config import TraceCounts
     from noble.data.schema import SPLITS
-    from noble.data.splits import draw_plan
 
-    if count < 1:
-        raise ValueError(f"count is {count}; expected at least one fresh trace a section.")
-    drawn_seed = int(np.random.SeedSequence([seed, _FRESH_STREAM]).generate_state(1)[0])
-    counts = TraceCounts(train=0, validation=0, test=count, unseen_models=count if hall.held_out else 0)
-    plan = draw_plan(config.model_copy(update={"traces": counts, "seed": drawn_seed}), hall)
+    plan = fresh_plan(hall, config, count=count, unseen_count=count if hall.held_out else 0, seed=seed)
     features = np.asarray(hall.feature_table(noble.spec.names), dtype=float)
     thresholds = np.array([model.features.get("i_thr", np.nan) for model in hall.models])
     advance = _Advance(progress, len(plan))
@@ -169,6 +164,29 @@ def evaluate_fresh(
         settings = {"source": "fresh", "hall": hall.digest, "seed": seed, **_settings(config.window)}
         sections[section] = {**summarise(table), "settings": settings}
     return sections
+
+
+def fresh_plan(hall: HallOfFame, config: GenerationConfig, *, count: int, unseen_count: int, seed: int) -> Plan:
+    """Models and currents drawn as for a data set, with a seed that no data set has.
+
+    Args:
+        hall: the models.
+        config: distribution of the currents and window; its numbers of traces and its seed are not used.
+        count: traces of training models (the split "test").
+        unseen_count: traces of held-out models (the split "unseen_models").
+        seed: of the draw.
+
+    Raises:
+        ValueError: for a count below one, or models that the hall does not have.
+    """
+    from noble.data.config import TraceCounts
+    from noble.data.splits import draw_plan
+
+    if count < 1:
+        raise ValueError(f"count is {count}; expected at least one fresh trace a section.")
+    drawn_seed = int(np.random.SeedSequence([seed, _FRESH_STREAM]).generate_state(1)[0])
+    counts = TraceCounts(train=0, validation=0, test=count, unseen_models=unseen_count)
+    return draw_plan(config.model_copy(update={"traces": counts, "seed": drawn_seed}), hall)
 
 
 def evaluate_traces(

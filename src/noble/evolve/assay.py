@@ -98,14 +98,27 @@ class Assay:
             values: parameter values of each candidate.
             threads: of the simulator.
         """
-        models = [self.cell.model(row) for row in values]
-        batch = self._simulate(models, threads)
-        scores: list[dict[str, Any]] = [{"z": {}, "spike_counts": {}, "blocked": []} for _ in models]
-        for index, step in enumerate(self.targets.steps):
-            rows = slice(index * len(models), (index + 1) * len(models))
+        return self.score_traces(self._simulate([self.cell.model(row) for row in values], threads))
+
+    def score_traces(self, batch: TraceBatch) -> list[Score]:
+        """Score answers to the steps, whoever gave them: one score a neuron.
+
+        Args:
+            batch: on the grid of `protocol`, step by step in the targets' order, at each all neurons in theirs; mV.
+
+        Raises:
+            ValueError: if the traces do not share out evenly to the steps.
+        """
+        steps = self.targets.steps
+        if len(batch) % len(steps):
+            raise ValueError(f"{len(batch)} traces were given for {len(steps)} steps; expected as many at each step.")
+        neurons = len(batch) // len(steps)
+        scores: list[dict[str, Any]] = [{"z": {}, "spike_counts": {}, "blocked": []} for _ in range(neurons)]
+        for index, step in enumerate(steps):
+            rows = slice(index * neurons, (index + 1) * neurons)
             answers = TraceBatch(batch.grid, batch.voltage_mv[rows], batch.current_na[rows])
             self._add_step(scores, answers, step.amplitude_na, step.features)
-        sound = [bool(np.all(np.isfinite(row))) for row in self._by_model(batch, len(models))]
+        sound = [bool(np.all(np.isfinite(row))) for row in self._by_model(batch, neurons)]
         return [
             Score(item["z"], item["spike_counts"], tuple(item["blocked"])) if finite else self.failed(DIVERGED)
             for item, finite in zip(scores, sound, strict=True)

@@ -1,0 +1,39 @@
+"""`noble report`: one page of all that has been found out about a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noble.cli.app import app
+from noble.cli.evaluate import Bundle
+from noble.cli.progress import console
+
+
+@app.command()
+def report(
+    bundle: Bundle,
+    results: Annotated[
+        Path, typer.Argument(help="Folder below which other commands have put figures (-o) and numbers (--json).")
+    ],
+) -> None:
+    """Gather what exists for a bundle in one page, `index.html` of a folder: every figure with the command that made it."""
+    from noble.operator import Noble
+    from noble.operator.bundle import METRICS, locate
+    from noble.report_bundle import write_bundle_report
+
+    noble = Noble.load(bundle)
+    run = noble.provenance.get("training_run") or {}
+    facts = {
+        "operator": noble.config.kind,
+        "hall": (noble.provenance.get("hall") or {}).get("name", "unknown"),
+        "models it learned": len(noble.spec.training_features),
+        "features of a neuron": len(noble.spec),
+        "trained on": f"{noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms",
+        **{name.replace("_", " "): value for name, value in run.items()},
+    }
+    metrics = json.loads((locate(bundle) / METRICS).read_text(encoding="utf-8"))
+    console.print(f"wrote {write_bundle_report(results, title=str(bundle), metrics=metrics, facts=facts)}")

@@ -1,0 +1,66 @@
+"""The page of a bundle gathers whatever there is, and says how it was made."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from noble.plots import command_of, save_figure, styled_figure
+from noble.report_bundle import caption_of, write_bundle_report
+
+METRICS = {"unseen_currents": {"relative_l2_percent": 1.75, "traces": 400}}
+
+
+def draw(path: Path, command: str = "") -> None:
+    with styled_figure(height_in=1.0, width_in=1.0) as figure:
+        figure.subplots().plot(np.arange(3))
+    save_figure(figure, path, command=command)
+
+
+def test_a_figure_keeps_the_command_that_made_it(tmp_path):
+    draw(tmp_path / "one.png", "noble fi 'my bundle' --models hull")
+    assert command_of(tmp_path / "one.png") == "noble fi 'my bundle' --models hull"
+    draw(tmp_path / "two.png")
+    assert command_of(tmp_path / "two.png") == ""
+
+
+def test_all_figures_and_numbers_below_the_folder_are_on_the_page(tmp_path):
+    draw(tmp_path / "fi" / "fi.png", "noble fi human-pv -o fi")
+    draw(tmp_path / "hull" / "ensemble.png", "noble ensemble human-pv --models hull -o hull")
+    numbers = {"neurons": 200, "seconds": 0.25, "models": "hull", "features": {"AP1_width": {"median": 0.4}}}
+    (tmp_path / "hull" / "ensemble.json").write_text(json.dumps(numbers))
+    page = write_bundle_report(tmp_path, title="human-pv", metrics=METRICS, facts={"hall": "human-pv"})
+    text = page.read_text()
+    for wanted in (
+        "fi/fi.png",
+        "hull/ensemble.png",
+        "noble ensemble human-pv --models hull -o hull",
+        "A family&#x27;s answers to one step (hull)",
+        "1.75",
+        "hull/ensemble.json",
+        "0.25",
+    ):
+        assert wanted in text
+    assert "AP1_width" not in text  # only what stands at the top of a file
+    assert (
+        write_bundle_report(tmp_path, title="human-pv", metrics=METRICS, facts={}) == page
+    )  # it does not gather itself
+
+
+@pytest.mark.parametrize(
+    ("path", "caption"),
+    [
+        ("fi/fi.png", "F-I curves"),
+        ("map-AP1_width.png", "AP1_width over threshold and slope"),
+        ("held-out/ensemble.png", "A family's answers to one step (held-out)"),
+        ("my_own.png", "my own"),
+    ],
+)
+def test_captions_follow_names_and_folders(path, caption):
+    assert caption_of(Path(path)) == caption
+
+
+def test_an_empty_folder_is_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="neither figures nor numbers; run commands with -o"):
+        write_bundle_report(tmp_path, title="x", metrics={}, facts={})
