@@ -15,8 +15,8 @@ from noble.ensemble.metrics import STABLE_KEYS
 COMMANDS = (
     *("cells", "targets", "evolve", "simulate", "features", "generate"),
     *("check", "train", "evaluate", "predict", "bench", "ensemble", "info", "demo"),
-    *("resolution", "subsampling", "interpolate"),
-    *("fi", "map"),
+    *("fi", "map", "compare", "interpolate", "resolution", "subsampling"),
+    *("finetune", "ablate", "report"),
 )
 
 TINY_TRAINING = """

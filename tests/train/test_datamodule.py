@@ -70,8 +70,8 @@ def test_validation_is_limited_and_in_order(data, store_path):
     data.setup("fit")
     indices = [index for batch in data.val_dataloader() for index in batch.index.tolist()]
     assert indices == list(range(7))
-    everything = TraceSet(Store.open(store_path), "validation", features=FEATURES)
-    assert len(everything) == generation().traces.validation
+    store = Store.open(store_path)
+    assert len(TraceSet(store, store.indices("validation"), features=FEATURES)) == generation().traces.validation
 
 
 def test_features_are_scaled_by_training_models_only(data):
@@ -109,6 +109,41 @@ def test_an_unknown_feature_is_named(store_path):
     data = StoreData(store_path, features=("i_thr", "colour"), batch_size=8, validation_limit=7, seed=5)
     with pytest.raises(ValueError, match="no model feature colour; it knows i_thr, s_thr, input_resistance"):
         data.feature_spec()
+
+
+def some(store_path, **options) -> StoreData:
+    return StoreData(store_path, features=FEATURES, batch_size=8, validation_limit=7, seed=5, **options)
+
+
+def test_fewer_models_are_a_part_of_more_and_validation_is_on_the_same(store_path):
+    everything = some(store_path)
+    models = everything.store.model_index
+    two, three = some(store_path, models=2), some(store_path, models=3)
+    used = [set(map(tuple, data.feature_spec().training_features)) for data in (two, three, everything)]
+    assert [len(rows) for rows in used[:2]] == [2, 3]
+    assert used[0] < used[1] < used[2]
+    two.setup("fit")
+    of_two = set(models[two._indices["train"]])
+    assert len(two.training) == np.isin(models[two.store.indices("train")], list(of_two)).sum()
+    assert set(models[two._indices["validation"]]) <= of_two
+
+
+def test_traces_are_limited(store_path):
+    data = some(store_path, traces=5)
+    data.setup("fit")
+    assert len(data.training) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"models": 99}, "99 models are to be learned from, but the store's training split has"),
+        ({"traces": 9999}, "9999 traces are to be learned from, but"),
+    ],
+)
+def test_more_than_there_is_is_refused(store_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        some(store_path, **options)
 
 
 def test_the_window_leaves_the_tail_out(data):

@@ -27,8 +27,7 @@ def test_the_operator_decides_which_features_address_a_neuron(tmp_path):
     assert load(tmp_path, "operator: paper-pv").address == ("i_thr", "s_thr")
     assert load(tmp_path, "operator: spike-phase").address is None  # all that the store has
     assert load(tmp_path, "operator: paper-pv\nfeatures: [i_thr]").address == ("i_thr",)
-    with pytest.raises(ValueError, match="features"):
-        load(tmp_path, "features: []")
+    assert load(tmp_path, "operator: paper-pv\nfeatures: []").address == ()  # all models are one
 
 
 def test_a_dump_reads_back(tmp_path):
@@ -39,7 +38,7 @@ def test_a_dump_reads_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epoch: 3", r"unknown key epoch; expected one of operator, features, epochs, batch_size"),
+        ("epoch: 3", r"unknown key epoch; expected one of operator, features, models, traces, epochs"),
         ("optimiser: {lr: 1}", r"unknown key optimiser.lr; expected one of name, learning_rate"),
         ("loss: {l4: 1}", r"unknown key loss.l4; expected one of voltage, timing"),
         ("operator: {kind: fno, depth: 3}", r"unknown key operator.fno.depth; expected one of kind, layers"),

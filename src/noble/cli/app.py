@@ -44,6 +44,7 @@ def main() -> None:
     """Entry point: errors that a user can mend become one sentence and exit code 2."""
     # Each import registers its commands; here and not at the top, so that `import noble.cli` stays quick.
     from noble.cli import (  # noqa: F401
+        ablate,
         bench,
         cells,
         compare,
@@ -58,6 +59,7 @@ def main() -> None:
         info,
         interpolate,
         map,
+        report,
         resolution,
         simulate,
         subsampling,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -60,7 +60,11 @@ class TrainConfig(Frozen):
     Attributes:
         operator: a preset's name, or a full configuration with its `kind`.
         features: which of the store's model features address a neuron, in this order. None is what suits the operator: threshold
-            and slope for an FNO, as in the paper; for the spike-phase operator all that tell the training models apart.
+            and slope for an FNO, as in the paper; for the spike-phase operator all that tell the training models apart. An empty
+            list takes all models for one.
+        models: learn from so many of the store's training models only, those that come first in an order drawn by the seed (so
+            that fewer are a part of more); None is all.
+        traces: learn from so many traces only, the first of the store's; None is all.
         epochs: passes over the training split.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
@@ -71,7 +75,9 @@ class TrainConfig(Frozen):
     """
 
     operator: OperatorConfig = Field(default_factory=lambda: preset("spike-phase"))
-    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    features: tuple[str, ...] | None = None
+    models: int | None = Field(default=None, ge=2)
+    traces: int | None = Field(default=None, ge=1)
     epochs: int = Field(default=60, ge=1)
     batch_size: int = Field(default=32, ge=1)
     max_shift_ms: float = Field(default=15.0, ge=0)
@@ -89,7 +95,8 @@ class TrainConfig(Frozen):
     @property
     def address(self) -> tuple[str, ...] | None:
         """The features that address a neuron; None for all in which a store's training models differ."""
-        return self.features or (PLANE if isinstance(self.operator, FnoConfig) else None)
+        suits = PLANE if isinstance(self.operator, FnoConfig) else None
+        return suits if self.features is None else self.features
 
     @model_validator(mode="after")
     def _validated_once(self) -> Self:

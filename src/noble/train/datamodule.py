@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from noble.data import Store
 from noble.operator import FeatureSpec
 from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid
+
+_MODELS_STREAM: Final = 0x6D6F646C
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,9 @@ class Batch:
 
 
 class TraceSet(Dataset[int]):
-    """One split in memory; items are indices, `gather` makes a batch of them."""
+    """Samples of a store in memory; items are positions among them, `gather` makes a batch of those."""
 
-    def __init__(self, store: Store, split: str, *, features: tuple[str, ...], limit: int | None = None) -> None:
-        indices = store.indices(split)[:limit]
+    def __init__(self, store: Store, indices: np.ndarray, *, features: tuple[str, ...]) -> None:
         voltage_mv = store.voltage_mv(indices)
         table = store.feature_table[store.model_index[indices]][:, _columns(store, features)]
         self.features = torch.as_tensor(table, dtype=torch.float32)
@@ -107,15 +109,32 @@ class StoreData(LightningDataModule):
         batch_size: traces a step.
         validation_limit: most validation traces used.
         seed: of the order.
+        models, traces: how many to learn from, as in `TrainConfig`; None is all. Validation is on the same models.
+
+    Raises:
+        ValueError: for more models or traces than the store has.
     """
 
     def __init__(
-        self, path: Path | str, *, features: tuple[str, ...] | None, batch_size: int, validation_limit: int, seed: int
+        self,
+        path: Path | str,
+        *,
+        features: tuple[str, ...] | None,
+        batch_size: int,
+        validation_limit: int,
+        seed: int,
+        models: int | None = None,
+        traces: int | None = None,
     ) -> None:
         super().__init__()
         self.store = Store.open(path)
-        self._features = features or self._telling()
-        self._batch_size, self._limit, self._seed = batch_size, validation_limit, seed
+        self._batch_size, self._seed = batch_size, seed
+        self._models = self._drawn_models(models, seed)
+        self._indices = {
+            "train": self._of_models("train", traces),
+            "validation": self._of_models("validation", None)[:validation_limit],
+        }
+        self._features = self._telling() if features is None else features
         self._train: TraceSet | None = None
         self._validation: TraceSet | None = None
 
@@ -130,9 +149,30 @@ class StoreData(LightningDataModule):
         units = [self.store.feature_units[column] for column in columns]
         return FeatureSpec.fit(self._training_table()[:, columns], self._features, units)
 
+    def _drawn_models(self, count: int | None, seed: int) -> np.ndarray:
+        """Indices of the models to learn from."""
+        models = np.unique(self.store.model_index[self.store.indices("train")])
+        if count is not None and count > len(models):
+            raise ValueError(
+                f"{count} models are to be learned from, but the store's training split has {len(models)}; ask for fewer."
+            )
+        # Another stream than that of the order of traces.
+        return np.random.default_rng([seed, _MODELS_STREAM]).permutation(models)[:count]
+
+    def _of_models(self, split: str, count: int | None) -> np.ndarray:
+        """Samples of a split that belong to those models, the first `count` of them."""
+        indices = self.store.indices(split)
+        indices = indices[np.isin(self.store.model_index[indices], self._models)]
+        if count is not None and count > len(indices):
+            raise ValueError(
+                f"{count} traces are to be learned from, but {len(self._models)} models have {len(indices)} in the {split} "
+                "split; ask for fewer."
+            )
+        return indices[:count]
+
     def _training_table(self) -> np.ndarray:
-        """All features of the models that occur in the training split, shape (models, features)."""
-        return self.store.feature_table[np.unique(self.store.model_index[self.store.indices("train")])]
+        """All features of the models that occur among the training traces, shape (models, features)."""
+        return self.store.feature_table[np.unique(self.store.model_index[self._indices["train"]])]
 
     def _telling(self) -> tuple[str, ...]:
         """Features in which the training models differ."""
@@ -150,8 +190,9 @@ class StoreData(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Read both splits, once."""
         if self._train is None:
-            self._train = TraceSet(self.store, "train", features=self._features)
-            self._validation = TraceSet(self.store, "validation", features=self._features, limit=self._limit)
+            self._train, self._validation = (
+                TraceSet(self.store, self._indices[split], features=self._features) for split in ("train", "validation")
+            )
 
     @property
     def training(self) -> TraceSet:

@@ -99,6 +99,8 @@ def prepare(
         batch_size=config.batch_size,
         validation_limit=config.validation_limit,
         seed=config.seed,
+        models=config.models,
+        traces=config.traces,
     )
     _check_fits(config, data.store)
     data.feature_spec()  # refuses features that the store lacks

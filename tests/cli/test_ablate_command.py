@@ -1,0 +1,43 @@
+"""`noble ablate` as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+VARIANTS = """
+train:
+  operator: {kind: spike-phase, width: 12, hidden: 12, blocks: 1, slow_width: 12, filters: 8, shapes: 3, shape_width: 12}
+  epochs: 1
+  batch_size: 8
+  max_shift_ms: 4.0
+  loss: {waveform_points: 32}
+  validation_limit: 8
+variants:
+  none: {features: []}
+  2 models: {models: 2}
+"""
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_each_variant_is_trained_once_and_compared(noble, place):
+    Path("variants.yaml").write_text(VARIANTS)
+    command = ("ablate", "variants.yaml", "store.zarr", "-o", "out")
+    result = noble(*command, "--json", "out.json")
+    assert result.code == 0, result.err
+    for text in ("training none (1 of 2)", "training 2 models (2 of 2)", "relative_l2_percent, unseen models"):
+        assert text in result.out
+    found = json.loads(Path("out.json").read_text())
+    none, two = found["variants"]["none"], found["variants"]["2 models"]
+    assert none["features"] == 0 < two["features"]
+    assert two["models"] == 2 < none["models"]
+    assert none["metrics"]["unseen_models"]["traces"] > 0
+    assert Path("out/ablation.png").stat().st_size > 10_000
+
+    again = noble(*command)
+    assert again.code == 0, again.err
+    assert "training" not in again.out  # what is there is not made again
+    assert json.loads(Path("out/ablation.json").read_text()) == found
+
+    Path("variants.yaml").write_text(VARIANTS.replace("epochs: 1", "epochs: 2"))
+    assert "holds a run of another configuration" in noble(*command).error
