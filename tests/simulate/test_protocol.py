@@ -37,6 +37,14 @@ def test_slow_voltage_passes_and_fast_voltage_does_not() -> None:
     np.testing.assert_allclose(kept[1, inner], -70.0, atol=0.01)
 
 
+@pytest.mark.parametrize("factor", [2, 3, 5, 12])
+def test_a_deflection_keeps_its_height(factor: int) -> None:
+    """Or e-features would all be too small: SciPy's filter alone lacks 0.1 dB at zero frequency."""
+    step_mv = np.where(np.arange(12000) < 3000, -80.0, -60.0)[None]
+    kept = decimate(step_mv, factor, count=12000 // factor)
+    np.testing.assert_allclose(kept[0, [1000 // factor, 9000 // factor]], [-80.0, -60.0], atol=1e-6)
+
+
 def test_rest_stays_rest_to_the_edges() -> None:
     np.testing.assert_allclose(decimate(np.full((1, 900), -77.7), 3, count=300), -77.7, atol=1e-9)
 
