@@ -38,12 +38,6 @@ ALLOWED: dict[str, set[str]] = {
     "ensemble": {"operator", "data"} | COMMON,
     "infer": {"ensemble"} | COMMON,
     "plots": {"ensemble"} | COMMON,
-    "plots_evolution": {"plots"},
-    "plots_ablation": {"plots"},
-    "plots_finetune": {"plots"},
-    "plots_studies": {"plots", "traces"},
-    "plots_recording": {"plots", "features"},
-    "plots_family": {"plots", "traces"},
 }
 # Files that may do more than their room.
 ALLOWED_FILES: dict[str, set[str]] = {
@@ -54,17 +48,7 @@ ALLOWED_FILES: dict[str, set[str]] = {
     "ensemble/agreement.py": {"evolve"},
 }
 # These stand on top and may import everything.
-TOP = {
-    "cli",
-    "explorer",
-    "report",
-    "report_comparison",
-    "report_bundle",
-    "evolution_figures",
-    "demo",
-    "__init__",
-    "__main__",
-}
+TOP = {"cli", "report", "__init__", "__main__"}
 
 
 def room_of(path: Path) -> str:

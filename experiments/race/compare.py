@@ -13,8 +13,8 @@ from pathlib import Path
 
 from noble.ensemble import STABLE_KEYS
 from noble.files import write_text
-from noble.plots import WIDTH_IN, save_figure, styled_figure
-from noble.report import METRIC_LABELS
+from noble.plots.style import WIDTH_IN, save_figure, styled_figure
+from noble.report.page import METRIC_LABELS
 from noble.train.fit import read_curves
 
 RUNNERS = {"ours": "spike-phase", "fno": "FNO of the paper"}

@@ -38,7 +38,7 @@ def ablate(
 
     Run again, it goes on where it stopped. Writes `ablation.json` and a figure, `ablation.png`.
     """
-    from noble.plots_ablation import ablation_figure
+    from noble.plots.ablation import ablation_figure
     from noble.train.ablation import AblationConfig
 
     ablation = AblationConfig.load(config)

@@ -67,7 +67,7 @@ def compare(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.report_comparison import write_comparison_report
+        from noble.report.comparison import write_comparison_report
 
         facts = {"bundle": bundle, "family": f"{models}, {comparison.neurons} neurons", **drawn}
         if beyond:

@@ -43,7 +43,7 @@ def demo(
     from noble.data import GenerationConfig, generate
     from noble.ensemble import outside_hull_expected
     from noble.files import write_json
-    from noble.report import write_index
+    from noble.report.page import write_index
     from noble.train import TrainConfig, training_seconds
     from noble.train.fit import CURVES
 
@@ -99,7 +99,8 @@ def _scaled(scale: float) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _draw(noble: Noble, store: Store, hall: HallOfFame, output: Path, progress: Any) -> list[tuple[str, str, str]]:
     """The demo's figures; returns file, caption and command of each."""
-    from noble.plots import latent_plane_figure, save_figure, training_figure
+    from noble.plots.operator import latent_plane_figure, training_figure
+    from noble.plots.style import save_figure
     from noble.train import read_curves
 
     total = 5
@@ -128,7 +129,7 @@ def _draw(noble: Noble, store: Store, hall: HallOfFame, output: Path, progress: 
 
 def _traces(noble: Noble, store: Store, split: str) -> Any:
     """Six traces of a split, spread over its amplitudes."""
-    from noble.plots import traces_figure
+    from noble.plots.operator import traces_figure
     from noble.traces import TraceBatch
 
     indices = store.indices(split)
@@ -147,7 +148,7 @@ def _traces(noble: Noble, store: Store, split: str) -> Any:
 def _fi_curves(noble: Noble, hall: HallOfFame) -> Any:
     """F-I curves of four training and two held-out models, simulated now and predicted."""
     from noble.excitability import StepProtocol, firing_curve
-    from noble.plots import fi_figure
+    from noble.plots.operator import fi_figure
     from noble.simulate.arbor import ArborSimulator
 
     spread = np.linspace(0, len(hall.train) - 1, 4).astype(int)

@@ -96,7 +96,7 @@ def ensemble(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots_family import ensemble_figure
+        from noble.plots.family import ensemble_figure
 
         write_figure(ensemble_figure(answers, drawn), output / "ensemble.png")
 

@@ -75,7 +75,7 @@ def evolve(
         with _table(settings.name) as (_, within):
             made = gather_hall(evolution, pool, provenance={"command": command}, progress=within)
     made.save(folder / "hall.json")
-    from noble.report import write_evolution_report
+    from noble.report.evolution import write_evolution_report
 
     write_evolution_report(evolution, made, folder / "report.html", recording=recorded)
     scores = [model.score for model in made.models]
@@ -89,8 +89,8 @@ def _recording(path: Path | None, evolution: Evolution) -> Recording | None:
     """The recording of the targets, refused before anything is evolved if it is another."""
     if path is None:
         return None
-    from noble.evolution_figures import check_recording
     from noble.recordings import read_nwb
+    from noble.report.evolution_figures import check_recording
 
     recording = read_nwb(path, junction_potential_mv=evolution.check_targets.junction_potential_mv)
     check_recording(recording, evolution.check_targets)

@@ -116,7 +116,7 @@ def fi(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots_family import fi_family_figure
+        from noble.plots.family import fi_family_figure
 
         recorded = summary["recording"]
         figure = fi_family_figure(

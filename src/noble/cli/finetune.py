@@ -121,8 +121,8 @@ def _write(operators: Mapping[str, Noble], summary: Mapping[str, Any], output: P
     import numpy as np
 
     from noble.ensemble.feature_report import error_ratios, fine_tuned_card
-    from noble.plots import save_figure
-    from noble.plots_finetune import finetune_figure
+    from noble.plots.finetune import finetune_figure
+    from noble.plots.style import save_figure
 
     for label in (CONTROL, TUNED):
         found = summary["operators"][label]

@@ -40,7 +40,8 @@ def show(
     """Say what a hall is worth: how near its models come to the recording, how far they spread, where they fail."""
     from noble.cells import HallOfFame
     from noble.cells.worth import hall_worth
-    from noble.report import WORTH_LABELS, number_text
+    from noble.report.evolution import WORTH_LABELS
+    from noble.report.page import number_text
 
     hall = HallOfFame.load(name)
     worth = hall_worth(hall)
@@ -139,7 +140,7 @@ def interpolate(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots_evolution import interpolation_figure
+        from noble.plots.evolution import interpolation_figure
 
         members, halfway = ([score.mean for score in scores] for scores in (found.members, found.halfway))
         write_figure(interpolation_figure(members, halfway), output / "interpolation.png")

@@ -85,8 +85,8 @@ def interpolate(
         write_json(json, summary)
     if output is not None:
         from noble.ensemble.interpolation import POPULATIONS
-        from noble.plots import save_figure
-        from noble.plots_studies import disc_figure, halfway_figure
+        from noble.plots.studies import disc_figure, halfway_figure
+        from noble.plots.style import save_figure
 
         drawn = [(f"model {disc.model}", disc.simulated, disc.predicted) for disc in discs]
         deviations = {label: found["populations"][name]["mean_abs_z"] for name, label in POPULATIONS.items()}

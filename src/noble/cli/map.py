@@ -51,7 +51,7 @@ def draw_map(
     if json is not None:
         write_json(json, {**found.to_dict(), "seconds": seconds})
     if output is not None:
-        from noble.plots_family import map_figure
+        from noble.plots.family import map_figure
 
         write_figure(map_figure(found), output / f"map-{feature}.png")
 

@@ -20,6 +20,6 @@ def command_line() -> str:
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Save a figure together with the command, and say so."""
-    from noble.plots import save_figure
+    from noble.plots.style import save_figure
 
     console.print(f"wrote {save_figure(figure, path, command=command_line())}")

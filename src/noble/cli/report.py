@@ -23,7 +23,7 @@ def report(
     """Gather what exists for a bundle in one page, `index.html` of a folder: every figure with the command that made it."""
     from noble.operator import Noble
     from noble.operator.bundle import METRICS, locate
-    from noble.report_bundle import write_bundle_report
+    from noble.report.bundle import write_bundle_report
 
     noble = Noble.load(bundle)
     run = noble.provenance.get("training_run") or {}

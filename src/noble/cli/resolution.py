@@ -75,7 +75,7 @@ def resolution(
     if json is not None:
         write_json(json, summary)
     if output is not None:
-        from noble.plots import save_figure
-        from noble.plots_studies import resolution_figure
+        from noble.plots.studies import resolution_figure
+        from noble.plots.style import save_figure
 
         console.print(f"wrote {save_figure(resolution_figure(summary), output / 'resolution.png')}")

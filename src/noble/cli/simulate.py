@@ -82,7 +82,8 @@ def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None
         write_traces(batch, output)
         console.print(f"wrote {output}")
     if figure is not None:
-        from noble.plots import save_figure, traces_figure
+        from noble.plots.operator import traces_figure
+        from noble.plots.style import save_figure
 
         save_figure(traces_figure(batch), figure)
         console.print(f"wrote {figure}")

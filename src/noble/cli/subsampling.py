@@ -69,8 +69,8 @@ def subsampling(
     if json is not None:
         write_json(json, found)
     if output is not None:
-        from noble.plots import save_figure
-        from noble.plots_studies import subsampling_figure
+        from noble.plots.studies import subsampling_figure
+        from noble.plots.style import save_figure
 
         console.print(f"wrote {save_figure(subsampling_figure(found), output / 'subsampling.png')}")
 

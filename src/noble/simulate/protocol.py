@@ -53,8 +53,8 @@ _GAIN: Final = 10 ** (2 * _RIPPLE_DB / 20)
 def decimate(voltage_mv: np.ndarray, factor: int, *, count: int) -> np.ndarray:
     """Low-pass without phase shift, then keep every `factor`-th sample.
 
-    SciPy's order-8 Chebyshev filter (0.05 dB ripple, 0.8 of the new Nyquist frequency), run forwards and backwards, with a gain of
-    one at zero frequency.
+    SciPy's order-8 Chebyshev filter (0.05 dB ripple, 0.8 of the new Nyquist frequency), run forwards and backwards, with a gain
+    of one at zero frequency.
 
     Args:
         voltage_mv: shape (batch, fine time), mV.

@@ -14,11 +14,11 @@ import yaml
 
 from checked_hall import CELL, STEP_MS, check_of, checked_hall, targets, values_of
 from noble.cells import HallOfFame
-from noble.evolution_figures import evolution_figures
 from noble.evolve import Candidate, Evolution, EvolutionConfig
 from noble.evolve.assay import Score
 from noble.recordings import Recording, Sweep
-from noble.report import WORTH_LABELS, write_evolution_report
+from noble.report.evolution import WORTH_LABELS, write_evolution_report
+from noble.report.evolution_figures import evolution_figures
 from noble.traces import TimeGrid, Trace, TraceBatch
 
 START = {item.name: [values_of(0.5)[item.name], 2.0 if item.quantity == "e_pas" else 0.4] for item in CELL.parameters}
@@ -76,7 +76,7 @@ class Bells:
 
 @pytest.fixture
 def bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noble.evolution_figures.ArborSimulator", Bells)
+    monkeypatch.setattr("noble.report.evolution_figures.ArborSimulator", Bells)
 
 
 @pytest.fixture

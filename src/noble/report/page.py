@@ -1,20 +1,14 @@
-"""Static pages that show a run or an evolution: numbers, figures and the commands that made them. No script, no network."""
+"""What every page is made of, and `write_index`, the page of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from noble.files import write_text
-
-if TYPE_CHECKING:
-    from noble.cells import HallOfFame
-    from noble.evolve import Evolution
-    from noble.recordings import Recording
 
 METRIC_LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "relative_l2_percent": ("Relative L2 error of the voltage", "%"),
@@ -42,20 +36,6 @@ _SECTION_LABELS: Final[Mapping[str, str]] = {
     "near_threshold": "Near threshold",
     "spiking": "Spiking",
 }
-
-WORTH_LABELS: Final[Mapping[str, tuple[str, str]]] = {
-    "models": ("Models", ""),
-    "train": ("of them to train on", ""),
-    "held_out": ("of them held out", ""),
-    "mean_abs_z_median": ("Mean |z|, median model", ""),
-    "mean_abs_z_worst": ("Mean |z|, worst model", ""),
-    "i_thr_relative_spread": ("Spread of the threshold current, standard deviation over mean", ""),
-    "s_thr_relative_spread": ("Spread of the slope above threshold, standard deviation over mean", ""),
-    "blocked": ("Models that block at any step", ""),
-    "spike_count_out_of_tolerance": ("Models with a spike count off by more than 2 and 15 %", ""),
-    "fires_where_silent": ("Models that fire at more than one step where the recording is silent", ""),
-}
-"""What a number of `noble.cells.hall_worth` is called, and its unit; in the order of the table."""
 
 _STYLE: Final = """
 :root { color-scheme: light dark; }
@@ -120,94 +100,22 @@ def write_index(
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(summary)}</p>" if summary else "",
-        _facts(facts or {}),
-        _table("How good it is", sections) if sections else "",
-        *(_grid(*table) for table in tables),
-        *(_figure(file, caption, command) for file, caption, command in figures),
-        *(_grid(*table) for table in details),
+        facts_table(facts or {}),
+        metrics_table("How good it is", sections) if sections else "",
+        *(text_table(*table) for table in tables),
+        *(figure_html(file, caption, command) for file, caption, command in figures),
+        *(text_table(*table) for table in details),
     ]
     for name, section in sections.items():
         if isinstance(section.get("regimes"), Mapping):
-            parts.append(_table(f"{_section_label(name)}, by regime", section["regimes"]))
+            parts.append(metrics_table(f"{_section_label(name)}, by regime", section["regimes"]))
     path = folder / "index.html"
-    write_text(path, _page(title, "\n".join(part for part in parts if part)))
+    write_text(path, page_html(title, "\n".join(part for part in parts if part)))
     return path
 
 
-def write_evolution_report(
-    evolution: Evolution, hall: HallOfFame, path: Path | str, *, recording: Recording | None = None
-) -> Path:
-    """Write the page of an evolution and of the hall it made: scores by seed, what the hall is worth, figures.
-
-    The best models are simulated once more, for their traces; everything else is read from the run's folder and from the hall.
-    Figures are saved beside the page, in a folder of its name.
-
-    Args:
-        evolution: finished.
-        hall: gathered from it.
-        path: of the page, for example `report.html` in the run's folder.
-        recording: the one that the check's targets were measured on, to be drawn with the models.
-
-    Returns:
-        The page's path.
-
-    Raises:
-        ValueError: if it is another recording, or its voltage has another junction potential subtracted, or if a model of the
-            hall has no final check.
-    """
-    from noble.cells.worth import hall_worth
-    from noble.evolution_figures import evolution_figures
-    from noble.plots import save_figure
-
-    path = Path(path)
-    drawn = []
-    for name, figure, caption in evolution_figures(evolution, hall, recording):
-        file = Path(path.stem) / f"{name}.png"
-        save_figure(figure, path.parent / file)
-        drawn.append(_figure(file.as_posix(), caption, ""))
-    config, targets = evolution.config, evolution.check_targets
-    worth = hall_worth(hall)
-    rows = [(label, number_text(worth[key], unit)) for key, (label, unit) in WORTH_LABELS.items()]
-    facts = {
-        "recording": config.source or targets.source,
-        "cell": f"{hall.cell.name}, {len(hall.cell.parameters)} free parameters",
-        **{
-            f"stage {stage.name}": f"{stage.optimiser}, {stage.generations} generations of {stage.population}"
-            for stage in config.stages
-        },
-        "final check": f"{len(targets.steps)} steps of {targets.step_ms:g} ms",
-        **hall.provenance.get("versions", {}),
-    }
-    title = f"{hall.name}: {len(hall)} models"
-    command = hall.provenance.get("command", "")
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f"<pre>{escape(command)}</pre>" if command else "",
-        _facts(facts),
-        _grid("Models by seed", *_seed_table(evolution, hall)),
-        _grid("What the hall is worth", ("", ""), rows),
-        *drawn,
-    ]
-    write_text(path, _page(title, "\n".join(part for part in parts if part)))
-    return path
-
-
-def _seed_table(evolution: Evolution, hall: HallOfFame) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Head and rows: what was tried, what the hall has of it."""
-    head = ("Seed", "Models tried", "In the hall", "Held out", "Mean |z|, best", "Median", "Worst")
-    rows: list[Sequence[str]] = []
-    for seed in evolution.config.seeds:
-        tried = sum(len(evolution.candidates(seed, stage.name)) for stage in evolution.config.stages)
-        found = sorted(model.score for model in hall.models if model.seed == seed)
-        held_out = sum(model.held_out for model in hall.models if model.seed == seed)
-        scores = (found[0], median(found), found[-1]) if found else (None, None, None)
-        rows.append(
-            (str(seed), f"{tried:,}", str(len(found)), str(held_out), *(number_text(score, "") for score in scores))
-        )
-    return head, rows
-
-
-def _page(title: str, body: str) -> str:
+def page_html(title: str, body: str) -> str:
+    """A whole page; the title is escaped, the body is HTML."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -215,7 +123,7 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _facts(facts: Mapping[str, Any]) -> str:
+def facts_table(facts: Mapping[str, Any]) -> str:
     """Names and values, one row each."""
     if not facts:
         return ""
@@ -225,7 +133,7 @@ def _facts(facts: Mapping[str, Any]) -> str:
     return f'<div class="scroll"><table><caption>This run</caption><tbody>{rows}</tbody></table></div>'
 
 
-def _table(caption: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
+def metrics_table(caption: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
     """Metrics as rows, sections as columns; a metric that no section has is left out."""
     head = "".join(f'<th scope="col">{escape(_section_label(name))}</th>' for name in sections)
     rows = []
@@ -239,7 +147,7 @@ def _table(caption: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _grid(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def text_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of texts; no head where its cells are empty."""
     cells = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     top = f"<thead><tr>{cells}</tr></thead>" if any(head) else ""
@@ -250,7 +158,8 @@ def _grid(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     return f'<div class="scroll"><table><caption>{escape(caption)}</caption>{top}<tbody>{body}</tbody></table></div>'
 
 
-def _figure(file: str, caption: str, command: str) -> str:
+def figure_html(file: str, caption: str, command: str) -> str:
+    """A figure beside the page, its caption and, if it is known, the command that made it."""
     made_by = f"<pre>{escape(command)}</pre>" if command else ""
     source = escape(quote(Path(file).as_posix()))
     image = f'<img src="{source}" alt="{escape(caption)}">'

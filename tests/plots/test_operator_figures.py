@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from noble.plots import (
-    PREDICTED_COLOUR,
-    SIMULATED_COLOUR,
-    feature_label,
-    fi_figure,
-    latent_plane_figure,
-    save_figure,
-    traces_figure,
-    training_figure,
-)
-from noble.report import METRIC_LABELS, write_index
+from noble.plots.operator import fi_figure, latent_plane_figure, traces_figure, training_figure
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, feature_label, save_figure
+from noble.report.page import METRIC_LABELS, write_index
 from noble.traces import TimeGrid, TraceBatch
 
 GRID = TimeGrid(0.5, 200)

@@ -1,4 +1,4 @@
-"""The figure of a fine-tuning: the target before and after, and what became of all other features; see `plots.py`.
+"""The figure of a fine-tuning: the target before and after, and what became of all other features; see `plots.style`.
 
 The control is blue and open, the operator that was tuned to the feature vermilion and filled, so that grey tells them apart too.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.plots import (
+from noble.plots.style import (
     HULL_COLOUR,
     PREDICTED_COLOUR,
     SIMULATED_COLOUR,

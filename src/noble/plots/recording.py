@@ -1,4 +1,4 @@
-"""Figures of a family of neurons beside a recording: firing rates, voltage, z-scores and spreads; see `plots.py` for the manner.
+"""Figures of a family of neurons beside a recording: firing rates, voltage, z-scores and spreads.
 
 The recording is black and grey. Of the family, single neurons are vermilion and thin, median and band blue.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from noble.features import FEATURE_NAMES
-from noble.plots import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

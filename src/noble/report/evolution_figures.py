@@ -13,8 +13,7 @@ from noble.evolve import Evolution, Targets
 from noble.evolve.assay import Assay
 from noble.evolve.space import Axis
 from noble.excitability import StepProtocol
-from noble.plots import latent_plane_figure
-from noble.plots_evolution import (
+from noble.plots.evolution import (
     Answer,
     answers_figure,
     deviations_figure,
@@ -22,6 +21,7 @@ from noble.plots_evolution import (
     ranges_figure,
     rates_figure,
 )
+from noble.plots.operator import latent_plane_figure
 from noble.recordings import Recording
 from noble.simulate import ArborSimulator, Numerics
 from noble.units import MS_PER_SECOND

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noble.plots import command_of, save_figure, styled_figure
-from noble.report_bundle import caption_of, write_bundle_report
+from noble.plots.style import command_of, save_figure, styled_figure
+from noble.report.bundle import caption_of, write_bundle_report
 
 METRICS = {"unseen_currents": {"relative_l2_percent": 1.75, "traces": 400}}
 

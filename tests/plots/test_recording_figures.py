@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 from noble.ensemble.recording import RecordingComparison, compare_recording
 from noble.features import FEATURE_NAMES
-from noble.plots import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
-from noble.plots_recording import (
+from noble.plots.recording import (
     recording_fi_figure,
     recording_voltage_figure,
     spreads_figure,
     steps_to_show,
     z_scores_figure,
 )
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
 from recorded_family import FIRING_NA, FakeOperator, recording, sweep, three_trials
 
 FAMILY = np.array([[-68.0], [-67.0], [-66.0]])

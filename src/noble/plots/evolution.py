@@ -1,4 +1,4 @@
-"""Figures of an evolution and of the hall it made: from results, never from models; see `plots.py` for the manner.
+"""Figures of an evolution and of the hall it made: from results, never from models; see `plots.style` for the manner.
 
 The recording is black, models are blue and thinner; markers and line styles tell seeds apart in grey as well.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.plots import HULL_COLOUR, PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
+from noble.plots.style import HULL_COLOUR, PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
 from noble.spikes import spike_times_ms
 
 if TYPE_CHECKING:

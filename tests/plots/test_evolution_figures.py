@@ -10,8 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noble.plots import SIMULATED_COLOUR, TRAINING_COLOUR
-from noble.plots_evolution import (
+from noble.plots.evolution import (
     Answer,
     answers_figure,
     deviations_figure,
@@ -20,6 +19,7 @@ from noble.plots_evolution import (
     ranges_figure,
     rates_figure,
 )
+from noble.plots.style import SIMULATED_COLOUR, TRAINING_COLOUR
 
 TIMES = np.arange(-15.0, 60.0, 0.1)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from noble.report import TextTable, number_text, write_index
+from noble.report.page import TextTable, number_text, write_index
 
 if TYPE_CHECKING:
     from noble.ensemble.recording import RecordingComparison
@@ -43,8 +43,8 @@ def write_comparison_report(
     Returns:
         The page's path.
     """
-    from noble import plots_recording as plots
-    from noble.plots import save_figure
+    from noble.plots import recording as plots
+    from noble.plots.style import save_figure
 
     folder = Path(folder)
     figures = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.plots import (
+from noble.plots.style import (
     HULL_COLOUR,
     PREDICTED_COLOUR,
     SIMULATED_COLOUR,

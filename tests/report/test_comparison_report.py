@@ -10,7 +10,7 @@ import pytest
 
 from noble.ensemble.recording import compare_recording
 from noble.features import FEATURE_NAMES
-from noble.report_comparison import write_comparison_report
+from noble.report.comparison import write_comparison_report
 from recorded_family import FakeOperator, recording, three_trials
 
 

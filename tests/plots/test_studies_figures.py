@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from noble.plots_studies import disc_figure, halfway_figure, resolution_figure, subsampling_figure
+from noble.plots.studies import disc_figure, halfway_figure, resolution_figure, subsampling_figure
 from noble.traces import TimeGrid, TraceBatch
 
 

@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from noble.ensemble.maps import FeatureMap
-from noble.plots import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
-from noble.plots_family import RECORDED_COLOUR, ensemble_figure, fi_family_figure, map_figure
+from noble.plots.family import RECORDED_COLOUR, ensemble_figure, fi_family_figure, map_figure
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
 from noble.traces import TimeGrid, TraceBatch
 
 GRID = TimeGrid(0.5, 200)

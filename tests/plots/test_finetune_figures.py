@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from noble.plots import PREDICTED_COLOUR, TRAINING_COLOUR
-from noble.plots_finetune import finetune_figure
+from noble.plots.finetune import finetune_figure
+from noble.plots.style import PREDICTED_COLOUR, TRAINING_COLOUR
 
 SIMULATED = np.array([0.1, 0.5, np.nan, 1.0])
 PREDICTED = {

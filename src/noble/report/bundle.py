@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from noble.plots import command_of
-from noble.report import TextTable, number_text, write_index
+from noble.plots.style import command_of
+from noble.report.page import TextTable, number_text, write_index
 
 _CAPTIONS: Final[Mapping[str, str]] = {
     "ablation": "What each variant of the training is worth",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from noble.plots import PREDICTED_COLOUR, SIMULATED_COLOUR, WIDTH_IN, styled_figure
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, WIDTH_IN, styled_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

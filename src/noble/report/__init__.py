@@ -1,0 +1,1 @@
+"""Static pages that show results: numbers, figures and the commands that made them. No script, no network."""
