@@ -66,7 +66,7 @@ def test_firing_curves_of_a_family_show_the_median_of_all_and_both_kinds_of_poin
 
 def test_a_family_alone_has_no_points():
     found = texts(fi_family_figure(np.array([0.1, 0.2]), np.ones((3, 2))))
-    assert {"3 of 3 predicted", "median", "5 to 95 %"} <= set(found)
+    assert {"3 predicted", "median", "5 to 95 %"} <= set(found)
     assert not {"simulated", "recorded"} & set(found)
 
 

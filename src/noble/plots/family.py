@@ -59,7 +59,7 @@ def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, 
     with styled_figure(height_in=3.4, width_in=WIDTH_IN) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         for index in shown:
-            label = f"{shown.size} of {len(predicted)} predicted" if index == shown[0] else None
+            label = _shown_label(shown.size, len(predicted)) if index == shown[0] else None
             above.plot(times, predicted.voltage_mv[index], color=PREDICTED_COLOUR, lw=0.3, alpha=0.35, label=label)
         above.fill_between(times, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %")
         above.plot(times, middle, color=TRAINING_COLOUR, lw=1.0, label="median")
@@ -73,6 +73,11 @@ def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, 
         figure.align_ylabels()
         _legend(figure, above, columns=4)
     return figure
+
+
+def _shown_label(shown: int, count: int) -> str:
+    """What the single lines are."""
+    return f"{count} predicted" if shown == count else f"{shown} of {count} predicted"
 
 
 def fi_family_figure(
@@ -107,7 +112,7 @@ def fi_family_figure(
         axes = figure.subplots()
         axes.fill_between(amplitudes, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %", zorder=1)
         for index in shown:
-            label = f"{shown.size} of {len(rates)} predicted" if index == shown[0] else None
+            label = _shown_label(shown.size, len(rates)) if index == shown[0] else None
             axes.plot(amplitudes, rates[index], color=PREDICTED_COLOUR, lw=0.4, alpha=0.5, label=label, zorder=2)
         axes.plot(amplitudes, middle, color=TRAINING_COLOUR, lw=1.6, label="median", zorder=3)
         if simulated is not None:
