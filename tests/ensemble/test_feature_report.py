@@ -23,7 +23,8 @@ from noble.operator.phase_config import SpikePhaseConfig
 from noble.stimuli import Step, Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
-WINDOW = WindowFacts(onset_ms=10.0, step_ms=80.0, window_ms=120.0, tail_margin_ms=5.0, dt_ms=0.1)
+# The step ends between two samples: eFEL adds up its instants, and so may take the first sample after an end that is on one.
+WINDOW = WindowFacts(onset_ms=10.0, step_ms=80.05, window_ms=120.0, tail_margin_ms=5.0, dt_ms=0.1)
 OHM_MV_PER_NA = 100.0
 
 
@@ -60,7 +61,7 @@ class FakeStore:
         return {"test": np.arange(4), "unseen_models": np.arange(4, 6)}[split]
 
     def stimulus(self, index: int) -> Stimulus:
-        return Step(10.0, 90.0, float(self.amplitudes[index]))
+        return Step(10.0, 90.05, float(self.amplitudes[index]))
 
     def voltage_mv(self, indices: np.ndarray) -> np.ndarray:
         return answer([self.stimulus(int(i)) for i in indices], self.grid, share=0.1, rest_mv=-70.0).voltage_mv

@@ -389,3 +389,19 @@ def test_firing_alone_is_the_firing_of_everything():
     torch.testing.assert_close(firing.rate_per_ms, encoded.rate_per_ms, rtol=0, atol=0)
     torch.testing.assert_close(firing.spike_times_ms(), encoded.spike_times_ms(), rtol=0, atol=0)
     assert firing.spike_times_ms().numel() > 0
+
+
+@pytest.mark.parametrize(
+    "stimulus", [STEP, OrnsteinUhlenbeck(15.0, 60.0, 0.15, 0.05, seed=1), Ramp(15.0, 60.0, 0.0, 0.3)]
+)
+def test_expectations_are_those_of_a_bins_parts_averaged(stimulus):
+    core, scaled = core_of(operator()), torch.tensor([[1.0, 2.0], [2.5, 1.5]], dtype=torch.float64)
+    current = current_of(stimulus).expand(2, -1)
+    tokens, bins, parts = 17, core.config.bins, 4
+    found, found_log = core._expectations(scaled, current, GRID.dt_ms, tokens)
+    means = bin_means(current, dt_ms=GRID.dt_ms, bin_ms=core.config.bin_ms / parts, bins=tokens * bins * parts)
+    signals, log_rate = core.drive(scaled, means)
+    signals = signals.unflatten(1, (tokens * bins, parts)).mean(dim=2).unflatten(1, (tokens, bins)).flatten(2)
+    rates = torch.exp(log_rate).unflatten(1, (tokens * bins, parts)).mean(dim=2)
+    torch.testing.assert_close(found[:, 1:], signals, rtol=0, atol=1e-6)
+    torch.testing.assert_close(torch.exp(found_log), rates.clamp(min=np.exp(-11.0)), rtol=1e-5, atol=0)

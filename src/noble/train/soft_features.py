@@ -1,8 +1,9 @@
 """Features of a voltage trace as differentiable functions, by the definitions of eFEL, for losses on predicted traces.
 
 `noble.features` measures with eFEL itself, which knows no gradients. Here are those features whose definition is differentiable
-almost everywhere: means and extremes over intervals that the step alone decides, as in eFEL 5.7 (`cppcore/Subthreshold.cpp`). To
-add one, write its function and enter it in `SOFT_FEATURES`; the tests compare every entry with eFEL.
+almost everywhere: means and extremes over intervals that the step alone decides, as in eFEL 5.7 (`cppcore/Subthreshold.cpp`).
+eFEL adds up its instants, so that a sample on the edge of an interval may fall to either side; here it lies on the edge. To
+add a feature, write its function and enter it in `SOFT_FEATURES`; the tests compare every entry with eFEL.
 """
 
 from __future__ import annotations
