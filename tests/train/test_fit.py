@@ -184,6 +184,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def test_a_run_of_a_release_without_a_later_option_goes_on(store_path, tmp_path):
+    config = training(epochs=1)
+    first = fit(config, store_path, tmp_path)
+    record = json.loads((tmp_path / "train.json").read_text())
+    assert record.pop("models", "absent") is None
+    (tmp_path / "train.json").write_text(json.dumps(record))
+    assert same(fit(config, store_path, tmp_path, resume=True).state_dict(), first.state_dict())
+
+
 def test_another_configuration_or_an_existing_run_is_refused_and_left_alone(store_path, tmp_path):
     config = training(epochs=1)
     fit(config, store_path, tmp_path)

@@ -45,7 +45,7 @@ class FilterBlock(nn.Module):
 
     def __init__(self, width: int, filters: int, hidden: int, address: int, *, shortest: float, longest: float) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width)
+        self.norm = nn.LayerNorm(width, bias=False)
         self.project = nn.Linear(width, filters, bias=False)
         self.average = ExponentialAverages(filters, shortest=shortest, longest=longest)
         self.enter = nn.Linear(width + filters, 2 * hidden)
@@ -93,7 +93,7 @@ class FilterNetwork(nn.Module):
         self.enter = nn.Linear(signals + filters, width)
         self.address_enter = nn.Linear(address, width, bias=False)
         self.blocks = nn.ModuleList(FilterBlock(width, filters, hidden, address, **times) for _ in range(blocks))
-        self.norm = nn.RMSNorm(width)
+        self.norm = nn.LayerNorm(width, bias=False)
         self.leave = nn.Linear(width, outputs)
         with torch.no_grad():
             self.leave.weight.mul_(0.1)

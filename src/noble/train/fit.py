@@ -218,8 +218,9 @@ def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, res
     if not is_first_process():  # the first one has prepared the folder before it started this one
         return last if resume and last.exists() else None
     if record.exists() and resume:
-        if (before := json.loads(record.read_text())) != described:
-            different = sorted(key for key in described if described[key] != before.get(key))
+        before = json.loads(record.read_text())
+        # A key that the record lacks and that is None was added to the configuration since: the run is the same.
+        if different := sorted(key for key in before | described if before.get(key) != described.get(key)):
             raise ValueError(
                 f"the run in {folder} was started with another {', '.join(different)}; resume it with its own "
                 "configuration and store, or train into another folder."
