@@ -32,6 +32,16 @@ def test_amplitudes_peak_at_the_thresholds_with_a_heavy_positive_tail():
     assert np.max(np.abs(np.mean(drawn[:, None] <= grid, axis=0) - expected)) < 0.01
 
 
+def test_a_share_of_amplitudes_comes_from_anywhere_in_the_range():
+    law = AmplitudeDistribution.with_mode(AmplitudeConfig(uniform=0.5), mode_na=0.15)
+    generator = np.random.default_rng(1)
+    drawn = np.array([law.draw_na(generator) for _ in range(20_000)])
+    # Of the skew-normal nothing is left of 0.03 nA; of the uniform half, 0.11 of 0.39 nA are negative.
+    assert np.mean(drawn < 0) == pytest.approx(0.5 * 0.11 / 0.39, abs=0.01)
+    none = AmplitudeDistribution.with_mode(AmplitudeConfig(), mode_na=0.15)
+    assert np.mean([none.draw_na(generator) < 0 for _ in range(20_000)]) < 1e-3
+
+
 def test_the_default_mode_is_the_training_models_mean_threshold():
     # Training models have 0.04, 0.05, 0.06, 0.07 nA; the held-out ones, at 0.08 and 0.09, must not count.
     def first_mean(**amplitude):

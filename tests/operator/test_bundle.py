@@ -62,7 +62,7 @@ def test_a_bundle_is_four_readable_files(folder):
     assert (folder / "card.md").read_text() == "# A card\n"
     assert bundle.read_metrics(folder) == {"unseen_currents": {"relative_l2_percent": 2.5, "coincidence_1ms": None}}
     config = json.loads((folder / "config.json").read_text())
-    assert config["schema_version"] == 1
+    assert config["schema_version"] == 2
     assert config["units"] == {"time": "ms", "voltage": "mV", "current": "nA"}
     assert config["grid"] == {"dt_ms": 0.7, "count": 142}
     assert config["provenance"]["seed"] == 1
@@ -140,10 +140,10 @@ def test_broken_json_is_refused(folder):
         Noble.load(folder)
 
 
-@pytest.mark.parametrize("version", [2, None, "1"])
+@pytest.mark.parametrize("version", [1, None, "2"])
 def test_another_schema_version_is_refused(folder, version):
     _edit(folder, schema_version=version)
-    with pytest.raises(ValueError, match=f"schema version {version}; this release reads version 1"):
+    with pytest.raises(ValueError, match=f"schema version {version}; this release reads version 2"):
         Noble.load(folder)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Sized for ten minutes on two cores; `noble generate` and `noble train` take any size.
 _GENERATION: dict[str, Any] = {
     "hall": "stylised-pv",
+    "amplitude": {"uniform": 0.2},
     "traces": {"train": 720, "validation": 64, "test": 96, "unseen_models": 48},
     "seed": 7,
 }

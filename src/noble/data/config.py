@@ -38,13 +38,15 @@ class TraceCounts(Frozen):
 
 
 class AmplitudeConfig(Frozen):
-    """Skew-normal distribution of the amplitude, truncated to a range.
+    """Skew-normal distribution of the amplitude, truncated to a range, and a share of amplitudes from anywhere in the range.
 
     Attributes:
         low_na, high_na: range, nA.
         mode_na: most frequent amplitude, nA; None puts it at the mean threshold current of the hall's training models.
         skewness: Azzalini's shape parameter alpha; positive for a heavy tail of large currents.
         scale_na: Azzalini's scale omega, nA.
+        uniform: share that is drawn uniformly from the range instead, 0 to 1. The skew-normal's left tail ends near the mode, so
+            without it there are hardly any hyperpolarising steps.
     """
 
     low_na: float = -0.11
@@ -52,6 +54,7 @@ class AmplitudeConfig(Frozen):
     mode_na: float | None = None
     skewness: float = 4.0
     scale_na: float = Field(default=0.12, gt=0)
+    uniform: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -62,11 +62,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class AmplitudeDistribution:
-    """A skew-normal (Azzalini, Scand. J. Stat. 12, 1985) truncated to a range by rejection.
+    """A skew-normal (Azzalini, Scand. J. Stat. 12, 1985) truncated to a range by rejection, or, so often, anywhere in the range.
 
     Attributes:
         location_na, scale_na, skewness: its parameters xi, omega (nA) and alpha.
         low_na, high_na: the range, nA.
+        uniform: share of amplitudes drawn uniformly from the range.
     """
 
     location_na: float
@@ -74,6 +75,7 @@ class AmplitudeDistribution:
     skewness: float
     low_na: float
     high_na: float
+    uniform: float = 0.0
 
     @classmethod
     def with_mode(cls, config: AmplitudeConfig, *, mode_na: float) -> AmplitudeDistribution:
@@ -97,10 +99,12 @@ class AmplitudeDistribution:
                 f"the range {config.low_na:g} to {config.high_na:g} nA keeps {kept:.2g} of amplitudes with scale_na "
                 f"{config.scale_na:g}; choose a scale_na of the order of the range."
             )
-        return cls(location, config.scale_na, config.skewness, config.low_na, config.high_na)
+        return cls(location, config.scale_na, config.skewness, config.low_na, config.high_na, config.uniform)
 
     def draw_na(self, generator: np.random.Generator) -> float:
         """One amplitude, nA, by Azzalini's representation `delta |Z0| + sqrt(1 - delta^2) Z1`."""
+        if self.uniform and generator.random() < self.uniform:
+            return float(generator.uniform(self.low_na, self.high_na))
         delta = self.skewness / np.sqrt(1 + self.skewness**2)
         while True:
             first, second = generator.standard_normal(2)

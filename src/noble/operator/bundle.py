@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from noble.operator.noble import Noble
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 WEIGHTS, CONFIG, CARD, METRICS = "model.safetensors", "config.json", "card.md", "metrics.json"
 FILES: Final = (WEIGHTS, CONFIG, CARD, METRICS)
 UNITS: Final = {"time": "ms", "voltage": "mV", "current": "nA"}
