@@ -62,6 +62,7 @@ def test_three_operators_are_compared_and_two_are_kept(noble, start):
     assert json.loads(Path("again.json").read_text())["operators"] == found["operators"]
 
 
+@pytest.mark.slow
 def test_everything_else_can_be_watched_on_another_store(noble, start):
     from spiking_family import make_store
 
