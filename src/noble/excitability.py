@@ -15,7 +15,7 @@ import numpy as np
 
 from noble.spikes import spike_times_ms
 from noble.stimuli import Step, Stimulus, step_end_ms
-from noble.traces import TimeGrid, TraceBatch
+from noble.traces import TimeGrid, Trace, TraceBatch
 from noble.units import MS_PER_SECOND, check_current_na
 
 NeuronT = TypeVar("NeuronT")
@@ -140,6 +140,12 @@ def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -
         first, last = float(times_ms[0]), float(times_ms[-1])
         return MS_PER_SECOND * min((times_ms.size - 1) / (last - first), times_ms.size / (offset_ms - first))
     return MS_PER_SECOND * times_ms.size / (offset_ms - onset_ms)
+
+
+def trace_rate_hz(trace: Trace, *, onset_ms: float, offset_ms: float) -> float:
+    """`firing_rate_hz` of the spikes found in one trace, Hz; edges of the step from its first sample, ms."""
+    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
+    return firing_rate_hz(times[(times >= onset_ms) & (times < offset_ms)], onset_ms=onset_ms, offset_ms=offset_ms)
 
 
 def firing_curve(

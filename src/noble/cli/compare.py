@@ -14,6 +14,7 @@ from noble.cli.evaluate import Bundle, hall_of, shown
 from noble.cli.family_options import Count, HallName, Json, Models, Seed
 from noble.cli.output import command_line
 from noble.cli.progress import console, tracked
+from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.files import write_json
 
 if TYPE_CHECKING:
@@ -27,15 +28,9 @@ def compare(
     models: Models = "hall",
     n: Count = 50,
     seed: Seed = 0,
-    junction_potential: Annotated[
-        float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
-    ] = 0.0,
-    protocol: Annotated[
-        str | None, typer.Option(help="Only sweeps whose stimulus the file calls so.", show_default=False)
-    ] = None,
-    electrode: Annotated[
-        str | None, typer.Option(help="Which electrode, where the file holds several.", show_default=False)
-    ] = None,
+    junction_potential: JunctionPotential = 0.0,
+    protocol: Protocol = None,
+    electrode: Electrode = None,
     hall: HallName = None,
     json: Json = None,
     output: Annotated[
@@ -45,13 +40,10 @@ def compare(
     """Let a family answer the steps of a recording, and compare e-features, firing rates and spread. Needs no simulator."""
     from noble.ensemble import compare_recording, family_features, outside_hull_expected
     from noble.operator import Noble
-    from noble.recordings import read_nwb
 
     noble = Noble.load(bundle)
     neurons = family_features(noble.spec, hall_of(noble, hall), models, count=n, seed=seed)
-    read = read_nwb(recording, junction_potential_mv=junction_potential, electrode=electrode)
-    if protocol is not None:
-        read = read.of_protocol(protocol)
+    read = read_recording(recording, junction_potential, protocol, electrode)
     with outside_hull_expected(), tracked("comparing") as progress:
         comparison = compare_recording(noble, neurons, read, dt_ms=noble.grid.dt_ms, progress=progress)
     drawn = {} if models == "hall" else {"seed": seed}

@@ -16,6 +16,7 @@ from noble.cli.evaluate import Bundle, hall_of, shown
 from noble.cli.family_options import Count, DataFolder, HallName, Json, Models, Seed
 from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
+from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.excitability import StepProtocol
 from noble.files import write_json
@@ -52,15 +53,9 @@ def fi(
     recording: Annotated[
         Path | None, typer.Option(help="Show the firing rates of a recording (NWB 2), too.", show_default=False)
     ] = None,
-    junction_potential: Annotated[
-        float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
-    ] = 0.0,
-    protocol: Annotated[
-        str | None, typer.Option(help="Only sweeps whose stimulus the recording calls so.", show_default=False)
-    ] = None,
-    electrode: Annotated[
-        str | None, typer.Option(help="Which electrode, where the recording holds several.", show_default=False)
-    ] = None,
+    junction_potential: JunctionPotential = 0.0,
+    protocol: Protocol = None,
+    electrode: Electrode = None,
     onset: Onset = 15.0,
     length: StepLength = 400.0,
     window: Window = 515.0,
@@ -81,7 +76,8 @@ def fi(
     from noble.ensemble.fi import compare_curves, fi_amplitudes_na, summarise_curves
     from noble.operator import Noble
 
-    read = None if recording is None else _read(recording, junction_potential, protocol, electrode)
+    # Read first, so that a wrong name costs no time.
+    read = None if recording is None else read_recording(recording, junction_potential, protocol, electrode)
     noble = Noble.load(bundle)
     known = hall_of(noble, hall)
     neurons = family_features(noble.spec, known, models, count=n, seed=seed)
@@ -149,14 +145,6 @@ def _simulated(
     cells = [hall.cell_model(index) for index in models]
     with tracked("simulating") as progress:
         return family_rates_hz(ArborSimulator(data_folder=data_folder), cells, amplitudes_na, step, progress=progress)
-
-
-def _read(path: Path, junction_potential: float, protocol: str | None, electrode: str | None) -> Recording:
-    """The recording that the options name; read first, so that a wrong name costs no time."""
-    from noble.recordings import read_nwb
-
-    read = read_nwb(path, junction_potential_mv=junction_potential, electrode=electrode)
-    return read if protocol is None else read.of_protocol(protocol)
 
 
 def _described(read: Recording) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, shown
+from noble.cli.output import command_line
 from noble.cli.progress import console, tracked
 from noble.cli.train import epoch_note
 from noble.files import write_json
@@ -135,7 +136,7 @@ def _write(operators: Mapping[str, Noble], summary: Mapping[str, Any], output: P
         feature=summary["feature"],
         unit=summary["unit"],
     )
-    save_figure(figure, output / "finetune.png")
+    save_figure(figure, output / "finetune.png", command=command_line())
 
 
 def _print(summary: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
+from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
 
@@ -86,12 +87,11 @@ def interpolate(
     if output is not None:
         from noble.ensemble.interpolation import POPULATIONS
         from noble.plots.studies import disc_figure, halfway_figure
-        from noble.plots.style import save_figure
 
         drawn = [(f"model {disc.model}", disc.simulated, disc.predicted) for disc in discs]
         deviations = {label: found["populations"][name]["mean_abs_z"] for name, label in POPULATIONS.items()}
         for figure, name in ((disc_figure(drawn), "discs.png"), (halfway_figure(deviations), "halfway.png")):
-            console.print(f"wrote {save_figure(figure, output / name)}")
+            write_figure(figure, output / name)
 
 
 def _trained_range_na(noble: Any) -> tuple[float, float] | None:

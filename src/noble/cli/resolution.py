@@ -10,6 +10,7 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, generation_of, hall_of, shown
+from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
 
@@ -76,6 +77,5 @@ def resolution(
         write_json(json, summary)
     if output is not None:
         from noble.plots.studies import resolution_figure
-        from noble.plots.style import save_figure
 
-        console.print(f"wrote {save_figure(resolution_figure(summary), output / 'resolution.png')}")
+        write_figure(resolution_figure(summary), output / "resolution.png")

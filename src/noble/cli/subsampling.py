@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import shown
+from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
 
@@ -70,9 +71,8 @@ def subsampling(
         write_json(json, found)
     if output is not None:
         from noble.plots.studies import subsampling_figure
-        from noble.plots.style import save_figure
 
-        console.print(f"wrote {save_figure(subsampling_figure(found), output / 'subsampling.png')}")
+        write_figure(subsampling_figure(found), output / "subsampling.png")
 
 
 def _numbers(text: str, kind: type[Number], option: str) -> list[Number]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.progress import console
+from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.files import write_json
 
 if TYPE_CHECKING:
@@ -25,15 +26,9 @@ def targets(
         float | None,
         typer.Option(help="Measure as if the step had ended then, ms; as recorded by default.", show_default=False),
     ] = None,
-    junction_potential: Annotated[
-        float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
-    ] = 0.0,
-    protocol: Annotated[
-        str | None, typer.Option(help="Only sweeps whose stimulus the file calls so.", show_default=False)
-    ] = None,
-    electrode: Annotated[
-        str | None, typer.Option(help="Which electrode, where the file holds several.", show_default=False)
-    ] = None,
+    junction_potential: JunctionPotential = 0.0,
+    protocol: Protocol = None,
+    electrode: Electrode = None,
     min_trials: Annotated[int, typer.Option(min=1, help="Least number of trials of a step.")] = 2,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write what is printed as JSON.", show_default=False)
@@ -41,11 +36,8 @@ def targets(
 ) -> None:
     """Measure e-features of a recording at each step: mean and standard deviation over trials."""
     from noble.evolve.targets import measure_targets
-    from noble.recordings import read_nwb
 
-    read = read_nwb(recording, junction_potential_mv=junction_potential, electrode=electrode)
-    if protocol is not None:
-        read = read.of_protocol(protocol)
+    read = read_recording(recording, junction_potential, protocol, electrode)
     measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)
     measured.save(output)
     summary = _summary(measured, read)

@@ -14,12 +14,11 @@ from noble.excitability import (
     Responder,
     StepProtocol,
     firing_curve,
-    firing_rate_hz,
     least_squares_slope,
     slope_amplitudes_na,
+    trace_rate_hz,
 )
 from noble.recordings import Recording
-from noble.spikes import spike_times_ms
 
 NeuronT = TypeVar("NeuronT")
 
@@ -215,11 +214,9 @@ def compare_curves(
 
 def recorded_points(recording: Recording) -> np.ndarray:
     """Amplitude (nA) and firing rate (Hz) of every sweep of a recording, by amplitude, shape (sweeps, 2)."""
-    points = []
-    for amplitude, sweeps in recording.by_amplitude().items():
-        for sweep in sweeps:
-            times = spike_times_ms(sweep.trace.voltage_mv, dt_ms=sweep.trace.grid.dt_ms)
-            within = times[(times >= sweep.onset_ms) & (times < sweep.offset_ms)]
-            rate = firing_rate_hz(within, onset_ms=sweep.onset_ms, offset_ms=sweep.offset_ms)
-            points.append((amplitude, rate))
+    points = [
+        (amplitude, trace_rate_hz(sweep.trace, onset_ms=sweep.onset_ms, offset_ms=sweep.offset_ms))
+        for amplitude, sweeps in recording.by_amplitude().items()
+        for sweep in sweeps
+    ]
     return np.array(points, dtype=float).reshape(-1, 2)

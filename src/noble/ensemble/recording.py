@@ -17,10 +17,9 @@ import numpy as np
 from noble.ensemble.agreement import FeatureAgreement, rates_to_dict, summarise_features
 from noble.ensemble.comparable import after_step_ms, comparable_sweeps
 from noble.ensemble.evaluate import Progress
-from noble.excitability import StepProtocol, firing_rate_hz
+from noble.excitability import StepProtocol, trace_rate_hz
 from noble.features import FEATURE_NAMES
 from noble.recordings import Recording, Sweep
-from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, Trace, TraceBatch
 
@@ -224,8 +223,12 @@ def _compare_step(
     return StepComparison(
         amplitude_na=amplitude_na,
         features={name: FeatureAgreement(name, recorded[name], predicted[name]) for name in FEATURE_NAMES},
-        recorded_rates_hz=np.array([_rate_hz(trial.trace, trial.onset_ms, trial.offset_ms) for trial in trials]),
-        predicted_rates_hz=np.array([_rate_hz(trace, protocol.onset_ms, protocol.offset_ms) for trace in answers]),
+        recorded_rates_hz=np.array(
+            [trace_rate_hz(trial.trace, onset_ms=trial.onset_ms, offset_ms=trial.offset_ms) for trial in trials]
+        ),
+        predicted_rates_hz=np.array(
+            [trace_rate_hz(trace, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms) for trace in answers]
+        ),
         trials=trials,
         family=FamilyVoltage(
             grid=answers.grid,
@@ -248,10 +251,3 @@ def _measured(batch: TraceBatch, onset_ms: float, offset_ms: float) -> dict[str,
     return measure_step(
         batch, onset_ms=onset_ms, offset_ms=offset_ms, step_ms=offset_ms - onset_ms, names=FEATURE_NAMES
     )
-
-
-def _rate_hz(trace: Trace, onset_ms: float, offset_ms: float) -> float:
-    """Firing rate within the step, Hz."""
-    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
-    within = times[(times >= onset_ms) & (times < offset_ms)]
-    return firing_rate_hz(within, onset_ms=onset_ms, offset_ms=offset_ms)
