@@ -23,9 +23,6 @@ from noble.recordings import Recording, Sweep
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, Trace, TraceBatch
 
-# What is kept of a sweep around its step, at most: as for targets.
-_BEFORE_MS: Final = 50.0
-_AFTER_MS: Final = 100.0
 # So many of a family's traces are kept for a figure.
 _SINGLE_TRACES: Final = 5
 
@@ -184,9 +181,11 @@ def compare_recording(
     Raises:
         ValueError: if no sweep can be compared, or the operator cannot answer in such a window.
     """
+    from noble.evolve.targets import AFTER_MS, BEFORE_MS
+
     recording = comparable_sweeps(recording)
-    before_ms = min(_BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
-    after_ms = min(_AFTER_MS, *(after_step_ms(sweep) for sweep in recording.sweeps))
+    before_ms = min(BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
+    after_ms = min(AFTER_MS, *(after_step_ms(sweep) for sweep in recording.sweeps))
     step_ms = round(float(np.median([sweep.step_ms for sweep in recording.sweeps])), 6)
     # One sample more, since a grid holds no instant that is less than dt before its end.
     window_ms = before_ms + step_ms + after_ms + dt_ms

@@ -28,8 +28,8 @@ SCHEMA_VERSION: Final = 1
 _EFEL_FEATURES: Final = {"depol_block": "depol_block_bool"}
 # What is kept of a sweep around its step. The time before is long enough for a resting potential, whose mean eFEL takes over
 # the last tenth of it, and no longer, since spikes in it count; the time after is that of the standard protocol.
-_BEFORE_MS: Final = 50.0
-_AFTER_MS: Final = 100.0
+BEFORE_MS: Final = 50.0
+AFTER_MS: Final = 100.0
 # Steps of one recording are one protocol where they last equally long to this.
 _SAME_STEP_MS: Final = 1.0
 
@@ -264,8 +264,8 @@ def measure_targets(
             f"step_ms is {step_ms:g} but the steps of {recording.source} last {recorded_ms:g} ms; expected at most that."
         )
     dt_ms = recording.sweeps[0].trace.grid.dt_ms
-    before_ms = min(_BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
-    after_ms = min(_AFTER_MS, *(sweep.trace.grid.duration_ms - dt_ms - sweep.offset_ms for sweep in recording.sweeps))
+    before_ms = min(BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
+    after_ms = min(AFTER_MS, *(sweep.trace.grid.duration_ms - dt_ms - sweep.offset_ms for sweep in recording.sweeps))
     settings = FeatureSettings()
     steps = []
     for amplitude_na, sweeps in groups.items():
