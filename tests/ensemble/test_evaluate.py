@@ -122,6 +122,14 @@ def test_a_limit_is_spread_over_the_split():
         run(StandIn(), limit=0)
 
 
+def test_currents_are_unseen_of_the_models_that_were_learned_alone():
+    noble = StandIn()
+    noble.provenance = {"models": [1]}  # type: ignore[attr-defined]
+    found = run(noble)
+    assert found["unseen_currents"]["traces"] == 4
+    assert found["unseen_models"]["traces"] == 4
+
+
 def test_other_splits_keep_their_name_and_an_empty_one_has_every_key():
     found = run(StandIn(), splits=("validation",))
     assert set(found) == {"validation"}

@@ -52,6 +52,8 @@ def test_speeds_are_ratios_of_what_was_taken_in_one_run():
     found = speed(neuron=Slow(50))
     assert set(STABLE_SPEED_KEYS) <= set(found)
     assert found["ms_per_trace"] == pytest.approx(0.5, rel=0.5)
+    fastest, slowest = found["ms_per_trace_range"]
+    assert fastest <= found["ms_per_trace"] <= slowest
     assert found["speedup_vs_arbor"] == pytest.approx(1e3 * found["arbor_seconds_per_trace"] / found["ms_per_trace"])
     assert found["speedup_vs_neuron"] == pytest.approx(1e3 * found["neuron_seconds_per_trace"] / found["ms_per_trace"])
     assert found["arbor_seconds_per_trace"] == pytest.approx(0.010, rel=0.5)
@@ -63,7 +65,7 @@ def test_operator_and_simulators_answer_the_same_kind_of_traces():
     quick, arbor = Quick(0.0), Slow(0.0)
     told: list[tuple[int, int]] = []
     speed(quick, arbor=arbor, arbor_traces=20, progress=lambda done, total: told.append((done, total)))
-    assert [len(call) for call in quick.calls] == [20] * 6 + [1] * 11
+    assert [len(call) for call in quick.calls] == [20] * 6 + [1] * 11 + [20] * 6
     assert [len(call) for call in arbor.calls] == [1, 20]
     assert quick.calls[0] == [(float(model), amplitude) for model, amplitude in arbor.calls[1]]
     assert {model for model, _ in arbor.calls[1]} == set(range(5))

@@ -26,11 +26,16 @@ def operator(*, rate: float = FIRING, config: SpikePhaseConfig = CONFIG, spec: F
     core = core_of(noble)
     middle = torch.full((1, len(spec)), 2.0, dtype=torch.float64)
     with torch.no_grad():
-        core.timing.leave.weight.mul_(6.0)
+        weight = core.timing.leave.weight
+        weight += (
+            0.1
+            / core.drive.uncertainty
+            * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)).double()
+        )
         for _ in range(3):  # more than once, since rates have bounds
             rates = core.encode(middle, current_of(STEP), GRID.dt_ms).rate_per_ms[0]
             during = rates[int(20 / config.bin_ms) : int(55 / config.bin_ms)]
-            core.timing.leave.bias += torch.log(rate / during.mean())
+            core.timing.leave.bias += torch.log(rate / during.mean()) / core.drive.uncertainty
     return noble
 
 
@@ -284,7 +289,7 @@ def test_what_is_drawn_without_gradients_is_right_to_a_tenth_of_a_mv(dt_ms):
     """With gradients every sample is drawn by the network; without, by a table, and away from spikes at every few samples."""
     noble, features = operator(rate=FIRING), torch.as_tensor(NEURON)
     with torch.no_grad():
-        core_of(noble).slow.leave.bias[CONFIG.bins :] += 12.0  # the shape channels
+        core_of(noble).slow.leave.bias[CONFIG.bins :] += 25.0  # the shape channels
     current = current_of(STEP, TimeGrid.spanning(100.0, dt_ms=dt_ms))
     exact = noble(features, current, dt_ms).detach()
     with torch.no_grad():
@@ -351,7 +356,9 @@ def test_the_threshold_is_not_needed_but_used_if_known():
         spec = FeatureSpec.fit(table[:, columns], names, units)
         noble = operator(spec=spec)
         assert np.isfinite(noble.predict(table[:1, columns], [STEP], GRID).voltage_mv).all()
-        signals, _ = core_of(noble).drive(spec.scale(torch.as_tensor(table[:1, columns])), torch.zeros(1, 4).double())
+        signals, _ = core_of(noble).drive(
+            spec.scale(torch.as_tensor(table[:1, columns])), torch.zeros(1, 4).double(), torch.ones(1, 4).double()
+        )
         assert bool((signals[..., 1:] == 0).all()) == ("i_thr" not in names)
 
 
@@ -397,10 +404,10 @@ def test_firing_alone_is_the_firing_of_everything():
 def test_expectations_are_those_of_a_bins_parts_averaged(stimulus):
     core, scaled = core_of(operator()), torch.tensor([[1.0, 2.0], [2.5, 1.5]], dtype=torch.float64)
     current = current_of(stimulus).expand(2, -1)
-    tokens, bins, parts = 17, core.config.bins, 4
+    tokens, bins, parts = 17, core.config.bins, 16
     found, found_log = core._expectations(scaled, current, GRID.dt_ms, tokens)
     means = bin_means(current, dt_ms=GRID.dt_ms, bin_ms=core.config.bin_ms / parts, bins=tokens * bins * parts)
-    signals, log_rate = core.drive(scaled, means)
+    signals, log_rate = core.drive(scaled, means, torch.full_like(means, core.config.bin_ms / parts))
     signals = signals.unflatten(1, (tokens * bins, parts)).mean(dim=2).unflatten(1, (tokens, bins)).flatten(2)
     rates = torch.exp(log_rate).unflatten(1, (tokens * bins, parts)).mean(dim=2)
     torch.testing.assert_close(found[:, 1:], signals, rtol=0, atol=1e-6)

@@ -163,6 +163,7 @@ def test_what_a_run_leaves(store_path, tmp_path):
     assert facts["store_digest"] == store.digest
     assert facts["hall"]["digest"] == SpikingHall().digest
     assert facts["seed"] == config.seed
+    assert facts["models"] == sorted(set(store.model_index[store.indices("train")].tolist()))
     assert facts["generation"]["amplitude"]["high_na"] == 0.25
     assert noble.grid == store.protocol.grid
     noble.save(tmp_path / "bundle")

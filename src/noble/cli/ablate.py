@@ -60,12 +60,18 @@ def ablate(
 
 def _trained(config: TrainConfig, store: Path, folder: Path, title: str) -> dict[str, Any]:
     """Metrics and training run of a variant; trained, or gone on with, if they are not there yet."""
+    from noble.data import Store
+
     record = folder / BUNDLE / "metrics.json"
     described = folder / "ablation.json"
-    if described.exists() and json_files.loads(described.read_text()) != config.model_dump(mode="json"):
-        raise ValueError(f"{folder} holds a run of another configuration; ablate into another folder, or remove it.")
-    if not described.exists() or not record.exists():
-        write_json(described, config.model_dump(mode="json"))
+    run = {"store": Store.open(store).digest, "config": config.model_dump(mode="json")}
+    if described.exists() and json_files.loads(described.read_text()) != run:
+        raise ValueError(
+            f"{folder} holds a run of another configuration or store; ablate into another folder, or remove it."
+        )
+    # A bundle is written before it is evaluated, and then has no metrics yet.
+    if not described.exists() or not record.exists() or not json_files.loads(record.read_text()):
+        write_json(described, run)
         train_and_evaluate(config, store, folder, titles=(f"training {title}", f"evaluating {title}"), resume=True)
     from noble.operator import Noble
 

@@ -25,20 +25,24 @@ def bench(
     json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
 ) -> None:
     """Time an operator, Arbor and serial NEURON in one run, on the same cell and currents."""
+    from noble.data import GenerationConfig
     from noble.ensemble import measure_speed
     from noble.operator import Noble
-    from noble.simulate import ArborSimulator, NeuronSimulator
+    from noble.simulate import ArborSimulator, NeuronSimulator, Numerics
 
     noble = Noble.load(bundle)
+    drawn = noble.provenance.get("generation")
+    numerics = Numerics(settle_ms=0.0)  # nobody waits for the operator to settle, so it would flatter
     with tracked("measuring") as progress:
         speed = measure_speed(
             noble,
             hall_of(noble, hall),
-            arbor=ArborSimulator(data_folder=data_folder),
-            neuron=NeuronSimulator(data_folder=data_folder) if neuron_traces else None,
+            arbor=ArborSimulator(numerics=numerics, data_folder=data_folder),
+            neuron=NeuronSimulator(numerics=numerics, data_folder=data_folder) if neuron_traces else None,
             batch=batch,
             arbor_traces=arbor_traces,
             neuron_traces=neuron_traces,
+            config=None if drawn is None else GenerationConfig.model_validate(drawn),
             progress=progress,
         )
     table = Table("who", "ms a trace", "times slower")

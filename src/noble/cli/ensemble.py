@@ -53,6 +53,7 @@ def ensemble(
     """Answer one step with a whole family: the training models, neurons between them, or neurons round one of them."""
     from noble.ensemble import compare_features, family_features, family_models, outside_hull_expected
     from noble.operator import Noble
+    from noble.operator.noble import HULL_TOLERANCE
 
     noble = Noble.load(bundle)
     known = hall_of(noble, hall)
@@ -81,7 +82,11 @@ def ensemble(
         plausible = {name: values[: len(known.train)] for name, values in known_features.items()}
     elif models != "hall":  # which would be compared with itself
         trained = family_features(noble.spec, known, "hall", count=0, seed=0)
-        reference = measured(noble.predict(trained, [stimulus] * len(trained), grid))
+        plausible = reference = measured(noble.predict(trained, [stimulus] * len(trained), grid))
+        if models != "hull":  # a disc is compared with its centre
+            centre = known.feature_table(noble.spec.names)[list(family_models(known, models))]
+            with outside_hull_expected():
+                reference = measured(noble.predict(centre, [stimulus], grid))
     comparison = compare_features(measured(answers), reference, plausible=plausible)
     summary = {
         "models": models,
@@ -89,7 +94,9 @@ def ensemble(
         "step_na": step,
         "seed": seed,
         "seconds": seconds,
-        "reference": "simulation" if simulate else None if reference is None else "operator on the training models",
+        "outside_hull_share": float(np.mean(np.linalg.norm(noble.spec.outside_hull(neurons), axis=1) > HULL_TOLERANCE)),
+        "reference": _reference(simulate, models),
+        "plausible": None if plausible is None else f"{'simulations' if simulate else 'operator'}, training models",
         **comparison,
     }
     _print(summary)
@@ -104,7 +111,7 @@ def ensemble(
 def _print(summary: dict[str, Any]) -> None:
     """A row a feature, compared with the reference where there is one."""
     title = "{neurons} neurons ({models}) at {step_na:g} nA in {seconds:.2f} s".format(**summary)
-    table = Table("feature", "median", "5 to 95 %", title=title)
+    table = Table("feature", "% having it", "median", "5 to 95 %", title=title)
     compared = summary["reference"] is not None
     if compared:
         table.add_column(f"median of the {summary['reference']}")
@@ -115,13 +122,27 @@ def _print(summary: dict[str, Any]) -> None:
         unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
         band = "-" if row["q05"] is None else f"{shown(row['q05'])} to {shown(row['q95'])}"
         against = (shown(row["reference_median"]), shown(row["wasserstein"])) if compared else ()
-        table.add_row(name + unit, shown(row["median"]), band, *against)
+        having = f"{100 * (row['having_share'] or 0):.0f}"
+        if compared:
+            having += f" / {100 * (row['reference_having_share'] or 0):.0f}"
+        table.add_row(name + unit, having, shown(row["median"]), band, *against)
     console.print(table)
     if compared:
         console.print(
-            f"implausible: {100 * summary['implausible_share']:.1f} % of the traces (a feature outside the training models' "
-            "range by more than its width)"
+            f"implausible: {100 * summary['implausible_share']:.1f} % of the traces (a feature missing, or outside the range of "
+            f"the {summary['plausible']}, by more than its width)"
         )
+    if summary["outside_hull_share"] > 0:
+        console.print(
+            f"extrapolated: {100 * summary['outside_hull_share']:.0f} % of the neurons lie outside the training models' hull"
+        )
+
+
+def _reference(simulate: bool, models: str) -> str | None:
+    """What a family is compared with."""
+    if simulate:
+        return "simulation"
+    return {"hall": None, "hull": "operator on the training models"}.get(models, "operator on the disc's centre")
 
 
 def _simulated(

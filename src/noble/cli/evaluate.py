@@ -81,11 +81,11 @@ def _evaluate_fresh(
     noble: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
 ) -> dict[str, Any]:
     from noble.ensemble import evaluate_fresh
-    from noble.simulate.arbor import ArborSimulator
+    from noble.simulate import ArborSimulator, Numerics
 
     settings = generation_of(noble, config)
     chosen = hall_of(noble, hall or settings.hall)
-    responder = ArborSimulator(data_folder=data_folder)
+    responder = ArborSimulator(numerics=Numerics(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
             noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress

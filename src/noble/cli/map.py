@@ -31,13 +31,16 @@ def draw_map(
     onset: Onset = 15.0,
     length: StepLength = 400.0,
     window: Window = 515.0,
-    dt: Sampling = 0.06,
+    dt: Sampling = 0.02,
     json: Json = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, map-FEATURE.png.", show_default=False)
     ] = None,
 ) -> None:
-    """Map an e-feature over threshold and slope: heat map and surface, with hull and training models. Needs no simulator."""
+    """Map an e-feature over threshold and slope: heat map and surface, with hull and training models. Needs no simulator.
+
+    Sampled finely, since at 0.06 ms the width of a spike moves by up to 0.02 ms with where the samples happen to fall.
+    """
     from noble.ensemble.maps import feature_map
     from noble.operator import Noble
 

@@ -20,7 +20,7 @@ def report(
         Path, typer.Argument(help="Folder below which other commands have put figures (-o) and numbers (--json).")
     ],
 ) -> None:
-    """Gather what exists for a bundle in one page, `index.html` of a folder: every figure with the command that made it."""
+    """Gather what exists for a bundle in one page, `report.html` of a folder: every figure with the command that made it."""
     from noble.operator import Noble
     from noble.operator.bundle import METRICS, locate
     from noble.report.bundle import write_bundle_report

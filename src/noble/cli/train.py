@@ -27,12 +27,15 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     devices: Annotated[int, typer.Option(help="Devices, as Lightning takes them.")] = 1,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning takes it.")] = "cpu",
+    test: Annotated[
+        bool, typer.Option("--test/--no-test", help="Evaluate on the test splits; not while you still choose settings.")
+    ] = True,
 ) -> None:
     """Train an operator, evaluate it once on the test splits, and write the bundle."""
     from noble.train import TrainConfig
 
     trained = train_and_evaluate(
-        TrainConfig.load(config), store, output, resume=resume, devices=devices, accelerator=accelerator
+        TrainConfig.load(config), store, output, test=test, resume=resume, devices=devices, accelerator=accelerator
     )
     if trained is not None:
         console.print(f"wrote {output / BUNDLE}")
@@ -43,10 +46,11 @@ def train_and_evaluate(
     store: Path,
     output: Path,
     *,
+    test: bool = True,
     titles: tuple[str, str] = ("training", "evaluating"),
     **options: Any,
 ) -> tuple[Noble, dict[str, Any]] | None:
-    """Train with `fit`'s options, evaluate and write the bundle, with progress under the titles.
+    """Train with `fit`'s options, evaluate unless told not to, and write the bundle, with progress under the titles.
 
     Returns:
         The operator and its metrics; None in every process but the first, which does the rest.
@@ -66,6 +70,8 @@ def train_and_evaluate(
     if not is_first_process():
         return None
     noble.save(output / BUNDLE, card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
+    if not test:
+        return noble, {}
     with tracked(titles[1]) as progress:
         metrics = evaluate(noble, Store.open(store), progress=progress)
     noble.save(output / BUNDLE, card=model_card(noble, metrics), metrics=metrics)

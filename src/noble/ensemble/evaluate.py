@@ -72,7 +72,8 @@ def evaluate(
     Args:
         noble: the operator.
         store: the data set.
-        splits: names of splits; "test" becomes the section `unseen_currents`, any other keeps its name.
+        splits: names of splits; "test" becomes the section `unseen_currents`, any other keeps its name. Of an operator that
+            learned from some of the training models alone (`TrainConfig.models`), "test" is those models' part of the split.
         limit: at most so many traces a split, spread evenly over it; all if None.
         batch_size: traces predicted and held at once.
         feature_names: e-features to compare; `noble.features.FEATURE_NAMES` for all sixteen (about 10 ms a trace).
@@ -87,7 +88,7 @@ def evaluate(
     window, grid = store.protocol, store.protocol.grid
     features = _columns(store, noble.spec.names)
     thresholds = _columns(store, ("i_thr",))[:, 0] if "i_thr" in store.feature_names else None
-    chosen = {split: _spread(store.indices(split), limit) for split in splits}
+    chosen = {split: _spread(_of_learned(noble, store, split), limit) for split in splits}
     advance = _Advance(progress, sum(indices.size for indices in chosen.values()))
 
     def parts(rows: np.ndarray) -> tuple[np.ndarray, list[Stimulus], np.ndarray, np.ndarray | None]:
@@ -164,6 +165,14 @@ def evaluate_fresh(
         settings = {"source": "fresh", "hall": hall.digest, "seed": seed, **_settings(config.window)}
         sections[section] = {**summarise(table), "settings": settings}
     return sections
+
+
+def _of_learned(noble: Operator, store: Store, split: str) -> np.ndarray:
+    """Samples of a split; of "test" those of models that the operator learned from, as far as it knows them."""
+    indices, learned = store.indices(split), getattr(noble, "provenance", {}).get("models")
+    if split != "test" or learned is None:
+        return indices
+    return indices[np.isin(store.model_index[indices], learned)]
 
 
 def fresh_plan(hall: HallOfFame, config: GenerationConfig, *, count: int, unseen_count: int, seed: int) -> Plan:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from noble.operator.spec import FeatureSpec
@@ -34,6 +34,19 @@ _BEND_NA: Final = 0.002
 _LOG_OFFSET_NA: Final = 0.005
 # Added to the rate expected from threshold and slope: a phase of 0.05 in a 500 ms window of silence.
 _SILENT_RATE_PER_MS: Final = 1e-4
+
+# Firing begins so long after a drive sets in at least, and has begun for good with a drive this many bends below threshold, where
+# the expected rate is a seventh already. Where it has not begun, so much of it is left for the network to correct.
+_LEAST_DELAY_MS: Final = 0.05
+_DRIVEN_BENDS: Final = 2.0
+_FORGET_MS: Final = 20.0
+_LEAST_BEGUN: Final = 1e-3
+_KNOWN_CURVE_UNCERTAINTY: Final = 0.02
+_LINE_UNCERTAINTY: Final = 0.2
+# The steps of the measured curve (`noble.excitability`), and how fast firing adapts after the first spike: interneurons of both
+# kinds in 15 to 40 ms.
+_STEP_MS: Final = 400.0
+_RELAXATION_MS: Final = 30.0
 
 _CURVE_FEATURE: Final = re.compile(r"(rate|latency|first_ISI)_(\d+)pA")
 
@@ -61,17 +74,26 @@ class Drive(nn.Module):
 
     @property
     def signals(self) -> int:
-        """Signals in each bin."""
-        return 5 if self._has_curve else 3
+        """Signals in each piece."""
+        return 6 if self._has_curve else 3
+
+    @property
+    def uncertainty(self) -> float:
+        """Usual error of the logarithm of the expected rate: the unit in which a network had best correct it."""
+        return _KNOWN_CURVE_UNCERTAINTY if self._has_curve else _LINE_UNCERTAINTY
 
     def forward(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch bins"]
-    ) -> tuple[Float[Tensor, "batch bins signals"], Float[Tensor, "batch bins"]]:
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch piece"],
+        duration_ms: Float[Tensor, "batch piece"],
+    ) -> tuple[Float[Tensor, "batch piece signal"], Float[Tensor, "batch piece"]]:
         """Signals for a network, of order one, and the logarithm of the expected rate in 1/ms.
 
         Args:
             scaled_features: as `FeatureSpec.scale` gives them.
-            current_na: mean in each bin, nA.
+            current_na: mean in each of consecutive pieces of time, nA.
+            duration_ms: of each piece, ms.
         """
         physical = self._spec.unscale(scaled_features)
         named = dict(zip(self._spec.names, physical.unbind(dim=1), strict=True))
@@ -95,12 +117,78 @@ class Drive(nn.Module):
         knots = torch.stack([physical[:, columns] for columns in self._columns], dim=1)
         curves = self._spline(torch.log(knots.clamp(min=1e-3)), position)
         rate, latency, interval = curves.clamp(-8.0, 8.0).unbind(dim=2)
-        log_rate = rate + math.log(1e-3) + nn.functional.logsigmoid(above / _BEND_NA)
+        moment = expected_rate(torch.exp(rate) * 1e-3, torch.exp(latency), torch.exp(interval), above, duration_ms)
+        log_rate = torch.log(moment) + nn.functional.logsigmoid(above / _BEND_NA)
         scale = math.log(_TIME_SCALE_MS)
         expected = [
             torch.exp(item) * fires for item in (rate - math.log(_RATE_SCALE_HZ), scale - latency, scale - interval)
         ]
-        return torch.stack([current, drive, *expected], dim=2), log_rate
+        return torch.stack([current, drive, *expected, moment * fires * (1e3 / _RATE_SCALE_HZ)], dim=2), log_rate
+
+
+def expected_rate(
+    rate_per_ms: Float[Tensor, "batch piece"],
+    latency_ms: Float[Tensor, "batch piece"],
+    interval_ms: Float[Tensor, "batch piece"],
+    above_na: Float[Tensor, "batch piece"],
+    duration_ms: Float[Tensor, "batch piece"],
+) -> Float[Tensor, "batch piece"]:
+    """Expected rate in each of consecutive pieces of time, 1/ms, such that a step is answered as measured.
+
+    Its integral is one a latency after the onset, and two a first interval later; then the rate relaxes exponentially to where
+    its mean over a step of `_STEP_MS` is the measured one. Before the first spike it is the mean rate, begun late, or, where the
+    latency is too short for that, a higher one from the onset on.
+
+    Args:
+        rate_per_ms, latency_ms, interval_ms: mean rate from first to last spike, latency and first interval that a step
+            of each piece's current would have.
+        above_na: current above threshold, nA.
+        duration_ms: of each piece.
+    """
+    delay_ms = (latency_ms - 1 / rate_per_ms).clamp(min=_LEAST_DELAY_MS)
+    driven = above_na > -_DRIVEN_BENDS * _BEND_NA
+    both = (torch.cat([item, item]) for item in (driven, duration_ms))
+    begun, fired = begun_share(torch.cat([delay_ms, latency_ms]), *both).chunk(2)
+    # After the first spike r + c exp(-t / tau): one spike in the first interval, the mean rate over the rest of the step.
+    rest_ms = torch.maximum(_STEP_MS - latency_ms - 0.5 / rate_per_ms, 1.5 * interval_ms)
+    relaxed_early, relaxed_late = (-torch.expm1(-time / _RELAXATION_MS) for time in (interval_ms, rest_ms))
+    share = relaxed_late / relaxed_early
+    steady = (rate_per_ms * rest_ms - share) / (rest_ms - share * interval_ms)
+    steady = torch.minimum(torch.maximum(steady, rate_per_ms / 3), 3 * rate_per_ms)
+    change = (1 - steady * interval_ms) / (relaxed_early * _RELAXATION_MS)
+    change = torch.minimum(torch.maximum(change, -0.9 * steady), 9 * steady)
+    before = relaxed(torch.exp(-duration_ms / _RELAXATION_MS), fired)
+    gone = fired + (before - fired) * torch.exp(-0.5 * duration_ms / _RELAXATION_MS)
+    first = 1 / (latency_ms - delay_ms)
+    return torch.maximum(first * (begun - fired) + (steady + change * (1 - gone)) * fired, _LEAST_BEGUN * rate_per_ms)
+
+
+def begun_share(
+    delay_ms: Float[Tensor, "batch piece"],
+    driven: Bool[Tensor, "batch piece"],
+    duration_ms: Float[Tensor, "batch piece"],
+) -> Float[Tensor, "batch piece"]:
+    """In how much of each of consecutive pieces of time firing has begun, `delay_ms` after a drive sets in.
+
+    Begun is where a leaky integrator, `delay ds/dt = 1 - s` while driven, has passed `1 - 1/e`: exactly the delay after a step's
+    onset, and for any other current sooner after a short pause than after a long one. Without drive it forgets in `_FORGET_MS`.
+    """
+    state = relaxed(torch.exp(-duration_ms / torch.where(driven, delay_ms, _FORGET_MS)), driven.to(duration_ms.dtype))
+    wait_ms = delay_ms * (1 + torch.log1p(-state.clamp(max=0.999)))
+    return torch.where(driven, 1 - wait_ms / duration_ms, (state > 1 - math.exp(-1)).to(duration_ms.dtype)).clamp(0, 1)
+
+
+def relaxed(decay: Float[Tensor, "batch piece"], target: Float[Tensor, "batch piece"]) -> Float[Tensor, "batch piece"]:
+    """State before each piece of `s -> d s + (1 - d) target`, from zero; by doubling, as in `ExponentialAverages`."""
+    gained = (1 - decay) * target
+    span = 1
+    while span < decay.shape[1]:
+        gained = torch.cat(
+            [gained[:, :span], torch.addcmul(gained[:, span:], decay[:, span:], gained[:, :-span])], dim=1
+        )
+        decay = torch.cat([decay[:, :span], decay[:, span:] * decay[:, :-span]], dim=1)
+        span *= 2
+    return nn.functional.pad(gained[:, :-1], (1, 0))
 
 
 class _CardinalSpline(nn.Module):

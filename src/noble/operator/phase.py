@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from noble.operator.drive import Drive
 from noble.operator.filters import FilterNetwork
 from noble.operator.phase_config import SpikePhaseConfig
+from noble.operator.pieces import cut
 from noble.operator.spec import FeatureSpec
 from noble.operator.waveform import APART_MS, SpikeShapes, draw
 from noble.traces import TimeGrid
@@ -34,8 +35,8 @@ from noble.traces import TimeGrid
 _LOG_RATE_RANGE: Final = (-12.0, -math.log(APART_MS))
 # Expectations below the range would keep corrections, and gradients, from ever mattering.
 _LEAST_EXPECTED_LOG_RATE: Final = -11.0
-_PARTS_OF_A_BIN: Final = 4
-_SAME_CURRENT_NA: Final = 1e-6
+# A step begins within 0.06 ms of where the operator takes it to begin.
+_PARTS_OF_A_BIN: Final = 16
 # Without gradients, every sample is drawn from so long before to so long after a spike, and elsewhere only knots a quarter of a
 # bin (0.24 ms) apart: between them the slow voltage is a straight line, and interpolation of the shapes is right within 0.1 mV.
 _NEAR_BEFORE_MS: Final = 2.0
@@ -127,6 +128,9 @@ class SpikePhaseCore(nn.Module):
         self.timing = FilterNetwork(
             outputs=config.bins, width=config.width, hidden=config.hidden, blocks=config.blocks, **common
         )
+        # Before any training, what the features say of firing is the answer.
+        nn.init.zeros_(self.timing.leave.weight)
+        nn.init.zeros_(self.timing.leave.bias)
         self.slow = FilterNetwork(
             outputs=config.bins + config.shapes,
             width=config.slow_width,
@@ -187,34 +191,21 @@ class SpikePhaseCore(nn.Module):
         address: Float[Tensor, "batch address"],
     ) -> Float[Tensor, "batch bin"]:
         """The network corrects what the features alone predict, and so fires and stops with the current from the start."""
-        log_rate = _full(self.timing(signals, address)[:, 1:].flatten(1))
+        log_rate = self.drive.uncertainty * _full(self.timing(signals, address)[:, 1:].flatten(1))
         return torch.exp((expected + log_rate).clamp(*_LOG_RATE_RANGE))
 
     def _expectations(
         self, scaled: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float, tokens: int
     ) -> tuple[Float[Tensor, "batch token signal"], Float[Tensor, "batch bin"]]:
-        """Signals of each token, after one of rest, and the logarithm of the expected rate in each bin of the others.
-
-        Where a step begins within a bin, the mean current says nothing of the firing at its height, but the mean firing
-        does; so where the current changes within a bin, expectations are taken of its parts, and averaged.
-        """
+        """Signals of each token, after one of rest, and the logarithm of the expected rate in each bin of the others."""
         config, parts = self.config, _PARTS_OF_A_BIN
         current = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms / parts, bins=tokens * config.bins * parts)
         # A token of rest before the first: where the averages start, so that nothing moves until the current does.
-        current = nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts))
-        changes = current.amax(dim=2) - current.amin(dim=2) > _SAME_CURRENT_NA
-        most = int(changes.sum(dim=1).max())  # of steps three or so bins in a hundred
-        where = changes.to(torch.uint8).topk(most, dim=1).indices
-        within = current.gather(1, where[..., None].expand(-1, -1, parts))
-        sizes = [current.shape[1], most * parts]
-        signals, log_rate = self.drive(scaled, torch.cat([current.mean(dim=2), within.flatten(1)], dim=1))
-        (signals, finer), (log_rate, finer_log) = signals.split(sizes, dim=1), log_rate.split(sizes, dim=1)
-        if most:
-            finer, finer_log = finer.unflatten(1, (most, parts)), finer_log.unflatten(1, (most, parts))
-            signals = signals.scatter(1, where[..., None].expand(-1, -1, signals.shape[2]), finer.mean(dim=2))
-            log_rate = log_rate.scatter(1, where, finer_log.logsumexp(dim=2) - math.log(parts))
-        signals = signals.unflatten(1, (tokens + 1, config.bins))
-        return signals.flatten(2), log_rate[:, config.bins :].clamp(min=_LEAST_EXPECTED_LOG_RATE)
+        pieces = cut(nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts)))
+        signals, log_rate = self.drive(scaled, pieces.current_na, pieces.share * config.bin_ms)
+        signals = pieces.means(signals).unflatten(1, (tokens + 1, config.bins)).flatten(2)
+        rate = pieces.means(torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)))[:, config.bins :]
+        return signals, torch.log(rate).clamp(min=_LEAST_EXPECTED_LOG_RATE)
 
     def decode(
         self,

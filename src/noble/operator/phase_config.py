@@ -27,8 +27,8 @@ class SpikePhaseConfig(Frozen):
     """
 
     kind: Literal["spike-phase"] = "spike-phase"
-    token_ms: float = Field(default=5.76, gt=0)
-    bins: int = Field(default=6, ge=1)
+    token_ms: float = Field(default=8.64, gt=0)
+    bins: int = Field(default=8, ge=1)
     width: int = Field(default=96, ge=4)
     hidden: int = Field(default=128, ge=4)
     blocks: int = Field(default=2, ge=1)

@@ -171,6 +171,7 @@ def map_figure(found: FeatureMap) -> Figure:
     spanned = found.values[known & found.inside] if np.any(known & found.inside) else found.values[known]
     limits = (float(spanned.min()), float(spanned.max())) if spanned.size else (0.0, 1.0)
     norm, palette = Normalize(*limits), colormaps["viridis"]
+    constant = spanned.size > 0 and limits[0] == limits[1]
     labels = [feature_label(name, unit) for name, unit in zip(found.plane, found.plane_units, strict=True)]
     with styled_figure(height_in=3.2, width_in=WIDTH_IN) as figure:
         grid = figure.add_gridspec(1, 2, width_ratios=[1, 1])
@@ -180,9 +181,11 @@ def map_figure(found: FeatureMap) -> Figure:
         below, above = bool(np.any(beyond < limits[0])), bool(np.any(beyond > limits[1]))
         extend = "both" if below and above else "min" if below else "max" if above else "neither"
         value_label = feature_label(found.feature, found.unit)
-        figure.colorbar(
-            ScalarMappable(norm, palette), ax=flat, label=f"{value_label} at {found.amplitude_na:g} nA", extend=extend
-        )
+        if constant:  # a scale would suggest that something varies
+            flat.set_title(f"{value_label}: {limits[0]:g} everywhere in the hull", loc="left")
+        else:
+            bar_label = f"{value_label} at {found.amplitude_na:g} nA"
+            figure.colorbar(ScalarMappable(norm, palette), ax=flat, label=bar_label, extend=extend)
         solid = figure.add_subplot(grid[1], projection="3d")
         _draw_surface(solid, found, norm, palette)
         flat.set_xlabel(labels[0])

@@ -71,7 +71,8 @@ def resolution_figure(found: Mapping[str, Any]) -> Figure:
             if found.get("trained_dt_ms") is not None:
                 axes.axvline(found["trained_dt_ms"], color=SIMULATED_COLOUR, lw=0.7, ls=":", zorder=0)
             axes.set_title(title, loc="left")
-            axes.set_ylim(0, 1.35 * np.nanmax(values, initial=1e-9))  # with room for a legend
+            # With room for a legend; an axis of errors that are all zero still needs a height.
+            axes.set_ylim(0, 1.35 * (np.nanmax(values, initial=0.0) or 1.0))
             if len(curves) > 1:
                 axes.legend(loc="upper left", ncols=2, columnspacing=1.0, borderaxespad=0.1, frameon=True, **_ON_WHITE)
             _mark_intervals(axes, dts)

@@ -15,7 +15,8 @@ _CAPTIONS: Final[Mapping[str, str]] = {
     "ensemble": "A family's answers to one step",
     "fi": "F-I curves",
     "finetune": "Fine-tuned to a feature, and what it costs elsewhere",
-    "interpolation": "Neurons between neurons: halfway in features, and halfway in parameters",
+    "discs": "Neurons round each held-out model, and that model's simulation",
+    "halfway": "Halfway between two models in features, and in parameters",
     "resolution": "Errors at other sampling intervals",
     "spreads": "Spread of the family beside the spread over trials",
     "subsampling": "What decimation does to e-features",
@@ -23,12 +24,15 @@ _CAPTIONS: Final[Mapping[str, str]] = {
     "z_scores": "z-scores against the recording",
 }
 _MAP: Final = "map-"
+PAGE: Final = "report.html"
 
 
 def write_bundle_report(
     folder: Path | str, *, title: str, metrics: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> Path:
-    """Write `index.html` into a folder of results: metrics, facts, figures with their commands, numbers of JSON files.
+    """Write `report.html` into a folder of results: metrics, facts, figures with their commands, numbers of JSON files.
+
+    Other pages below the folder (`index.html` of `noble compare`) are left alone.
 
     Args:
         folder: that commands wrote into (`-o`, `--json`), at any depth.
@@ -44,7 +48,12 @@ def write_bundle_report(
     """
     folder = Path(folder)
     images = sorted(path.relative_to(folder) for path in folder.rglob("[!.]*.png"))
-    numbers = sorted(path.relative_to(folder) for path in folder.rglob("[!.]*.json"))
+    # Not those within a store of traces.
+    numbers = sorted(
+        path.relative_to(folder)
+        for path in folder.rglob("[!.]*.json")
+        if not any(part.endswith(".zarr") for part in path.parts)
+    )
     if not images and not numbers:
         raise ValueError(
             f"{folder} holds neither figures nor numbers; run commands with -o {folder}/NAME first, for example "
@@ -52,7 +61,7 @@ def write_bundle_report(
         )
     figures = [(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
     tables = [TextTable(path.as_posix(), ("", ""), rows) for path in numbers if (rows := _scalars(folder / path))]
-    return write_index(folder, title, metrics, figures, facts=facts, details=tables)
+    return write_index(folder, title, metrics, figures, page=PAGE, facts=facts, details=tables)
 
 
 def caption_of(path: Path) -> str:
@@ -65,7 +74,10 @@ def caption_of(path: Path) -> str:
 
 def _scalars(path: Path) -> list[tuple[str, str]]:
     """Names and values of the numbers and texts at the top of a JSON file."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); remove it, or write it again.") from None
     if not isinstance(content, Mapping):
         return []
     return [

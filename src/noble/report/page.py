@@ -66,18 +66,20 @@ def write_index(
     metrics: Mapping[str, Any],
     figures: Sequence[tuple[str, str, str]],
     *,
+    page: str = "index.html",
     summary: str = "",
     facts: Mapping[str, Any] | None = None,
     tables: Sequence[TextTable] = (),
     details: Sequence[TextTable] = (),
 ) -> Path:
-    """Write `index.html` beside the figures of a run.
+    """Write a page beside the figures of a run.
 
     Args:
         folder: of the run.
         title: of the page.
         metrics: what `noble evaluate --json` prints: sections (`unseen_currents`, ...) of numbers, each with `regimes`.
         figures: (file, caption, command) of each; the file relative to the folder, the command may be empty.
+        page: name of the file.
         summary: a paragraph below the title.
         facts: things to list, for example seed, versions, durations.
         tables, details: further tables, above the figures and below them.
@@ -109,7 +111,7 @@ def write_index(
     for name, section in sections.items():
         if isinstance(section.get("regimes"), Mapping):
             parts.append(metrics_table(f"{_section_label(name)}, by regime", section["regimes"]))
-    path = folder / "index.html"
+    path = folder / page
     write_text(path, page_html(title, "\n".join(part for part in parts if part)))
     return path
 

@@ -149,6 +149,11 @@ class StoreData(LightningDataModule):
         units = [self.store.feature_units[column] for column in columns]
         return FeatureSpec.fit(self._training_table()[:, columns], self._features, units)
 
+    @property
+    def models(self) -> tuple[int, ...]:
+        """Indices of the models that are learned from, in order."""
+        return tuple(sorted(self._models.tolist()))
+
     def _drawn_models(self, count: int | None, seed: int) -> np.ndarray:
         """Indices of the models to learn from."""
         models = np.unique(self.store.model_index[self.store.indices("train")])

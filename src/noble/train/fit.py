@@ -70,6 +70,7 @@ def fit(
     data, last = prepare(config, store, folder, resume=resume, threads=threads)
     provenance = {
         "store_digest": data.store.digest,
+        "models": list(data.models),
         "hall": data.store.attributes.get("hall"),
         "generation": _generation(data.store.attributes),
         "training": config.model_dump(mode="json"),
