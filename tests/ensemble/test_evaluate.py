@@ -39,7 +39,7 @@ class StandIn:
 
     delay_ms: float = 0.0
     calls: list[tuple[int, TimeGrid]] = field(default_factory=list)
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr", "voltage_base")))
+    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0, 1]))
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -130,6 +130,24 @@ def test_currents_are_unseen_of_the_models_that_were_learned_alone():
     assert found["unseen_models"]["traces"] == 4
 
 
+def test_held_out_models_are_also_known_by_the_plane_alone():
+    class Guessing(StandIn):
+        """Takes all neurons told by their threshold alone to rest at -60 mV."""
+
+        def predict(self, features: np.ndarray, *args: Any, **options: Any) -> TraceBatch:
+            if features.shape[1] == 1:
+                features = np.column_stack([features[:, 0], np.full(len(features), -60.0)])
+            return super().predict(features, *args, **options)
+
+    found = run(Guessing(spec=SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0])))
+    assert list(found) == ["unseen_currents", "unseen_models", "unseen_models_plane"]
+    assert found["unseen_models"]["relative_l2_percent"] < 1e-5
+    plane = found["unseen_models_plane"]
+    assert plane["traces"] == 4
+    assert plane["relative_l2_percent"] > 10
+    assert plane["spike_count_error_percent"] == 0
+
+
 def test_other_splits_keep_their_name_and_an_empty_one_has_every_key():
     found = run(StandIn(), splits=("validation",))
     assert set(found) == {"validation"}
@@ -151,7 +169,7 @@ def test_held_out_models_do_not_fill_the_screen_with_warnings():
 
 
 def test_a_store_without_a_feature_is_refused():
-    noble = StandIn(spec=SimpleNamespace(names=("i_thr", "s_thr")))
+    noble = StandIn(spec=SimpleNamespace(names=("i_thr", "s_thr"), plane_columns=[0, 1]))
     with pytest.raises(ValueError, match="the operator needs s_thr but the store's models have voltage_base, i_thr"):
         run(noble)
 

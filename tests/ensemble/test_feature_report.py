@@ -39,7 +39,7 @@ def answer(stimuli: Sequence[Stimulus], grid: TimeGrid, *, share: float, rest_mv
 class StandIn:
     share: float = 0.1
     rest_mv: float = -70.0
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",)))
+    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",), plane_columns=[0]))
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128

@@ -34,6 +34,9 @@ Progress = Callable[[int, int], None]
 SECTIONS: Final[Mapping[str, str]] = {"test": "unseen_currents", "unseen_models": "unseen_models"}
 """The section of the metrics that each split of the data fills."""
 
+PLANE_SECTION: Final = "unseen_models_plane"
+"""Held-out models once more, of which the operator is told threshold and slope alone."""
+
 # Keeps the currents of a fresh evaluation apart from those of a store generated with the same seed.
 _FRESH_STREAM: Final = 0x66726573
 
@@ -47,7 +50,7 @@ class Operator(Protocol):
 
     @property
     def spec(self) -> Any:
-        """The operator's `FeatureSpec`; evaluation reads its `names`."""
+        """The operator's `FeatureSpec`; evaluation reads its `names` and `plane_columns`."""
         ...
 
     def predict(
@@ -80,7 +83,8 @@ def evaluate(
         progress: called with (traces done, traces in all).
 
     Returns:
-        For each section the keys of `noble.ensemble.metrics.summarise`, and `settings`; JSON-ready.
+        For each section the keys of `noble.ensemble.metrics.summarise`, and `settings`; JSON-ready. An operator with more
+        features than those of the plane has a section `PLANE_SECTION`, too.
 
     Raises:
         ValueError: if the store lacks a feature that the operator needs, or has no such split.
@@ -99,11 +103,11 @@ def evaluate(
 
     sections = {}
     for split, indices in chosen.items():
-        table = _table_in_batches(
-            noble, indices, parts, window, batch_size=batch_size, feature_names=feature_names, advance=advance
-        )
         settings = {"source": "store", "store": store.digest, "split": split, **_settings(window)}
-        sections[SECTIONS.get(split, split)] = {**summarise(table), "settings": settings}
+        tables = _tables_in_batches(
+            noble, indices, _views(noble, split), parts, window, batch_size, feature_names, advance
+        )
+        sections |= {name: {**summarise(table), "settings": settings} for name, table in tables.items()}
     return sections
 
 
@@ -152,18 +156,13 @@ def evaluate_fresh(
         return features[models], stimuli, answers.voltage_mv, thresholds[models]
 
     sections = {}
-    for split, section in SECTIONS.items():
-        table = _table_in_batches(
-            noble,
-            np.flatnonzero(plan.split == SPLITS.index(split)),
-            parts,
-            config.window,
-            batch_size=batch_size,
-            feature_names=feature_names,
-            advance=advance,
+    settings = {"source": "fresh", "hall": hall.digest, "seed": seed, **_settings(config.window)}
+    for split in SECTIONS:
+        indices = np.flatnonzero(plan.split == SPLITS.index(split))
+        tables = _tables_in_batches(
+            noble, indices, _views(noble, split), parts, config.window, batch_size, feature_names, advance
         )
-        settings = {"source": "fresh", "hall": hall.digest, "seed": seed, **_settings(config.window)}
-        sections[section] = {**summarise(table), "settings": settings}
+        sections |= {name: {**summarise(table), "settings": settings} for name, table in tables.items()}
     return sections
 
 
@@ -232,31 +231,43 @@ def evaluate_traces(
     return summarise(table)
 
 
-def _table_in_batches(
+def _views(noble: Operator, split: str) -> dict[str, list[int]]:
+    """Sections of a split, and the features that the operator is given in each.
+
+    A model that nobody trained on is known by all of its features, or, as the paper's, by threshold and slope alone.
+    """
+    every, section = list(range(len(noble.spec.names))), SECTIONS.get(split, split)
+    if split != "unseen_models" or len(noble.spec.plane_columns) == len(every):
+        return {section: every}
+    return {section: every, PLANE_SECTION: list(noble.spec.plane_columns)}
+
+
+def _tables_in_batches(
     noble: Operator,
     indices: np.ndarray,
+    views: Mapping[str, list[int]],
     parts: _Parts,
     window: WindowFacts,
-    *,
     batch_size: int,
     feature_names: Sequence[str],
     advance: _Advance,
-) -> TraceTable:
-    """Compare traces batch by batch; no traces give an empty table, so that their section has every key."""
+) -> dict[str, TraceTable]:
+    """Compare traces batch by batch, a table a view; no traces give empty tables, so that their sections have every key."""
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
     edges = {"onset_ms": window.onset_ms, "offset_ms": window.offset_ms, "feature_names": feature_names}
     nothing = TraceBatch(window.grid, np.empty((0, window.grid.count)), np.empty((0, window.grid.count)))
-    tables = [trace_table(nothing, nothing, **edges)]
+    tables = {name: [trace_table(nothing, nothing, **edges)] for name in views}
     for start in range(0, indices.size, batch_size):
         rows = indices[start : start + batch_size]
         features, stimuli, voltage_mv, thresholds = parts(rows)
-        with outside_hull_expected():
-            predicted = noble.predict(features, stimuli, window.grid, batch_size=batch_size)
-        reference = TraceBatch(window.grid, voltage_mv, predicted.current_na)
-        tables.append(trace_table(predicted, reference, i_thr_na=thresholds, **edges))
+        for name, columns in views.items():
+            with outside_hull_expected():
+                predicted = noble.predict(features[:, columns], stimuli, window.grid, batch_size=batch_size)
+            reference = TraceBatch(window.grid, voltage_mv, predicted.current_na)
+            tables[name].append(trace_table(predicted, reference, i_thr_na=thresholds, **edges))
         advance(rows.size)
-    return concatenate(tables)
+    return {name: concatenate(found) for name, found in tables.items()}
 
 
 @contextmanager

@@ -32,6 +32,7 @@ METRIC_LABELS: Final[Mapping[str, tuple[str, str]]] = {
 _SECTION_LABELS: Final[Mapping[str, str]] = {
     "unseen_currents": "Unseen currents, training models",
     "unseen_models": "Unseen models",
+    "unseen_models_plane": "Unseen models by threshold and slope alone",
     "sub_threshold": "Sub-threshold",
     "near_threshold": "Near threshold",
     "spiking": "Spiking",
