@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,21 @@ def test_means_and_deviations_are_those_of_targets(compared):
             assert feature.deviation == pytest.approx(target.std), name
             shared += 1
     assert shared > 15
+
+
+def test_a_trial_without_noise_is_shown_but_not_counted_among_noisy_ones():
+    resting = (-60.0, -71.0, -70.0, -69.0)
+    sweeps = [sweep(str(rest), -0.1, rest_mv=rest) for rest in resting]
+    noisy = [replace(one, amplitude_error_na=1e-4) for one in sweeps[1:]]
+    [step] = compare_recording(FakeOperator(), FAMILY, recording(sweeps[0], *noisy), dt_ms=0.06).steps
+    assert [trial.clean for trial in step.trials] == [True, False, False, False]
+    np.testing.assert_allclose(step.features["voltage_base"].recorded, resting[1:], atol=1e-3)
+    assert step.recorded_rates_hz.shape == (3,)
+    facts = step.to_dict()
+    assert (facts["trials"], facts["clean_trials_left_out"]) == (3, 1)
+    # A single noisy trial has no deviation, so there everything counts.
+    [step] = compare_recording(FakeOperator(), FAMILY, recording(*sweeps[:3], noisy[2]), dt_ms=0.06).steps
+    assert step.recorded_rates_hz.shape == (4,)
 
 
 def test_firing_rates(compared):

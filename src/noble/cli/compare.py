@@ -45,14 +45,20 @@ def compare(
     neurons = family_features(noble.spec, hall_of(noble, hall), models, count=n, seed=seed)
     read = read_recording(recording, junction_potential, protocol, electrode)
     with outside_hull_expected(), tracked("comparing") as progress:
-        comparison = compare_recording(noble, neurons, read, dt_ms=noble.grid.dt_ms, progress=progress)
+        # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
+        finest_ms = min(sweep.trace.grid.dt_ms for sweep in read.sweeps)
+        dt_ms = finest_ms if getattr(noble.core, "causal", False) else noble.grid.dt_ms
+        comparison = compare_recording(noble, neurons, read, dt_ms=dt_ms, progress=progress)
     drawn = {} if models == "hall" else {"seed": seed}
+    trained_ms = (noble.provenance.get("generation") or {}).get("step_ms")
+    longer = trained_ms is not None and comparison.protocol.step_ms > trained_ms
     beyond = _beyond_training(noble, [step.amplitude_na for step in comparison.steps])
     summary = {
         "bundle": str(bundle),
         "models": models,
         **drawn,
         "beyond_training_na": beyond,
+        "trained_step_ms": trained_ms,
         **comparison.to_dict(),
     }
     _print(summary)
@@ -62,6 +68,8 @@ def compare(
         from noble.report.comparison import write_comparison_report
 
         facts = {"bundle": bundle, "family": f"{models}, {comparison.neurons} neurons", **drawn}
+        if longer:
+            facts["steps longer than those of the training"] = f"{comparison.protocol.step_ms:g} ms, {trained_ms:g} ms"
         if beyond:
             facts["beyond the training currents"] = ", ".join(f"{amplitude:g} nA" for amplitude in beyond)
         page = write_comparison_report(comparison, output, facts=facts, command=command_line())
@@ -104,5 +112,10 @@ def _print(summary: Mapping[str, Any]) -> None:
     if summary["beyond_training_na"]:
         beyond = ", ".join(f"{amplitude:g}" for amplitude in summary["beyond_training_na"])
         console.print(f"{beyond} nA: beyond the currents of the training, where the operator extrapolates")
+    step_ms, trained_ms = summary["protocol"]["step_ms"], summary["trained_step_ms"]
+    if trained_ms is not None and step_ms > trained_ms:
+        console.print(f"steps of {step_ms:g} ms: longer than the {trained_ms:g} ms of the training")
+    if left_out := sum(step["clean_trials_left_out"] for step in summary["steps"]):
+        console.print(f"{left_out} trials have no noise in their current, unlike the others: shown, but not counted")
     for name, reason in summary["recording"]["unusable"].items():
         console.print(f"not used: {name}: {reason}", highlight=False, markup=False)

@@ -1,8 +1,8 @@
 """What a family of neurons does beside a recording of the same steps: e-features, firing rates and voltage, step by step.
 
 Recording and family are measured in the windows of `noble targets` (`noble.evolve.targets.measure_step`) and with its floors
-(`noble.evolve.efeatures`), so that a z-score here is what it is for the models of a hall. Each trace is measured on its own time
-grid.
+(`noble.evolve.efeatures`), so that a z-score here is nearly what it is for the models of a hall; there, a missing feature counts
+too, and trials without noise among noisy ones. Each trace is measured on its own time grid.
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ class Trial:
     Attributes:
         trace: voltage and current on the recording's own grid.
         onset_ms, offset_ms: edges of the step from the first sample, ms.
+        clean: whether its current holds no noise.
     """
 
     trace: Trace
     onset_ms: float
     offset_ms: float
+    clean: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,15 @@ class FamilyVoltage:
 class StepComparison:
     """Recording and family at one step.
 
+    Where two trials or more have noise in their current, these alone are the trials that numbers are taken of: a clean one among
+    them would be one draw of another distribution. It is shown, since the family answers a clean step, too.
+
     Attributes:
         amplitude_na: nA.
         features: agreement in each of `FEATURE_NAMES`.
         recorded_rates_hz: firing rate of each trial, shape (trials,), Hz.
         predicted_rates_hz: of each neuron, shape (neurons,), Hz.
-        trials: the recording's sweeps.
+        trials: all of the recording's sweeps.
         family: the family's voltage.
     """
 
@@ -104,7 +109,8 @@ class StepComparison:
         """JSON-ready numbers, without the voltages."""
         return {
             "amplitude_na": self.amplitude_na,
-            "trials": len(self.trials),
+            "trials": int(self.recorded_rates_hz.size),
+            "clean_trials_left_out": len(self.trials) - int(self.recorded_rates_hz.size),
             "rate_hz": rates_to_dict(self.recorded_rates_hz, self.predicted_rates_hz),
             "features": {
                 name: {**feature.to_dict(), "counted": name in self.typical} for name, feature in self.features.items()
@@ -209,13 +215,16 @@ def _trial(sweep: Sweep, *, before_ms: float, after_ms: float) -> Trial:
     first = max(round((sweep.onset_ms - before_ms) / dt_ms), 0)
     last = min(round((sweep.offset_ms + after_ms) / dt_ms) + 1, sweep.trace.grid.count)
     trace = Trace(TimeGrid(dt_ms, last - first), sweep.trace.voltage_mv[first:last], sweep.trace.current_na[first:last])
-    return Trial(trace, sweep.onset_ms - first * dt_ms, sweep.offset_ms - first * dt_ms)
+    clean = sweep.amplitude_error_na <= 0
+    return Trial(trace, sweep.onset_ms - first * dt_ms, sweep.offset_ms - first * dt_ms, clean)
 
 
 def _compare_step(
     amplitude_na: float, trials: tuple[Trial, ...], answers: TraceBatch, protocol: StepProtocol
 ) -> StepComparison:
-    of_trials = [_measured(_alone(trial.trace), trial.onset_ms, trial.offset_ms) for trial in trials]
+    noisy = [trial for trial in trials if not trial.clean]
+    counted = noisy if len(noisy) > 1 else trials
+    of_trials = [_measured(_alone(trial.trace), trial.onset_ms, trial.offset_ms) for trial in counted]
     recorded = {name: np.concatenate([values[name] for values in of_trials]) for name in FEATURE_NAMES}
     predicted = _measured(answers, protocol.onset_ms, protocol.offset_ms)
     shown = np.linspace(0, len(answers) - 1, min(_SINGLE_TRACES, len(answers))).round().astype(int)
@@ -223,7 +232,7 @@ def _compare_step(
         amplitude_na=amplitude_na,
         features={name: FeatureAgreement(name, recorded[name], predicted[name]) for name in FEATURE_NAMES},
         recorded_rates_hz=np.array(
-            [trace_rate_hz(trial.trace, onset_ms=trial.onset_ms, offset_ms=trial.offset_ms) for trial in trials]
+            [trace_rate_hz(trial.trace, onset_ms=trial.onset_ms, offset_ms=trial.offset_ms) for trial in counted]
         ),
         predicted_rates_hz=np.array(
             [trace_rate_hz(trace, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms) for trace in answers]

@@ -107,7 +107,8 @@ def _draw_step(above: Axes, below: Axes, step: StepComparison) -> None:
     for index in reversed(range(len(step.trials))):
         trial = step.trials[index]
         style = {"color": _TRIAL_COLOUR, "lw": 0.4} if index else {"color": SIMULATED_COLOUR, "lw": 0.7}
-        label = "first trial" if index == 0 else "other trials" if index == 1 else None
+        first = "trial without noise" if trial.clean and not step.trials[-1].clean else "first trial"
+        label = first if index == 0 else "other trials" if index == 1 else None
         clock = trial.trace.grid.times_ms - trial.onset_ms
         above.plot(clock, trial.trace.voltage_mv, label=label, **style)
         below.plot(clock, trial.trace.current_na, zorder=1 if index else 2, **style)
