@@ -123,6 +123,10 @@ def test_a_recording_has_a_point_a_sweep_by_amplitude(tmp_path: Path):
     from nwb_files import good, write_nwb
 
     sweeps = [good(0.2, (20.0, 40.0, 60.0, 80.0)), good(-0.05), good(0.2, (20.0, 45.0, 70.0, 95.0)), good(0.1, (50.0,))]
-    points = recorded_points(read_nwb(write_nwb(tmp_path / "cell.nwb", sweeps)))
+    recording = read_nwb(write_nwb(tmp_path / "cell.nwb", sweeps))
+    points = recorded_points(recording, 1000.0)
     np.testing.assert_allclose(points[:, 0], [-0.05, 0.1, 0.2, 0.2])
     np.testing.assert_allclose(points[:, 1], [0, 10, 50, 40], rtol=1e-2)  # one spike in a step of 100 ms is 10 Hz
+    # Within 42 ms the step of 0.1 nA has no spike yet, and one of 0.2 nA has two, 20 ms apart.
+    first = recorded_points(recording, 42.0)
+    np.testing.assert_allclose(first[[0, 1, 2], 1], [0, 0, 50], rtol=1e-2)

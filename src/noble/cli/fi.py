@@ -73,17 +73,26 @@ def fi(
     steps of 400 ms, and with those that the family's neurons were asked to have.
     """
     from noble.ensemble import family_features, family_models
+    from noble.ensemble.comparable import comparable_sweeps
     from noble.ensemble.fi import compare_curves, fi_amplitudes_na, summarise_curves
     from noble.operator import Noble
 
     # Read first, so that a wrong name costs no time.
-    read = None if recording is None else read_recording(recording, junction_potential, protocol, electrode)
+    read = (
+        None
+        if recording is None
+        else comparable_sweeps(read_recording(recording, junction_potential, protocol, electrode))
+    )
     noble = Noble.load(bundle)
     known = hall_of(noble, hall)
     neurons = family_features(noble.spec, known, models, count=n, seed=seed)
     among = family_models(known, models)
     measured = known.feature_table(("i_thr", "s_thr"))
-    amplitudes = fi_amplitudes_na(measured[[*known.train, *among], 0], count=count, low_na=low, high_na=high)
+    thresholds = measured[[*known.train, *among], 0]
+    amplitudes = fi_amplitudes_na(thresholds, count=count, low_na=low, high_na=high)
+    if high is None and read is not None:  # every point of the recording has its place
+        highest = max([float(amplitudes[-1]), *read.by_amplitude()])
+        amplitudes = fi_amplitudes_na(thresholds, count=count, low_na=low, high_na=highest)
     step = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     started = time.perf_counter()
     rates = _predicted(noble, neurons, amplitudes, step)
@@ -106,7 +115,7 @@ def fi(
         "step_ms": length,
         **summarise_curves(amplitudes, rates, asked=dict(zip(noble.spec.names, neurons.T, strict=True))),
         "per_model": [{"model": model, **row} for model, row in zip(compared, rows, strict=True)],
-        "recording": None if read is None else _described(read),
+        "recording": None if read is None else _described(read, length),
     }
     _print(summary)
     if json is not None:
@@ -147,8 +156,8 @@ def _simulated(
         return family_rates_hz(ArborSimulator(data_folder=data_folder), cells, amplitudes_na, step, progress=progress)
 
 
-def _described(read: Recording) -> dict[str, Any]:
-    """Points of the recording's F-I curve, a sweep each, JSON-ready."""
+def _described(read: Recording, step_ms: float) -> dict[str, Any]:
+    """Points of the recording's F-I curve over as much of its steps as was predicted, a sweep each, JSON-ready."""
     from noble.ensemble.fi import recorded_points
 
     return {
@@ -156,7 +165,8 @@ def _described(read: Recording) -> dict[str, Any]:
         "sha256": read.sha256,
         "junction_potential_mv": read.junction_potential_mv,
         "step_ms": float(np.median([sweep.step_ms for sweep in read.sweeps])),
-        "points": recorded_points(read).tolist(),
+        "rated_ms": min(step_ms, *(sweep.step_ms for sweep in read.sweeps)),
+        "points": recorded_points(read, step_ms).tolist(),
         "unusable": dict(read.unusable),
     }
 
@@ -178,12 +188,17 @@ def _print(summary: dict[str, Any]) -> None:
             f"{shown(s_thr['median'])} Hz/nA (largest {shown(s_thr['largest'])}); not readable: {i_thr['missing']} and "
             f"{s_thr['missing']} of {summary['neurons']}"
         )
+    if abs(summary["step_ms"] - StepProtocol().step_ms) > 1:
+        console.print(
+            f"threshold and slope were measured on steps of {StepProtocol().step_ms:g} ms; those read back here, on steps of "
+            f"{summary['step_ms']:g} ms, differ from them for that reason, too"
+        )
     recording = summary["recording"]
     if recording is not None:
         unusable = len(recording["unusable"])
         console.print(
-            f"{recording['source']}: {len(recording['points'])} sweeps with steps of {recording['step_ms']:g} ms, beside "
-            f"predictions for {summary['step_ms']:g} ms"
+            f"{recording['source']}: {len(recording['points'])} sweeps, the first {recording['rated_ms']:g} of their "
+            f"{recording['step_ms']:g} ms, beside predictions for {summary['step_ms']:g} ms"
             + (f"; {unusable} not used (--json says why)" if unusable else "")
         )
 

@@ -212,10 +212,21 @@ def compare_curves(
     return rows
 
 
-def recorded_points(recording: Recording) -> np.ndarray:
-    """Amplitude (nA) and firing rate (Hz) of every sweep of a recording, by amplitude, shape (sweeps, 2)."""
+def recorded_points(recording: Recording, step_ms: float) -> np.ndarray:
+    """Amplitude (nA) and firing rate (Hz) of every sweep of a recording, by amplitude, shape (sweeps, 2).
+
+    Args:
+        recording: its sweeps.
+        step_ms: how much of each step counts, ms; a neuron that adapts is faster in a short step than in a long one. All of a
+            step that is shorter.
+    """
     points = [
-        (amplitude, trace_rate_hz(sweep.trace, onset_ms=sweep.onset_ms, offset_ms=sweep.offset_ms))
+        (
+            amplitude,
+            trace_rate_hz(
+                sweep.trace, onset_ms=sweep.onset_ms, offset_ms=min(sweep.offset_ms, sweep.onset_ms + step_ms)
+            ),
+        )
         for amplitude, sweeps in recording.by_amplitude().items()
         for sweep in sweeps
     ]

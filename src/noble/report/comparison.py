@@ -20,8 +20,8 @@ _CAPTIONS: Final = {
     "fi": "Firing rate by step amplitude. Circles: the recording, mean and standard deviation over trials. Line and band: median "
     "and 5 to 95 % of the family.",
     "voltage": "Voltage at a few steps, and the current below. Black: the first trial; grey: the others (a trial without noise "
-    "among noisy ones is shown but not counted). Blue: median and 5 to 95 % of the family at each instant, which smear spikes that "
-    "do not coincide; vermilion: single neurons. Of steps that fire, the first 180 ms.",
+    "among noisy ones is shown but not counted). Blue: median and 5 to 95 % of the family at each instant, which smear spikes "
+    "that do not coincide; vermilion: single neurons. Of steps that fire, the first 180 ms.",
     "z_scores": "z-score of the family's median by feature and step. Grey numbers: steps where noble targets does not measure "
     "the feature, which no summary counts. R: only the recording has the feature; F: only the family; dot: neither.",
     "spreads": "Standard deviation over the family in units of that over trials, a dot a step; bar: median. Hollow dots: trials "
