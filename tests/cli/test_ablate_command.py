@@ -25,7 +25,7 @@ def test_each_variant_is_trained_once_and_compared(noble, place):
     command = ("ablate", "variants.yaml", "store.zarr", "-o", "out")
     result = noble(*command, "--json", "out.json")
     assert result.code == 0, result.err
-    for text in ("training none (1 of 2)", "training 2 models (2 of 2)", "relative_l2_percent, unseen models"):
+    for text in ("training none (1 of 2)", "training 2 models (2 of 2)", "errors, unseen models", "missed, %"):
         assert text in result.out
     found = json.loads(Path("out.json").read_text())
     none, two = found["variants"]["none"], found["variants"]["2 models"]

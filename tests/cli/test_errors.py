@@ -298,7 +298,7 @@ def test_an_interrupt_is_no_error(noble, monkeypatch):
     monkeypatch.setattr(hall.HallOfFame, "load", interrupt)
     result = noble("info", "stylised-pv")
     assert result.code == 130
-    assert result.err == "interrupted; what was finished is kept.\n"
+    assert result.err == "interrupted; a command that goes on when run again has kept what was finished.\n"
 
 
 def test_brackets_in_a_message_are_kept(noble, tmp_path, monkeypatch):

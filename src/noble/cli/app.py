@@ -72,7 +72,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # which is how Typer ends on Ctrl-C
-            Console(stderr=True).print("interrupted; what was finished is kept.")
+            Console(stderr=True).print("interrupted; a command that goes on when run again has kept what was finished.")
         raise
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, WIDTH_IN, styled_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _QUANTITIES: Final[Mapping[str, str]] = {
     "relative_l2_percent": "Relative L2 error (%)",
+    "missed_percent": "Missed firing (% of traces)",
     "spike_count_error_percent": "Spike-count error (%)",
     "spike_time_median_ms": "Median spike-time error (ms)",
+    "ap1_width_error_percent": "AP1 width error (%)",
+    "steady_state_voltage_error_percent": "Steady-state voltage error (%)",
 }
+# Errors that differ by less share a linear axis from zero; else a logarithmic one, at whose left edge zeros lie.
+_WIDE: Final = 8.0
 _SECTIONS: Final = (
     ("unseen_currents", "unseen currents", {"marker": "o", "color": SIMULATED_COLOUR}),
     ("unseen_models", "unseen models", {"marker": "D", "mfc": "white", "color": PREDICTED_COLOUR}),
@@ -22,7 +28,7 @@ _SECTIONS: Final = (
 
 
 def ablation_figure(metrics: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """A dot plot: variants down the page in their order, one panel a quantity, logarithmic.
+    """A dot plot: variants down the page in their order, a panel a quantity.
 
     Args:
         metrics: of each variant, by its name: sections as `noble.ensemble.evaluate` gives them; what one lacks is not drawn.
@@ -33,21 +39,35 @@ def ablation_figure(metrics: Mapping[str, Mapping[str, Any]]) -> Figure:
     if not metrics:
         raise ValueError("no variants were given; expected at least one.")
     names = list(metrics)
-    with styled_figure(height_in=0.9 + 0.22 * len(names), width_in=WIDTH_IN) as figure:
-        panels = figure.subplots(1, len(_QUANTITIES), sharey=True)
-        for axes, (key, label) in zip(panels, _QUANTITIES.items(), strict=True):
-            for section, shown, style in _SECTIONS:
-                values = [metrics[name].get(section, {}).get(key) for name in names]
-                known = [(value, row) for row, value in enumerate(values) if value]
-                axes.plot(*zip(*known, strict=True) if known else ((), ()), ls="none", ms=5, label=shown, **style)
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-            axes.tick_params(axis="x", which="minor", labelsize=6)
+    with styled_figure(height_in=1.2 + 2 * 0.22 * (len(names) + 2), width_in=WIDTH_IN) as figure:
+        panels = figure.subplots(2, 3, sharey=True)
+        for axes, (key, label) in zip(panels.flat, _QUANTITIES.items(), strict=True):
+            _draw_quantity(
+                axes, [[metrics[name].get(section, {}).get(key) for name in names] for section, *_ in _SECTIONS]
+            )
             axes.set_xlabel(label)
             axes.grid(axis="y", lw=0.4, color="#CCCCCC")
             axes.set_axisbelow(True)
-        panels[0].set_yticks(range(len(names)), names)
-        panels[0].set_ylim(len(names) - 0.5, -0.5)
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        panels[0, 0].set_yticks(range(len(names)), names)
+        panels[0, 0].set_ylim(len(names) - 0.5, -0.5)
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
+
+
+def _draw_quantity(axes: Axes, sections: list[list[float | None]]) -> None:
+    """Errors of each section's variants, a mark each."""
+    positive = [value for values in sections for value in values if value]
+    logarithmic = bool(positive) and max(positive) > _WIDE * min(positive)
+    edge = min(positive) / 2 if logarithmic else 0.0
+    for values, (_, shown, style) in zip(sections, _SECTIONS, strict=True):
+        rows = [row for row, value in enumerate(values) if value is not None]
+        across = [max(value, edge) for value in values if value is not None]
+        axes.plot(across, rows, ls="none", ms=5, label=shown, clip_on=False, **style)
+    if not logarithmic:
+        axes.set_xlim(0, 1.08 * max(positive, default=1.0))
+        return
+    axes.set_xscale("log")
+    axes.set_xlim(edge, 1.3 * max(positive))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    axes.tick_params(axis="x", which="minor", labelsize=6)
