@@ -21,7 +21,7 @@ _QUANTITIES: Final[Mapping[str, str]] = {
 }
 # Errors that differ by less share a linear axis from zero; else a logarithmic one, at whose left edge zeros lie.
 _WIDE: Final = 8.0
-_SECTIONS: Final = (
+_SECTIONS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("unseen_currents", "unseen currents", {"marker": "o", "color": SIMULATED_COLOUR}),
     ("unseen_models", "unseen models", {"marker": "D", "mfc": "white", "color": PREDICTED_COLOUR}),
 )
