@@ -183,7 +183,7 @@ def test_train_info_evaluate_predict(noble, place):
     assert result.code == 0, result.err
     metrics = json.loads((place / "m.json").read_text())
     assert metrics == json.loads((place / "run/bundle/metrics.json").read_text())
-    assert set(metrics) == {"unseen_currents", "unseen_models"}
+    assert set(metrics) == {"unseen_currents", "unseen_models", "unseen_models_plane"}
     for section in metrics.values():
         assert list(section)[: len(STABLE_KEYS)] == list(STABLE_KEYS)
         assert section["traces"] == 6
@@ -255,7 +255,7 @@ def test_the_demo_leaves_what_it_promises(noble, tmp_path):
     assert result.code == 0, result.err
     folder = tmp_path / "demo"
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics) == {"unseen_currents", "unseen_models"}
+    assert set(metrics) == {"unseen_currents", "unseen_models", "unseen_models_plane"}
     for section in metrics.values():
         assert set(STABLE_KEYS) <= set(section)
     assert (folder / "bundle" / "model.safetensors").exists()

@@ -116,7 +116,7 @@ def test_the_score_that_chooses_the_epoch_adds_the_feature_whatever_the_weight(m
 def test_the_term_lowers_the_feature_error_and_the_control_does_not_as_much(mixed, tmp_path, kind):
     noble = operator(mixed, kind)
     before = {name: value.clone() for name, value in noble.state_dict().items()}
-    settings = {"feature": "steady_state_voltage_stimend", "epochs": 6, "learning_rate": 0.01}
+    settings = {"feature": "steady_state_voltage_stimend", "epochs": 10, "learning_rate": 0.003}
     errors = {}
     for weight in (0.0, 25.0):
         config = configured(noble, mixed, weight=weight, **settings)
@@ -128,7 +128,7 @@ def test_the_term_lowers_the_feature_error_and_the_control_does_not_as_much(mixe
         assert tuned.spec is noble.spec
         facts = tuned.provenance["fine_tuning"]
         assert facts["config"]["weight"] == weight
-        assert 1 <= facts["run"]["best_epoch"] <= 6
+        assert 1 <= facts["run"]["best_epoch"] <= 10
         assert tuned.provenance["hall"] == noble.provenance["hall"]
     assert errors[25.0] < errors[0.0]
     assert all(torch.equal(value, before[name]) for name, value in noble.state_dict().items())
