@@ -99,7 +99,7 @@ def test_an_error_counts_by_the_shorter_neighbouring_interval():
 
 
 def test_a_phase_that_runs_on_after_the_last_spike_costs():
-    for bins, over in [(97, 0.0), (99, 0.0), (100, 0.03), (105, 0.53)]:
+    for bins, over in [(97, 0.0), (99, 0.0), (100, 0.05), (105, 0.55)]:
         silence = phase_losses(constant([0.1], bins=bins), train_of([10.0 * k for k in range(1, 10)]))[2]
         assert float(silence) == pytest.approx(huber(10 * over), abs=1e-5)
 
@@ -107,7 +107,7 @@ def test_a_phase_that_runs_on_after_the_last_spike_costs():
 def test_a_silent_trace_costs_only_if_it_would_fire():
     timing, intervals, silence = phase_losses(constant([0.008, 0.02]), train_of([], []))
     assert float(timing) == float(intervals) == 0
-    assert float(silence) == pytest.approx((0 + huber(50 * (97 * 0.02 - 0.97))) / 2)
+    assert float(silence) == pytest.approx((0 + huber(50 * (97 * 0.02 - 0.95))) / 2)
 
 
 def test_a_single_spike_is_timed_but_has_no_interval():

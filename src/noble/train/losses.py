@@ -11,7 +11,7 @@ from torch import Tensor
 from noble.operator.phase import Firing
 
 # A phase that ends above the last spike by more than this would be about to fire once more.
-_HIGHEST_REST_PHASE: Final = 0.97
+_HIGHEST_REST_PHASE: Final = 0.95
 # Phase errors become ms by the interval, or by this where it is longer or there is none: a slow trace must not outweigh others.
 _LONE_INTERVAL_MS: Final = 50.0
 
