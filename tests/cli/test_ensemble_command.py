@@ -44,12 +44,12 @@ def test_round_one_model_its_neighbours_are_plausible(noble, place, simulated):
 
     hall = HallOfFame.load("stylised-pv")
     model = hall.held_out[0]
-    result = noble(*COMMAND, "--models", f"disc:{model}:0.01", "--n", 5, "--simulate", "-o", "figures")
+    result = noble(*COMMAND, "--models", f"disc:{model}:1e-6", "--n", 5, "--simulate", "-o", "figures")
     assert result.code == 0, result.err
     assert sorted(simulated) == sorted({*hall.train, model})
     facts = told(place)
     assert (facts["neurons"], facts["reference"]) == (5, "simulation")
-    assert facts["implausible_share"] < 1  # it was 1 when the one model's range, a point, decided
+    assert facts["implausible_share"] == 0  # it was 1 when the one model's range, a point, decided
     # What it is compared with is that model alone.
     operator, protocol = Noble.load("bundle"), StepProtocol(onset_ms=10, step_ms=40, window_ms=60, dt_ms=0.1)
     own = hall.feature_table(operator.feature_names)[[model]]

@@ -35,12 +35,14 @@ _LOG_OFFSET_NA: Final = 0.005
 # Added to the rate expected from threshold and slope: a phase of 0.05 in a 500 ms window of silence.
 _SILENT_RATE_PER_MS: Final = 1e-4
 
-# Firing begins so long after a drive sets in at least, and has begun for good with a drive this many bends below threshold, where
-# the expected rate is a seventh already. Where it has not begun, so much of it is left for the network to correct.
+# A current drives from so many bends below threshold on, where the expected rate is a seventh already. Firing begins so long
+# after it at least, and what has begun is forgotten so fast without it. Where firing has not begun, so much of its rate is left
+# for the network to correct.
 _LEAST_DELAY_MS: Final = 0.05
 _DRIVEN_BENDS: Final = 2.0
 _FORGET_MS: Final = 20.0
 _LEAST_BEGUN: Final = 1e-3
+# See `Drive.uncertainty`: 2 % where the curve is known, e^0.2 where there are threshold and slope at most.
 _KNOWN_CURVE_UNCERTAINTY: Final = 0.02
 _LINE_UNCERTAINTY: Final = 0.2
 # The steps of the measured curve (`noble.excitability`), and how fast firing adapts after the first spike: interneurons of both
