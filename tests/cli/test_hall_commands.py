@@ -9,10 +9,11 @@ import pytest
 import typer
 
 from checked_hall import checked_hall, targets
-from noble.cells import HallOfFame
+from noble.cells import HALL_FEATURE_UNITS, HallOfFame
 from noble.cells.worth import hall_worth
+from noble.evolve import StepTargets, Target
 
-COMMANDS = ("show", "merge", "export", "interpolate")
+COMMANDS = ("show", "check", "merge", "export", "interpolate")
 
 
 @pytest.fixture
@@ -78,6 +79,26 @@ def test_show_takes_shipped_halls_and_lists_models_when_asked(noble):
     table = noble("cells", "stylised-pv").out
     first = next(line for line in table.splitlines() if "held out" in line)
     assert first in listed.splitlines()
+
+
+def test_check_simulates_and_writes_a_new_hall_or_nothing(noble, here):
+    pytest.importorskip("arbor")
+    hall = HallOfFame.load("stylised-pv")
+    replace(hall, models=hall.models[:2]).save("two.json")
+    recorded = StepTargets(0.4, 0.0, (2, 2), {"voltage_base": Target(-80.0, 1.0, 2)}, {})
+    replace(targets(), steps=(recorded,)).save("short.json")
+    options = ("--targets", "short.json", "--workers", 0, "--held-out", 0)
+    result = noble("hall", "check", "two.json", *options, "--accept", 1e-4, "-o", "none.json")
+    assert result.code == 2
+    assert "no model of stylised-pv passes; the first fails by" in result.error
+    assert not (here / "none.json").exists()
+    result = noble("hall", "check", "two.json", *options, "--accept", 20, "-o", "again.json")
+    assert result.code == 0, result.err
+    assert "again.json: 2 of 2 models, 0 held out" in plain(result.out)
+    again = HallOfFame.load("again.json")
+    assert again.provenance["checked_again"]["command"] == "noble hall check two.json --targets short.json --accept 20"
+    assert all(set(model.features) == set(HALL_FEATURE_UNITS) for model in again.models)
+    assert [path.name for path in here.glob("*.partial")] == ["none.json.partial"]  # what was simulated is kept
 
 
 def test_merge_joins_files_into_one(noble, here):

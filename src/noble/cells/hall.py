@@ -19,7 +19,7 @@ SCHEMA: Final = "noble-hall"
 SCHEMA_VERSION: Final = 1
 
 # The F-I curve of a model, by its answers to steps so many pA above its threshold: a narrow grid near it, where the curve bends.
-CURVE_PA: Final = (10, 25, 50, 100, 200)
+CURVE_PA: Final = (5, 10, 25, 50, 100, 150, 200)
 _CURVE_FEATURES: Final = {"rate": "Hz", "latency": "ms", "first_ISI": "ms"}
 
 # Units of the features that a hall knows about each of its models; `docs/hall.md` defines them.

@@ -20,7 +20,7 @@ hall_app = typer.Typer(
     name="hall",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Halls of fame: what one is worth; merge several; export one to BluePyOpt; what is halfway between its models.",
+    help="Halls of fame: what one is worth; check one again; merge several; export to BluePyOpt; what is halfway between models.",
 )
 app.add_typer(hall_app)
 
@@ -80,6 +80,57 @@ def merge(
     console.print(
         f"{output}: {len(merged)} models, {len(merged.held_out)} held out"
         + (f"; {twice} were in several halls" if twice else "")
+    )
+
+
+@hall_app.command()
+def check(
+    name: Name,
+    targets: Annotated[Path, typer.Option(help="Targets of full steps, as `noble targets` writes them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File of the checked hall.")],
+    accept: Annotated[float, typer.Option(min=0, help="Largest mean |z| of a model.")] = 3.0,
+    held_out: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Models to keep from training, drawn anew; as many as now if not given.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
+    ] = None,
+) -> None:
+    """Simulate every model again: score it against targets, measure its features, leave out what does not pass any more.
+
+    For halls made by another version, another simulator or other tools, or to hold one against another recording.
+    Interrupted, it goes on where it stopped when run again.
+    """
+    from noble.cells import HallOfFame
+    from noble.evolve import HallRules, Pool, Targets, recheck_hall
+
+    hall, wanted = HallOfFame.load(name), Targets.load(targets)
+    kept = len(hall.held_out) if held_out is None else held_out
+    rules = HallRules(accept=accept, held_out=kept, seed=seed)
+    command = f"noble hall check {name} --targets {targets.as_posix()} --accept {accept:g}"
+    with tracked(f"checking models of {hall.name}") as progress, Pool(workers=workers) as pool:
+        found = recheck_hall(
+            hall,
+            wanted,
+            pool,
+            record=output.with_name(output.name + ".partial"),
+            rules=rules,
+            data_folder=data_folder,
+            provenance={"command": command},
+            progress=progress,
+        )
+    found.hall.save(output)
+    for index, reasons in found.left_out.items():
+        console.print(f"model {index} is left out: {'; '.join(reasons)}")
+    scores = [model.score for model in found.hall.models]
+    console.print(
+        f"{output}: {len(scores)} of {len(hall)} models, {len(found.hall.held_out)} held out, mean |z| {scores[0]:.2f} to "
+        f"{scores[-1]:.2f}"
     )
 
 

@@ -7,6 +7,7 @@ from noble.evolve.gather import draw_held_out, gather_hall
 from noble.evolve.interpolate import Interpolation, interpolate_parameters
 from noble.evolve.merge import merge_halls
 from noble.evolve.pool import Failed, Pool
+from noble.evolve.recheck import Rechecked, recheck_hall
 from noble.evolve.targets import StepTargets, Target, Targets, measure_targets
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "HallRules",
     "Interpolation",
     "Pool",
+    "Rechecked",
     "Stage",
     "StepTargets",
     "Target",
@@ -30,5 +32,6 @@ __all__ = [
     "measure_targets",
     "merge_halls",
     "reasons_against",
+    "recheck_hall",
     "with_seeds",
 ]

@@ -176,7 +176,7 @@ class Evolution:
             "targets": {"source": self.config.source or self.targets.source, "digest": self.targets.digest},
             "check": {"digest": self.check_targets.digest},
             "configuration_digest": self.config.digest,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": versions(),
         }
 
     def assay(self, stage: Stage) -> Assay:
@@ -264,6 +264,11 @@ class Evolution:
         write_json(
             file, {**mine, "configuration": self.config.model_dump(mode="json"), "provenance": self.provenance()}
         )
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what a model's score and features are."""
+    return {name: version(name) for name in _PACKAGES}
 
 
 def _digest(targets: Targets) -> str:

@@ -74,7 +74,7 @@ def gather_hall(
             )
             for rank, (seed, item, features) in enumerate(chosen)
         ),
-        provenance={**provenance, **evolution.provenance(), "recording": _recording(targets)},
+        provenance={**provenance, **evolution.provenance(), "recording": recording_summary(targets)},
     )
 
 
@@ -118,12 +118,13 @@ def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int
 
 
 @dataclass(frozen=True)
-class _Measurement:
-    """Measures a model in a worker, given a bracket of its threshold."""
+class Measurement:
+    """Measures a model in a worker, given a bracket of its threshold; a callable object, so that the pool can send it."""
 
     data_folder: Path | str | None
 
     def __call__(self, task: tuple[CellModel, tuple[float, float]]) -> dict[str, float]:
+        """Features of one model, see `measure_features`."""
         model, (low_na, high_na) = task
         responder = ArborSimulator(threads=1, data_folder=self.data_folder)
         return measure_features([model], responder, low_na=low_na, high_na=high_na)[0]
@@ -147,8 +148,8 @@ def measure_best(
         size = min(missing, AT_ONCE)
         part, waiting = waiting[:size], waiting[size:]
         new = [item for item in part if record_key(item) not in known]
-        tasks = [(evolution.cell.model(item.values), _threshold_bracket(item.score.spike_counts)) for item in new]
-        answers = pool.map(_Measurement(evolution.data_folder), tasks) if tasks else []
+        tasks = [(evolution.cell.model(item.values), threshold_bracket(item.score.spike_counts)) for item in new]
+        answers = pool.map(Measurement(evolution.data_folder), tasks) if tasks else []
         known |= {
             record_key(item): answer
             for item, answer in zip(new, answers, strict=True)
@@ -160,7 +161,7 @@ def measure_best(
     return measured
 
 
-def _threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:
+def threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:
     """Largest silent step below the first that fires, and the step after that one, nA.
 
     The check's step may be longer than the one that defines the threshold, and a longer one fires at less current.
@@ -182,7 +183,7 @@ def _too_few(seed: int, good: int, checked: Sequence[Candidate], targets: Target
     )
 
 
-def _recording(targets: Targets) -> dict[str, Any]:
+def recording_summary(targets: Targets) -> dict[str, Any]:
     """What the models were checked against, so that a hall can be judged by itself."""
     return {
         "source": targets.source,

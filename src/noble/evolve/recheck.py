@@ -1,0 +1,117 @@
+"""A hall's models checked and measured again: after the simulation has changed, or against another recording of the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from noble.cells import HALL_FEATURE_UNITS, HallModel, HallOfFame
+from noble.evolve.assay import Score
+from noble.evolve.check import AT_ONCE, full_scores, read_record, reasons_against
+from noble.evolve.config import HallRules
+from noble.evolve.evolution import Candidate, versions
+from noble.evolve.gather import Measurement, draw_held_out, recording_summary, threshold_bracket
+from noble.evolve.pool import Failed, Pool
+from noble.evolve.targets import Targets
+from noble.files import content_sha256, write_json
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """A hall after its check.
+
+    Attributes:
+        hall: the models that passed, best first, with their new scores and features.
+        left_out: why a model is no longer in it, by its index in the former hall.
+    """
+
+    hall: HallOfFame
+    left_out: Mapping[int, list[str]]
+
+
+def recheck_hall(
+    hall: HallOfFame,
+    targets: Targets,
+    pool: Pool,
+    *,
+    record: Path,
+    rules: HallRules | None = None,
+    data_folder: Path | str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Rechecked:
+    """Simulate every model of a hall at every step of the targets, score it, measure its features, and hold models out anew.
+
+    Args:
+        hall: any, of any making.
+        targets: of the full length, see `full_scores`.
+        pool: where models are simulated.
+        record: JSON file that keeps what is done, so that an interrupted check goes on; deleted at the end.
+        rules: `accept`, `count_relative`, `count_absolute` and `boundary` say who passes, `held_out` and `seed` who is held out.
+        data_folder: where the cell's SWC file is.
+        provenance: what the new hall says of this check (command, ...).
+        progress: called with models done and models in all.
+
+    Raises:
+        ValueError: if nobody passes, or too few lie inside the hull of the others to be held out.
+    """
+    rules = rules or HallRules()
+    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURE_UNITS)])
+    done = _read(record, key)
+    values = [hall.cell_model(index).values for index in range(len(hall))]
+    missing = [index for index in range(len(hall)) if index not in done]
+    for start in range(0, len(missing), AT_ONCE):
+        if progress is not None:
+            progress(len(done), len(hall))
+        part = missing[start : start + AT_ONCE]
+        scores = full_scores(hall.cell, targets, [values[index] for index in part], pool, data_folder=data_folder)
+        tasks = [
+            (hall.cell_model(index), threshold_bracket(score.spike_counts))
+            for index, score in zip(part, scores, strict=True)
+        ]
+        measured = pool.map(Measurement(data_folder), tasks)
+        for index, score, features in zip(part, scores, measured, strict=True):
+            done[index] = {"check": score.to_dict()}
+            done[index] |= {"failed": features.reason} if isinstance(features, Failed) else {"features": features}
+        write_json(record, {"key": key, "models": {str(index): item for index, item in sorted(done.items())}})
+    if progress is not None:
+        progress(len(done), len(hall))
+    left_out: dict[int, list[str]] = {}
+    passed: list[HallModel] = []
+    for index, model in enumerate(hall.models):
+        score = Score.from_dict(done[index]["check"])
+        reasons = reasons_against(Candidate((), values[index], score), targets, rules)
+        if "failed" in done[index]:
+            reasons.append(done[index]["failed"])
+        if reasons:
+            left_out[index] = reasons
+        else:
+            passed.append(
+                replace(model, features=done[index]["features"], score=round(score.mean, 4), check=score.to_dict())
+            )
+    if not passed:
+        raise ValueError(f"no model of {hall.name} passes; the first fails by {'; '.join(left_out[0])}.")
+    passed.sort(key=lambda item: item.score)
+    drawn = draw_held_out([item.features for item in passed], rules.held_out, rules.seed)
+    checked = replace(
+        hall,
+        models=tuple(replace(item, held_out=rank in drawn) for rank, item in enumerate(passed)),
+        provenance={
+            **hall.provenance,
+            "check": {"digest": targets.digest},
+            "recording": recording_summary(targets),
+            "checked_again": {**(provenance or {}), "former_digest": hall.digest, "versions": versions()},
+        },
+    )
+    record.unlink(missing_ok=True)
+    return Rechecked(checked, left_out)
+
+
+def _read(record: Path, key: str) -> dict[int, dict[str, Any]]:
+    """What an interrupted check of the same hall against the same targets has done."""
+    if not record.exists():
+        return {}
+    content = read_record(record)
+    return {int(index): item for index, item in content["models"].items()} if content.get("key") == key else {}
