@@ -34,6 +34,11 @@ def test_discs_and_halfway_neurons_are_compared_printed_and_drawn(noble, here):
 def test_bad_options_are_one_sentence(noble, here):
     options = ("--hall", "a.json", "--targets", "targets.json")
     assert "absent.json" in noble("interpolate", "bundle", "--targets", "absent.json").error
-    assert "a positive radius" in noble("interpolate", "bundle", *options, "--radius", 0, "--step", 0.1).error
+    assert (
+        "a positive radius"
+        in noble("interpolate", "bundle", *options, "--pairs", 1, "--radius", 0, "--step", 0.1).error
+    )
+    # Before anything is simulated.
+    assert "Ask for 1 to" in noble("interpolate", "bundle", *options, "--pairs", 99).error
     assert "name it with --hall" in noble("interpolate", "bundle", "--targets", "targets.json").error
     assert noble("interpolate", "bundle").code == 2  # the targets are required

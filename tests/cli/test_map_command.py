@@ -2,6 +2,8 @@
 
 import json
 
+from noble.operator.bundle import identity
+
 TIMING = ("--onset", 10, "--length", 40, "--window", 60, "--dt", 0.1)
 
 
@@ -13,6 +15,8 @@ def test_a_map_is_printed_drawn_and_written(noble, place):
     told = json.loads((place / "m.json").read_text())
     assert (told["feature"], told["unit"], told["plane"]) == ("voltage_base", "mV", ["i_thr", "s_thr"])
     assert [len(row) for row in told["values"]] == [4] * 4
+    assert told["made_by"]["command"].startswith("noble map bundle --feature voltage_base")
+    assert told["made_by"]["bundle"] == identity("bundle")
     assert told["summary"]["inside"]["points"] + told["summary"]["outside"]["points"] == 16
     assert "voltage_base (mV) of 4 x 4 neurons at 0.2 nA" in result.out
     assert (place / "figures" / "map-voltage_base.png").stat().st_size > 10_000

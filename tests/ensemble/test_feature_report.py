@@ -130,6 +130,11 @@ def test_operators_side_by_side():
     target = groups["hyperpolarising steps"]
     assert target["sag_amplitude, relative rms error (%)"] == pytest.approx([200.0, 100.0, 0.0], abs=1e-4)
     assert target["traces"] == [3, 3, 3]
+    assert (
+        target["traces where only the simulation has it"]
+        == target["traces where only the operator has it"]
+        == [0, 0, 0]
+    )
     assert groups["all traces"]["traces"] == [4, 4, 4]
     errors = groups["all traces, mean absolute error"]
     assert errors["voltage_base (mV)"] == pytest.approx([1.0, 2.0, 0.0])

@@ -152,6 +152,7 @@ def test_the_same_pairs_are_judged_halfway_in_features_and_in_parameters():
         "worst_mean_abs_z": 20.0,
         "within_worst_percent": pytest.approx(200 / 3),
         "mean_abs_z": [1.0, 12.0, 20.0],
+        "features": {"voltage_base": 12.0},
     }
     assert rows["members_simulated"]["within_worst_percent"] == 100
     json.dumps(found, allow_nan=False)
@@ -160,7 +161,10 @@ def test_the_same_pairs_are_judged_halfway_in_features_and_in_parameters():
 def test_without_a_range_every_step_counts():
     found = compare_halfway(Operator(), HALL, targets(), PARAMETERS)
     assert (len(found["steps_na"]), found["left_out_na"]) == (5, [])
-    assert found["populations"]["members_simulated"]["mean_abs_z"][0] == pytest.approx((3 * 1.0 + 4 * 9.0) / 7)
+    simulated = found["populations"]["members_simulated"]
+    assert simulated["mean_abs_z"][0] == pytest.approx((3 * 1.0 + 4 * 9.0) / 7)
+    # The median of six members at 1, 2, 3, 4, 5 and 12 where they are silent, 9 where they fire.
+    assert simulated["features"] == {"voltage_base": pytest.approx((3 * 3.5 + 2 * 9.0) / 5), "Spikecount": 9.0}
 
 
 def test_pairs_keep_the_halls_numbers_where_a_model_in_between_is_held_out():

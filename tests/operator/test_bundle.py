@@ -46,6 +46,18 @@ def test_a_round_trip_is_bit_exact(noble, folder):
     np.testing.assert_array_equal(before, after)
 
 
+def test_a_bundle_is_told_from_another_of_its_name(noble, folder, tmp_path):
+    digest = file_sha256(folder / "model.safetensors")
+    assert bundle.identity(folder) == {"name": "bundle", "weights_sha256": digest, "hall": None, "hall_digest": None}
+    noble.provenance = {"hall": {"name": "made", "digest": "d" * 64}}
+    noble.double().save(tmp_path / "other" / "bundle")
+    other = bundle.identity(tmp_path / "other" / "bundle")
+    assert (other["name"], other["hall"], other["hall_digest"]) == ("bundle", "made", "d" * 64)
+    assert other["weights_sha256"] != digest
+    with pytest.raises(FileNotFoundError, match="there is no bundle 'absent'"):
+        bundle.identity("absent")
+
+
 def test_double_precision_survives(noble, tmp_path):
     noble.double().save(tmp_path / "bundle")
     assert next(Noble.load(tmp_path / "bundle").parameters()).dtype == torch.float64

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from noble.plots.style import command_of, save_figure, styled_figure
-from noble.report.bundle import caption_of, write_bundle_report
+from noble.report.bundle import caption_of, tables_of, write_bundle_report
+from noble.report.page import TextTable
 
 METRICS = {"unseen_currents": {"relative_l2_percent": 1.75, "traces": 400}}
 
@@ -42,7 +43,8 @@ def test_all_figures_and_numbers_below_the_folder_are_on_the_page(tmp_path):
         "0.25",
     ):
         assert wanted in text
-    assert "AP1_width" not in text  # only what stands at the top of a file
+    assert "hull/ensemble.json: features" in text
+    assert "AP1_width" in text
     assert (
         write_bundle_report(tmp_path, title="human-pv", metrics=METRICS, facts={}) == page
     )  # it does not gather itself
@@ -59,6 +61,31 @@ def test_all_figures_and_numbers_below_the_folder_are_on_the_page(tmp_path):
 )
 def test_captions_follow_names_and_folders(path, caption):
     assert caption_of(Path(path)) == caption
+
+
+def test_numbers_are_tables_at_any_depth_and_the_maker_is_not_among_them():
+    content = {
+        "neurons": 200,
+        "made_by": {"command": "noble fi"},
+        "amplitudes_na": [0.1, 0.2],
+        "features": {"AP1_width": {"median": 0.4, "values": [1, 2]}, "sag": {"median": None, "values": []}},
+        "per_model": [{"model": 3, "deviation_hz": 1.5}],
+        "halfway": {"steps": 6, "populations": {"pairs": {"worst_mean_abs_z": 2.0}}},
+        "uneven": {"a": {"x": 1}, "b": {"y": 2}},
+        "nothing": [],
+    }
+    assert tables_of("fi.json", content) == [
+        TextTable("fi.json", ("", ""), [("neurons", "200")]),
+        TextTable("fi.json: features", ("", "median"), [("AP1_width", "0.4"), ("sag", "–")]),  # noqa: RUF001
+        TextTable("fi.json: per model", ("", "model", "deviation hz"), [("0", "3", "1.5")]),
+        TextTable("fi.json: halfway", ("", ""), [("steps", "6")]),
+        TextTable("fi.json: halfway: populations", ("", "worst mean abs z"), [("pairs", "2")]),
+        TextTable("fi.json: uneven: a", ("", ""), [("x", "1")]),
+        TextTable("fi.json: uneven: b", ("", ""), [("y", "2")]),
+    ]
+    [table] = tables_of("long.json", {"rows": [{"x": number} for number in range(500)]})
+    assert len(table.rows) == 60
+    assert tables_of("list.json", [1, 2]) == []
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):

@@ -55,6 +55,14 @@ def same(one: Noble, two: Noble) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
+def test_a_training_on_some_of_the_models_goes_on_with_those(mixed):
+    some = operator(mixed, training={"models": 2, "seed": 4})
+    assert configured(some, mixed, seed=4).models == 2
+    assert configured(operator(mixed), mixed).models is None
+    with pytest.raises(ValueError, match="seed is 0, but the bundle learned 2 models drawn by seed 4"):
+        configured(some, mixed)
+
+
 @pytest.mark.parametrize("kind", [TINY_PHASE, TINY_FNO])
 @pytest.mark.parametrize("name", ["sag_amplitude", "steady_state_voltage_stimend", "voltage_base"])
 def test_the_loss_is_the_objective_and_the_weighted_square_of_the_feature(mixed, kind, name):

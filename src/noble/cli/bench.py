@@ -10,8 +10,8 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of
+from noble.cli.output import write_numbers
 from noble.cli.progress import console, tracked
-from noble.files import write_json
 
 
 @app.command()
@@ -60,4 +60,4 @@ def bench(
         table.add_row(who, *shown)
     console.print(table)
     if json is not None:
-        write_json(json, speed)
+        write_numbers(speed, json, bundle)

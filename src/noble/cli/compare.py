@@ -12,10 +12,9 @@ from rich.table import Table
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
 from noble.cli.family_options import Count, HallName, Json, Models, Seed
-from noble.cli.output import command_line
+from noble.cli.output import command_line, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
-from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.operator import Noble
@@ -54,7 +53,6 @@ def compare(
     longer = trained_ms is not None and comparison.protocol.step_ms > trained_ms
     beyond = _beyond_training(noble, [step.amplitude_na for step in comparison.steps])
     summary = {
-        "bundle": str(bundle),
         "models": models,
         **drawn,
         "beyond_training_na": beyond,
@@ -63,7 +61,7 @@ def compare(
     }
     _print(summary)
     if json is not None:
-        write_json(json, summary)
+        write_numbers(summary, json, bundle)
     if output is not None:
         from noble.report.comparison import write_comparison_report
 

@@ -14,12 +14,11 @@ from rich.table import Table
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
 from noble.cli.family_options import Count, DataFolder, HallName, Json, Models, Seed
-from noble.cli.output import write_figure
+from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.excitability import StepProtocol
-from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
@@ -119,7 +118,7 @@ def fi(
     }
     _print(summary)
     if json is not None:
-        write_json(json, summary)
+        write_numbers(summary, json, bundle)
     if output is not None:
         from noble.plots.family import fi_family_figure
 

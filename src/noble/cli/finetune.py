@@ -11,10 +11,9 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, shown
-from noble.cli.output import command_line
+from noble.cli.output import command_line, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.train import epoch_note
-from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.data import Store
@@ -83,7 +82,7 @@ def finetune(
     _write(operators, summary, output)
     _print(summary)
     if json is not None:
-        write_json(json, summary)
+        write_numbers(summary, json, bundle)
     console.print(f"wrote {output / CONTROL}, {output / TUNED} and {output / 'finetune.png'}")
 
 

@@ -11,9 +11,8 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
-from noble.cli.output import write_figure
+from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
-from noble.files import write_json
 
 
 @app.command()
@@ -52,11 +51,14 @@ def interpolate(
     """Compare neurons round held-out models with these, and neurons halfway between two models with the recording."""
     from noble.ensemble.interpolation import compare_halfway, disc_errors, summarise_discs, training_models
     from noble.evolve import Pool, Targets, interpolate_parameters
+    from noble.evolve.interpolate import draw_pairs
     from noble.operator import Noble
     from noble.simulate import ArborSimulator
 
     noble, wanted = Noble.load(bundle), Targets.load(targets)
     known = hall_of(noble, hall)
+    training = training_models(known)
+    draw_pairs(len(training), pairs, seed)  # refuses too many before anything is simulated
     with tracked("neurons round held-out models") as progress:
         discs = disc_errors(
             noble,
@@ -68,7 +70,6 @@ def interpolate(
             seed=seed,
             progress=progress,
         )
-    training = training_models(known)
     with tracked("simulating halfway in parameters") as progress, Pool(workers=workers) as pool:
         parameters = interpolate_parameters(
             training, wanted, pool, pairs=pairs, seed=seed, mean=mean, data_folder=data_folder, progress=progress
@@ -83,7 +84,7 @@ def interpolate(
     _print_discs(summary["discs"])
     _print_halfway(found)
     if json is not None:
-        write_json(json, summary)
+        write_numbers(summary, json, bundle)
     if output is not None:
         from noble.ensemble.interpolation import POPULATIONS
         from noble.plots.studies import disc_figure, halfway_figure

@@ -12,11 +12,10 @@ from rich.table import Table
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, shown
 from noble.cli.family_options import Json
-from noble.cli.output import write_figure
+from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.excitability import StepProtocol
-from noble.files import write_json
 
 if TYPE_CHECKING:
     from noble.ensemble.maps import FeatureMap
@@ -52,7 +51,7 @@ def draw_map(
     seconds = time.perf_counter() - started
     _print(found, seconds)
     if json is not None:
-        write_json(json, {**found.to_dict(), "seconds": seconds})
+        write_numbers({**found.to_dict(), "seconds": seconds}, json, bundle)
     if output is not None:
         from noble.plots.family import map_figure
 

@@ -10,9 +10,8 @@ from rich.table import Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, generation_of, hall_of, shown
-from noble.cli.output import write_figure
+from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
-from noble.files import write_json
 
 # Columns of the table; the file holds all numbers.
 _SHOWN: Final = {
@@ -74,7 +73,7 @@ def resolution(
         table.add_row(f"{row['dt_ms']:g}", *(shown(row[key]) for key in _SHOWN))
     console.print(table)
     if json is not None:
-        write_json(json, summary)
+        write_numbers(summary, json, bundle)
     if output is not None:
         from noble.plots.studies import resolution_figure
 

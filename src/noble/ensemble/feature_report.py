@@ -150,6 +150,8 @@ def comparison_rows(comparison: Mapping[str, Any], section: str) -> dict[str, di
         f"{name}, relative rms error (%)": "root_mean_square_error_percent",
         f"{name}, mean absolute error ({unit})": "mean_absolute_error",
         "voltage, relative L2 (%)": "relative_l2_percent",
+        "traces where only the simulation has it": "missing",
+        "traces where only the operator has it": "extra",
         "traces": "traces",
     }
     return {

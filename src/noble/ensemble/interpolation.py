@@ -21,7 +21,7 @@ from noble.traces import TraceBatch
 
 if TYPE_CHECKING:
     from noble.cells import Cell, HallOfFame
-    from noble.evolve import Interpolation, Targets
+    from noble.evolve import Interpolation, StepTargets, Targets
     from noble.evolve.assay import Score
 
 POPULATIONS: Final[Mapping[str, str]] = {
@@ -188,7 +188,8 @@ def compare_halfway(
         JSON-ready: `hall`, `targets` (names), `pairs` (models of the hall), `mean` (of the parameters; features are averaged
         plainly), `steps_na`, `left_out_na`, and `populations`: for each of `POPULATIONS` its `neurons`, `median_mean_abs_z`,
         `worst_mean_abs_z`, `within_worst_percent`, those whose mean |z| is no larger than that of the worst simulated member,
-        and `mean_abs_z` of each.
+        `mean_abs_z` of each, and
+        `features`, the median neuron's mean |z| of each feature over the steps.
 
     Raises:
         ValueError: if the parameters are not of the hall's training models, or every step lies outside the range.
@@ -210,13 +211,13 @@ def compare_halfway(
     answers = operator_scores(
         noble, hall.cell, replace(targets, steps=known), np.concatenate([members, halfway]), progress=progress
     )
-    deviations = {
-        "members_simulated": _mean_abs_z(parameters.members, known),
-        "members_predicted": _mean_abs_z(answers[: len(members)], known),
-        "halfway_features": _mean_abs_z(answers[len(members) :], known),
-        "halfway_parameters": _mean_abs_z(parameters.halfway, known),
+    scores = {
+        "members_simulated": parameters.members,
+        "members_predicted": answers[: len(members)],
+        "halfway_features": answers[len(members) :],
+        "halfway_parameters": parameters.halfway,
     }
-    worst = max(deviations["members_simulated"])
+    worst = max(_mean_abs_z(parameters.members, known))
     return {
         "hall": hall.name,
         "targets": targets.name,
@@ -224,22 +225,36 @@ def compare_halfway(
         "mean": parameters.mean,
         "steps_na": [step.amplitude_na for step in known],
         "left_out_na": [step.amplitude_na for step in targets.steps if step not in known],
-        "populations": {name: _population(values, worst) for name, values in deviations.items()},
+        "populations": {name: _population(group, known, worst) for name, group in scores.items()},
     }
 
 
-def _mean_abs_z(scores: Sequence[Score], steps: Sequence[Any]) -> list[float]:
+def _mean_abs_z(scores: Sequence[Score], steps: Sequence[StepTargets]) -> list[float]:
     """Mean |z| of each score over the targets of some steps."""
-    names = [f"{name}@{step.amplitude_na:g}" for step in steps for name in step.features]
-    return [float(np.mean([score.z[name] for name in names])) for score in scores]
+    keys = [key for keys in _keys(steps).values() for key in keys]
+    return [float(np.mean([score.z[key] for key in keys])) for score in scores]
 
 
-def _population(deviations: Sequence[float], worst: float) -> dict[str, Any]:
+def _keys(steps: Sequence[StepTargets]) -> dict[str, list[str]]:
+    """Keys of `Score.z` at some steps, by feature."""
+    keys: dict[str, list[str]] = {}
+    for step in steps:
+        for name in step.features:
+            keys.setdefault(name, []).append(f"{name}@{step.amplitude_na:g}")
+    return keys
+
+
+def _population(scores: Sequence[Score], steps: Sequence[StepTargets], worst: float) -> dict[str, Any]:
     """One row of the comparison."""
+    deviations = _mean_abs_z(scores, steps)
     return {
         "neurons": len(deviations),
         "median_mean_abs_z": float(np.median(deviations)),
         "worst_mean_abs_z": max(deviations),
         "within_worst_percent": 100 * float(np.mean(np.array(deviations) <= worst + 1e-9)),
-        "mean_abs_z": list(deviations),
+        "mean_abs_z": deviations,
+        "features": {
+            name: float(np.median([np.mean([score.z[key] for key in keys]) for score in scores]))
+            for name, keys in _keys(steps).items()
+        },
     }

@@ -162,6 +162,23 @@ def read_metrics(folder_or_name: str | Path) -> dict[str, Any]:
     return _read_json(locate(folder_or_name) / METRICS)
 
 
+def identity(folder_or_name: str | Path) -> dict[str, Any]:
+    """What tells a bundle from another of its name: hash of the weights, name and digest of the hall it learned.
+
+    Raises:
+        FileNotFoundError: if there is no such folder and no such name.
+        ValueError: if its configuration is missing, corrupt or of another schema version.
+    """
+    config = _read_config(locate(folder_or_name) / CONFIG)
+    hall = config.provenance.get("hall") or {}
+    return {
+        "name": locate(folder_or_name).resolve().name,
+        "weights_sha256": config.weights_sha256,
+        "hall": hall.get("name"),
+        "hall_digest": hall.get("digest"),
+    }
+
+
 def _read_config(path: Path) -> _Config:
     """config.json, checked."""
     content = _read_json(path)

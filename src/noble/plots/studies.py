@@ -224,7 +224,7 @@ def halfway_figure(deviations: Mapping[str, Sequence[float]]) -> Figure:
         axes.annotate("hall's worst", (worst, 0), (2, 3), textcoords="offset points", fontsize=7)
         axes.set_xlim(0, 1.05 * last)
         axes.set_ylim(0, 103)
-        axes.set_xlabel("Mean |z| (standard deviations of the recording)")
+        axes.set_xlabel("Mean |z| (deviations of the targets)")
         axes.set_ylabel("Share of the neurons (%)")
         figure.legend(loc="outside upper left", ncols=1, borderaxespad=0.2)
     return figure

@@ -25,6 +25,9 @@ _CAPTIONS: Final[Mapping[str, str]] = {
 }
 _MAP: Final = "map-"
 PAGE: Final = "report.html"
+# More are not read on a page.
+_MOST_ROWS: Final = 60
+_MOST_COLUMNS: Final = 10
 
 
 def write_bundle_report(
@@ -60,7 +63,7 @@ def write_bundle_report(
             f"noble ensemble BUNDLE -o {folder}/ensemble."
         )
     figures = [(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
-    tables = [TextTable(path.as_posix(), ("", ""), rows) for path in numbers if (rows := _scalars(folder / path))]
+    tables = [table for path in numbers for table in tables_of(path.as_posix(), _read(folder / path))]
     return write_index(folder, title, metrics, figures, page=PAGE, facts=facts, details=tables)
 
 
@@ -72,16 +75,55 @@ def caption_of(path: Path) -> str:
     return _CAPTIONS.get(path.stem, path.stem.replace("_", " ")) + within
 
 
-def _scalars(path: Path) -> list[tuple[str, str]]:
-    """Names and values of the numbers and texts at the top of a JSON file."""
+def _read(path: Path) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); remove it, or write it again.") from None
+
+
+def tables_of(name: str, content: Any) -> list[TextTable]:
+    """Numbers of a JSON file as tables: scalars as rows, and likewise what lies deeper, each table by its path in the file.
+
+    Entries with the same keys, such as features or models, are the rows of one table. Lists of numbers are left out, and of a
+    long table the rows beyond the first `_MOST_ROWS`; the file has them.
+    """
     if not isinstance(content, Mapping):
         return []
-    return [
-        (name.replace("_", " "), value if isinstance(value, str) else number_text(value, ""))
-        for name, value in content.items()
-        if isinstance(value, (str, int, float))
-    ]
+    plain = [(_words(key), _text(value)) for key, value in content.items() if _is_scalar(value)]
+    tables = [TextTable(name, ("", ""), plain)] if plain else []
+    for key, value in content.items():
+        below = f"{name}: {_words(key)}"
+        rows = _alike(value)
+        if rows:
+            columns = [column for column, item in rows[0][1].items() if _is_scalar(item)][:_MOST_COLUMNS]
+            cells = [(head, *(_text(row[column]) for column in columns)) for head, row in rows[:_MOST_ROWS]]
+            tables.append(TextTable(below, ("", *map(_words, columns)), cells))
+        elif isinstance(value, Mapping) and key != "made_by":
+            tables += tables_of(below, value)
+    return tables
+
+
+def _alike(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Entries of a mapping or of a list that have the same keys and some scalar among their values, by name or number."""
+    if isinstance(value, Mapping):
+        entries = [(str(name), item) for name, item in value.items()]
+    elif isinstance(value, list):
+        entries = [(str(number), item) for number, item in enumerate(value)]
+    else:
+        return []
+    rows = [(name, item) for name, item in entries if isinstance(item, Mapping)]
+    alike = len(rows) == len(entries) > 0 and all(item.keys() == rows[0][1].keys() for _, item in rows)
+    return rows if alike and any(_is_scalar(item) for item in rows[0][1].values()) else []
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else number_text(value, "")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LEARNING_RATE: Final = 3e-4
 _OPTIMISER: Final = OptimiserConfig(learning_rate=LEARNING_RATE, warmup_epochs=1.0)
 # What a run takes over from the training of its bundle, where that is recorded.
-_TAKEN_OVER: Final = ("loss", "batch_size")
+_TAKEN_OVER: Final = ("loss", "batch_size", "models")
 # Where a family's features differ by less than this, errors are judged as if they differed by this much.
 _LEAST_SCALE_MV: Final = 0.1
 
@@ -52,7 +52,7 @@ class FineTuneConfig(TrainConfig):
 def fine_tune_config(
     noble: Noble, store: Store, *, feature: str, weight: float, learning_rate: float = LEARNING_RATE, **changes: Any
 ) -> FineTuneConfig:
-    """The run that suits an operator and a store: same loss and batch size as in training, as large a shift as fits.
+    """The run that suits an operator and a store: loss, batch size and models as in training, as large a shift as fits.
 
     Args:
         noble: where the run starts.
@@ -63,7 +63,8 @@ def fine_tune_config(
         changes: other values than the defaults of `FineTuneConfig`.
 
     Raises:
-        ValueError: for a feature without a differentiable version, or a value that is out of range.
+        ValueError: for a feature without a differentiable version, a value that is out of range, or another seed than that of a
+            training on some of the models, since it draws which.
     """
     soft_feature(feature)
     before = noble.provenance.get("training") or {}
@@ -78,7 +79,13 @@ def fine_tune_config(
         "max_shift_ms": min(before.get("max_shift_ms", 15.0), window.onset_ms, window.tail_margin_ms),
         **{key: before[key] for key in _TAKEN_OVER if key in before},
     }
-    return FineTuneConfig.model_validate({**settings, **changes})
+    config = FineTuneConfig.model_validate({**settings, **changes})
+    if before.get("models") is not None and config.seed != before.get("seed", 0):
+        raise ValueError(
+            f"seed is {config.seed}, but the bundle learned {before['models']} models drawn by seed {before.get('seed', 0)}; "
+            "with another, fine-tuning would show it models that it has not seen. Use that one."
+        )
+    return config
 
 
 def fine_tune(
