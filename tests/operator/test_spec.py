@@ -42,6 +42,13 @@ def test_outside_hull_points_from_the_nearest_hull_point(spec):
     np.testing.assert_allclose(spec.outside_hull(queries), [[0.5, 0.5], [0, 0], [-0.25, 0], [0, 0]], atol=1e-9)
 
 
+def test_a_hair_beyond_the_hull_is_rounding(spec):
+    low, high = np.array(spec.minimum), np.array(spec.maximum)
+    corner = np.array(spec.training_features)[0]
+    hair, step = (corner - share * (high - low) for share in (5e-5, 1e-2))
+    np.testing.assert_array_equal(spec.lies_outside(np.stack([corner, hair, step])), [False, False, True])
+
+
 @pytest.mark.parametrize("dimensions", [1, 3, 6])
 def test_outside_hull_agrees_with_known_distances_in_any_dimension(dimensions):
     corners = np.vstack([np.zeros(dimensions), np.eye(dimensions)])

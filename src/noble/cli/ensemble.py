@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.stimuli import Stimulus
     from noble.traces import TimeGrid
+
+# Between two reports of progress; as many as there are cores on most machines.
+_SIMULATED_AT_ONCE: Final = 8
 
 
 @app.command()
@@ -52,7 +55,6 @@ def ensemble(
     """Answer one step with a whole family: the training models, neurons between them, or neurons round one of them."""
     from noble.ensemble import compare_features, family_features, family_models, outside_hull_expected
     from noble.operator import Noble
-    from noble.operator.noble import HULL_TOLERANCE
 
     noble = Noble.load(bundle)
     known = hall_of(noble, hall)
@@ -93,7 +95,7 @@ def ensemble(
         "step_na": step,
         "seed": seed,
         "seconds": seconds,
-        "outside_hull_share": float(np.mean(np.linalg.norm(noble.spec.outside_hull(neurons), axis=1) > HULL_TOLERANCE)),
+        "outside_hull_share": float(np.mean(noble.spec.lies_outside(neurons))),
         "reference": _reference(simulate, models),
         "plausible": None if plausible is None else f"{'simulations' if simulate else 'operator'}, training models",
         **comparison,
@@ -151,7 +153,13 @@ def _simulated(
     from noble.simulate import ArborSimulator
 
     cells = [hall.cell_model(index) for index in models]
+    simulator, parts = ArborSimulator(data_folder=data_folder), []
     with tracked("simulating") as progress:
-        answers = ArborSimulator(data_folder=data_folder).respond(cells, [stimulus] * len(cells), grid)
-        progress(len(cells), len(cells))
-    return answers
+        for start in range(0, len(cells), _SIMULATED_AT_ONCE):
+            part = cells[start : start + _SIMULATED_AT_ONCE]
+            parts.append(simulator.respond(part, [stimulus] * len(part), grid))
+            progress(start + len(part), len(cells))
+    voltage, current = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("voltage_mv", "current_na")
+    )
+    return TraceBatch(grid, voltage, current)

@@ -101,6 +101,8 @@ def feature_map(
     training = np.array(spec.training_features)[:, columns]
     first, second = grid_points(training, size)
     points = np.column_stack([first.ravel(), second.ravel()])
+    placed = np.tile(spec.minimum, (len(points), 1))
+    placed[:, columns] = points
     stimulus, values = protocol.stimulus(amplitude_na), np.empty(len(points))
     for start in range(0, len(points), _BATCH):
         part = slice(start, min(start + _BATCH, len(points)))
@@ -119,20 +121,9 @@ def feature_map(
         first=first[0],
         second=second[:, 0],
         values=values.reshape(size, size),
-        inside=_inside_hull(training, points).reshape(size, size),
+        inside=~spec.lies_outside(placed).reshape(size, size),
         training=training,
     )
-
-
-def _inside_hull(models: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Which points of a plane lie within the models' convex hull, all at once; none where the models span no area."""
-    from scipy.spatial import Delaunay, QhullError
-
-    low, width = models.min(axis=0), np.ptp(models, axis=0)
-    try:
-        return Delaunay((models - low) / width).find_simplex((points - low) / width) >= 0
-    except (QhullError, ValueError):
-        return np.zeros(len(points), dtype=bool)
 
 
 def _spread(values: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,13 +17,10 @@ from torch import Tensor, nn
 from noble.operator.allocator import keep_freed_memory
 from noble.operator.config import FnoConfig
 from noble.operator.phase_config import SpikePhaseConfig
-from noble.operator.spec import FeatureSpec
+from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
-
-# A ten-thousandth of the training range: what rounding to float32 may move a training model off its own hull.
-HULL_TOLERANCE: Final = 1e-4
 
 
 class OutsideHullWarning(UserWarning):

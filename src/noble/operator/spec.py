@@ -18,6 +18,9 @@ SCALED_MAXIMUM: Final = 3.5
 # The paper's latent plane: what a neuron is addressed by where the rest of its features is not known.
 PLANE: Final = ("i_thr", "s_thr")
 
+# A ten-thousandth of the training range: what rounding to float32 may move a training model off its own hull.
+HULL_TOLERANCE: Final = 1e-4
+
 # Fifty points have some ten facets in two dimensions, hundreds in four, a million in eight.
 _MOST_DIMENSIONS_OF_FACETS: Final = 4
 
@@ -200,6 +203,14 @@ class FeatureSpec(BaseModel):
             weights, _ = nnls(system, target, maxiter=100 * len(models))
             gaps[index] = query - weights @ models / weights.sum()
         return gaps[repeats.reshape(-1)]
+
+    def lies_outside(self, features: np.ndarray) -> np.ndarray:
+        """Which vectors lie outside the training models' hull by more than `HULL_TOLERANCE` of its range, shape (n,).
+
+        Args:
+            features: shape (n, features), physical units.
+        """
+        return np.linalg.norm(self.outside_hull(features), axis=1) > HULL_TOLERANCE
 
     def _surely_inside(self, queries: np.ndarray) -> np.ndarray:
         """Which points of the plane, in units of the range, its facets show to be inside; none where it has no facets."""
