@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from noble.operator.config import preset
 from noble.train import TrainConfig
+from noble.train.config import OptimiserConfig
 
 
 def load(tmp_path, text: str) -> TrainConfig:
@@ -14,6 +15,16 @@ def load(tmp_path, text: str) -> TrainConfig:
 def test_an_empty_file_is_the_default_run(tmp_path):
     assert load(tmp_path, "") == load(tmp_path, "# nothing yet\n") == TrainConfig()
     assert TrainConfig().operator == preset("spike-phase")
+
+
+def test_an_optimiser_that_is_not_given_suits_the_operator(tmp_path):
+    ours, fno = load(tmp_path, "").optimiser, load(tmp_path, "operator: paper-pv").optimiser
+    assert (ours.name, ours.learning_rate, ours.weight_decay, ours.schedule) == ("soap", 1e-2, 0.0, "cosine")
+    assert (fno.name, fno.learning_rate, fno.clip_norm, fno.schedule) == ("adam", 4e-3, None, "plateau")
+    given = load(tmp_path, "operator: paper-pv\noptimiser: {learning_rate: 0.1}").optimiser
+    assert given == OptimiserConfig(learning_rate=0.1)
+    with pytest.raises(ValueError, match="operator"):
+        load(tmp_path, "operator: unheard-of")
 
 
 def test_an_operator_by_name_or_in_full(tmp_path):

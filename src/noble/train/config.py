@@ -54,6 +54,13 @@ class LossConfig(Frozen):
     waveform_points: int = Field(default=384, ge=2)
 
 
+def _suitable_optimiser(operator: OperatorConfig | None) -> OptimiserConfig:
+    """See `TrainConfig`; LOG.md has the comparison. An operator that was refused has none, and any will do."""
+    if isinstance(operator, FnoConfig):
+        return OptimiserConfig(name="adam", learning_rate=4e-3, schedule="plateau", clip_norm=None)
+    return OptimiserConfig(name="soap", learning_rate=1e-2, weight_decay=0.0)
+
+
 class TrainConfig(Frozen):
     """One training run.
 
@@ -65,6 +72,8 @@ class TrainConfig(Frozen):
         models: learn from so many of the store's training models only, those that come first in an order drawn by the seed (so
             that fewer are a part of more); None is all.
         traces: learn from so many traces only, the first of the store's; None is all.
+        optimiser: if not given, what the operator was found to learn best with: the paper's Adam and plateau schedule for an FNO,
+            SOAP and a cosine for the spike-phase operator. One that is given in part has the defaults of `OptimiserConfig`.
         epochs: passes over the training split.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
@@ -81,7 +90,7 @@ class TrainConfig(Frozen):
     epochs: int = Field(default=60, ge=1)
     batch_size: int = Field(default=32, ge=1)
     max_shift_ms: float = Field(default=15.0, ge=0)
-    optimiser: OptimiserConfig = OptimiserConfig()
+    optimiser: OptimiserConfig = Field(default_factory=lambda known: _suitable_optimiser(known.get("operator")))
     loss: LossConfig = LossConfig()
     validation_limit: int = Field(default=128, ge=1)
     validate_every: int = Field(default=1, ge=1)
