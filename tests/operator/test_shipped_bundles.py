@@ -1,0 +1,69 @@
+"""The bundles in the package: complete, of the halls in the package, and right about how their models fire."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from noble.cells import HallOfFame
+from noble.excitability import StepProtocol, firing_curve
+from noble.operator import Noble, bundle, shipped_bundles
+
+NAMES = ("human-pv",)
+
+
+def test_these_are_shipped() -> None:
+    assert shipped_bundles() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_is_of_the_hall_of_its_name(name: str) -> None:
+    hall, found = HallOfFame.load(name), bundle.identity(name)
+    assert (found["hall"], found["hall_digest"]) == (name, hall.digest)
+    trained = np.array(Noble.load(name).spec.training_features)
+    expected = hall.feature_table(Noble.load(name).spec.names)[list(hall.train)]
+    np.testing.assert_allclose(np.sort(trained, axis=0), np.sort(expected, axis=0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_models_fire_as_their_simulations_do(name: str) -> None:
+    """Rate and latency 50 pA above threshold as the hall measured them; silence below threshold."""
+    noble, hall = Noble.load(name), HallOfFame.load(name)
+    neurons = list(hall.feature_table(noble.spec.names))
+    i_thr, rate, latency = hall.feature_table(("i_thr", "rate_50pA", "latency_50pA")).T
+    curve = firing_curve(noble, neurons, i_thr[:, None] + np.array([-0.01, 0.05]), StepProtocol())
+    assert np.all(curve.spike_counts[:, 0] == 0)
+    assert np.max(np.abs(curve.rates_hz[:, 1] / rate - 1)) < 0.02
+    assert np.max(np.abs(curve.latencies_ms[:, 1] - latency)) < 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_and_metrics_say_what_was_measured(name: str) -> None:
+    metrics = bundle.read_metrics(name)
+    assert {"unseen_currents", "unseen_models"} <= set(metrics)
+    assert all(metrics[section]["traces"] >= 200 for section in ("unseen_currents", "unseen_models"))
+    card = (bundle.locate(name) / bundle.CARD).read_text(encoding="utf-8")
+    for heading in ("## Features", "## Training", "## How good it is", "## Limits"):
+        assert heading in card
+
+
+def test_they_answer_without_simulator_and_trainer() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('arbor', 'neuron', 'lightning', 'bluepyopt', 'distributed'):\n"
+        "    sys.modules[name] = None\n"
+        "from noble.cells import HallOfFame\n"
+        "from noble.operator import Noble, shipped_bundles\n"
+        "from noble.stimuli import Step\n"
+        "from noble.traces import TimeGrid\n"
+        "for name in shipped_bundles():\n"
+        "    noble, hall = Noble.load(name), HallOfFame.load(name)\n"
+        "    model = hall.feature_table(noble.spec.names)[:1]\n"
+        "    traces = noble.predict(model, [Step(15, 415, 0.25)], TimeGrid.spanning(515, dt_ms=0.06))\n"
+        "    print(name, traces.voltage_mv.max() > 0)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [word for name in NAMES for word in (name, "True")]
