@@ -19,13 +19,18 @@ def recurrence(values: np.ndarray, decay: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
-@pytest.mark.parametrize("tokens", [1, 2, 64, 65, 199])
-def test_averages_are_the_recurrences(tokens):
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("tokens", [1, 2, 64, 65, 199, 299, 301, 700])  # predictions sum at once up to 300
+def test_averages_are_the_recurrences(tokens, gradients):
     module = averages(5)
     values = np.random.default_rng(0).normal(size=(2, tokens, 5))
     decay = np.exp(-np.exp(-module.log_time.detach().numpy()))
-    found = module(torch.as_tensor(values)).detach().numpy()
-    np.testing.assert_allclose(found, [recurrence(row, decay) for row in values], atol=1e-12)
+    expected = [recurrence(row, decay) for row in values]
+    with torch.set_grad_enabled(gradients):
+        np.testing.assert_allclose(module(torch.as_tensor(values)).detach().numpy(), expected, atol=1e-12)
+        single = module.float()(torch.as_tensor(values, dtype=torch.float32))
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single.detach().numpy(), expected, atol=2e-6)
 
 
 def test_averages_are_differentiable_in_values_and_time_constants():

@@ -27,7 +27,7 @@ class SpikePhaseConfig(Frozen):
     """
 
     kind: Literal["spike-phase"] = "spike-phase"
-    token_ms: float = Field(default=8.64, gt=0)
+    token_ms: float = Field(default=11.52, gt=0)
     bins: int = Field(default=8, ge=1)
     width: int = Field(default=96, ge=4)
     hidden: int = Field(default=128, ge=4)
