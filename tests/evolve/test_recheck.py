@@ -18,12 +18,6 @@ from noble.evolve.recheck import Measurement
 
 POOL = Pool(workers=0)
 NOBODY_OUT = HallRules(held_out=1)
-SHARES = tuple(0.4 + 0.01 * index for index in range(12))
-
-
-def hall_of(count: int = 7) -> HallOfFame:
-    """Models whose new features are a plane with inner points."""
-    return replace(checked_hall(shares=SHARES[:7]), models=checked_hall(shares=SHARES[:7]).models[:count])
 
 
 class Simulation:
@@ -56,7 +50,7 @@ class Simulation:
 
 @pytest.fixture
 def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
-    made = Simulation(hall_of())
+    made = Simulation(checked_hall())
     monkeypatch.setattr("noble.evolve.recheck.full_scores", made.scores)
     monkeypatch.setattr(POOL, "map", made.measure, raising=False)
     monkeypatch.setattr("noble.evolve.recheck.AT_ONCE", 2)
@@ -70,13 +64,13 @@ Check = Callable[..., Any]
 def check(tmp_path: Path) -> Check:
     def run(hall: HallOfFame | None = None, rules: HallRules = NOBODY_OUT, **changes: Any) -> Any:
         record = tmp_path / "hall.json.partial"
-        return recheck_hall(hall or hall_of(), targets(), POOL, **{"record": record, "rules": rules, **changes})
+        return recheck_hall(hall or checked_hall(), targets(), POOL, **{"record": record, "rules": rules, **changes})
 
     return run
 
 
 def test_scores_features_order_and_held_out_are_new(simulation: Simulation, check: Check) -> None:
-    former, found = hall_of(), check()
+    former, found = checked_hall(), check()
     assert found.left_out == {}
     assert [model.values for model in found.hall.models] == [model.values for model in reversed(former.models)]
     assert [model.score for model in found.hall.models] == pytest.approx([1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0])
@@ -93,7 +87,7 @@ def test_scores_features_order_and_held_out_are_new(simulation: Simulation, chec
 
 
 def test_the_new_hall_says_what_happened(simulation: Simulation, check: Check) -> None:
-    former = hall_of()
+    former = checked_hall()
     provenance: Mapping[str, Any] = check(provenance={"command": "noble hall check"}).hall.provenance
     assert provenance["command"] == former.provenance["command"]  # how the models were found
     again = provenance["checked_again"]
@@ -118,7 +112,7 @@ def test_who_does_not_pass_is_left_out_and_named(
     simulation.changes, simulation.unmeasured = changes, unmeasured
     found = check(rules=HallRules(held_out=0))
     assert found.left_out == {2: [reason]}
-    gone = hall_of().models[2].values
+    gone = checked_hall().models[2].values
     assert len(found.hall) == 6
     assert gone not in [model.values for model in found.hall.models]
 
@@ -149,5 +143,5 @@ def test_what_another_hall_left_behind_is_not_taken(simulation: Simulation, chec
         check()
     simulation.dies_at = None
     simulation.simulated.clear()
-    check(replace(hall_of(), name="another"))
+    check(replace(checked_hall(), name="another"))
     assert simulation.simulated == [0, 1, 2, 3, 4, 5, 6]

@@ -23,9 +23,9 @@ def test_these_are_shipped() -> None:
 def test_a_bundle_is_of_the_hall_of_its_name(name: str) -> None:
     hall, found = HallOfFame.load(name), bundle.identity(name)
     assert (found["hall"], found["hall_digest"]) == (name, hall.digest)
-    trained = np.array(Noble.load(name).spec.training_features)
-    expected = hall.feature_table(Noble.load(name).spec.names)[list(hall.train)]
-    np.testing.assert_allclose(np.sort(trained, axis=0), np.sort(expected, axis=0))
+    spec = Noble.load(name).spec
+    expected = hall.feature_table(spec.names)[list(hall.train)]
+    np.testing.assert_allclose(np.sort(np.array(spec.training_features), axis=0), np.sort(expected, axis=0))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -169,10 +169,11 @@ def identity(folder_or_name: str | Path) -> dict[str, Any]:
         FileNotFoundError: if there is no such folder and no such name.
         ValueError: if its configuration is missing, corrupt or of another schema version.
     """
-    config = _read_config(locate(folder_or_name) / CONFIG)
+    folder = locate(folder_or_name)
+    config = _read_config(folder / CONFIG)
     hall = config.provenance.get("hall") or {}
     return {
-        "name": locate(folder_or_name).resolve().name,
+        "name": folder.resolve().name,
         "weights_sha256": config.weights_sha256,
         "hall": hall.get("name"),
         "hall_digest": hall.get("digest"),
