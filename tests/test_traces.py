@@ -68,6 +68,33 @@ def test_indexing_and_iterating_a_batch_give_its_traces():
         batch[3]
 
 
+def test_some_traces_are_taken_in_order_and_several_times():
+    grid = TimeGrid(0.1, 5)
+    batch = TraceBatch(grid, np.arange(15.0).reshape(3, 5), -np.arange(15.0).reshape(3, 5), {"made_by": "test"})
+    taken = batch.take([2, 0, 2])
+    np.testing.assert_array_equal(taken.voltage_mv[:, 0], [10, 0, 10])
+    np.testing.assert_array_equal(taken.current_na, -taken.voltage_mv)
+    assert taken.provenance == {"made_by": "test"}
+    assert len(batch.take(slice(1, 3))) == 2
+
+
+def test_joined_batches_hold_all_traces_one_after_the_other():
+    grid = TimeGrid(0.1, 5)
+    batch = TraceBatch(grid, np.arange(15.0).reshape(3, 5), -np.arange(15.0).reshape(3, 5), {"made_by": "test"})
+    joined = TraceBatch.join([batch.take([0]), batch.take([1, 2])])
+    np.testing.assert_array_equal(joined.voltage_mv, batch.voltage_mv)
+    np.testing.assert_array_equal(joined.current_na, batch.current_na)
+    assert joined.provenance == {"made_by": "test"}
+
+
+def test_batches_that_share_no_grid_are_not_joined():
+    one, other = (TraceBatch(TimeGrid(dt_ms, 5), np.zeros((1, 5)), np.zeros((1, 5))) for dt_ms in (0.1, 0.2))
+    with pytest.raises(ValueError, match="2 batches on 2 time grids"):
+        TraceBatch.join([one, other])
+    with pytest.raises(ValueError, match="0 batches"):
+        TraceBatch.join([])
+
+
 @pytest.mark.parametrize("shapes", [((3, 5), (3, 4)), ((3, 4), (3, 4)), ((2, 5), (3, 5)), ((5,), (5,))])
 def test_a_batch_off_its_grid_is_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]):
     with pytest.raises(ValueError, match=r"both must be \(batch, 5\)"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,3 +99,24 @@ class TraceBatch:
 
     def __iter__(self) -> Iterator[Trace]:
         return (self[index] for index in range(len(self)))
+
+    def take(self, rows: Sequence[int] | slice) -> TraceBatch:
+        """Some of the traces, in this order; a trace may be taken several times."""
+        return TraceBatch(self.grid, self.voltage_mv[rows], self.current_na[rows], self.provenance)
+
+    @classmethod
+    def join(cls, batches: Sequence[TraceBatch]) -> TraceBatch:
+        """All traces of several batches of one maker, one batch after the other.
+
+        Raises:
+            ValueError: if there is none, or if their grids differ.
+        """
+        grids = {batch.grid for batch in batches}
+        if len(grids) != 1:
+            raise ValueError(
+                f"{len(batches)} batches on {len(grids)} time grids were to be joined; expected some on one grid."
+            )
+        voltage_mv, current_na = (
+            np.concatenate([getattr(batch, name) for batch in batches]) for name in ("voltage_mv", "current_na")
+        )
+        return cls(batches[0].grid, voltage_mv, current_na, batches[0].provenance)

@@ -96,7 +96,8 @@ def test_check_simulates_and_writes_a_new_hall_or_nothing(noble, here):
     assert result.code == 0, result.err
     assert "again.json: 2 of 2 models, 0 held out" in plain(result.out)
     again = HallOfFame.load("again.json")
-    assert again.provenance["checked_again"]["command"] == "noble hall check two.json --targets short.json --accept 20"
+    made_by = "noble hall check two.json --targets short.json --accept 20 --held-out 0 --seed 0"
+    assert again.provenance["checked_again"]["command"] == made_by
     assert all(set(model.features) == set(HALL_FEATURE_UNITS) for model in again.models)
     assert [path.name for path in here.glob("*.partial")] == ["none.json.partial"]  # what was simulated is kept
 

@@ -76,7 +76,7 @@ def ensemble(
         simulated_models = list(dict.fromkeys((*known.train, *among)))  # a disc may lie round a held-out model
         simulated = _simulated(known, simulated_models, stimulus, grid, data_folder)
         rows = [simulated_models.index(model) for model in among]
-        drawn = TraceBatch(grid, simulated.voltage_mv[rows], simulated.current_na[rows])
+        drawn = simulated.take(rows)
         known_features = measured(simulated)
         reference = {name: values[rows] for name, values in known_features.items()}
         # One model has no range, so the training models say what is plausible round a single one, too.
@@ -159,7 +159,4 @@ def _simulated(
             part = cells[start : start + _SIMULATED_AT_ONCE]
             parts.append(simulator.respond(part, [stimulus] * len(part), grid))
             progress(start + len(part), len(cells))
-    voltage, current = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("voltage_mv", "current_na")
-    )
-    return TraceBatch(grid, voltage, current)
+    return TraceBatch.join(parts)

@@ -112,7 +112,9 @@ def check(
     hall, wanted = HallOfFame.load(name), Targets.load(targets)
     kept = len(hall.held_out) if held_out is None else held_out
     rules = HallRules(accept=accept, held_out=kept, seed=seed)
-    command = f"noble hall check {name} --targets {targets.as_posix()} --accept {accept:g}"
+    command = (
+        f"noble hall check {name} --targets {targets.as_posix()} --accept {accept:g} --held-out {kept} --seed {seed}"
+    )
     with tracked(f"checking models of {hall.name}") as progress, Pool(workers=workers) as pool:
         found = recheck_hall(
             hall,

@@ -108,7 +108,7 @@ def disc_errors(
         with outside_hull_expected():  # the disc of a model at the edge, and the model itself, may lie outside
             predicted = [noble.predict(drawn, [stimulus] * points, protocol.grid) for stimulus in stimuli]
             own = noble.predict(np.tile(table[model], (len(stimuli), 1)), stimuli, protocol.grid)
-        repeated = [_repeat(simulated, row, points) for row in range(len(stimuli))]
+        repeated = [simulated.take([row] * points) for row in range(len(stimuli))]
         of_points = concatenate([compared(*pair) for pair in zip(predicted, repeated, strict=True)])
         discs.append(Disc(model, simulated, tuple(predicted), of_points, compared(own, simulated)))
         report(done, len(hall.held_out))
@@ -124,12 +124,6 @@ def summarise_discs(discs: Sequence[Disc]) -> dict[str, Any]:
             {"model": disc.model, "points": summarise(disc.points), "centre": summarise(disc.centre)} for disc in discs
         ],
     }
-
-
-def _repeat(batch: TraceBatch, row: int, count: int) -> TraceBatch:
-    """One trace of a batch, so many times."""
-    rows = [row] * count
-    return TraceBatch(batch.grid, batch.voltage_mv[rows], batch.current_na[rows])
 
 
 def operator_scores(

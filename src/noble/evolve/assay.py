@@ -116,8 +116,7 @@ class Assay:
         scores: list[dict[str, Any]] = [{"z": {}, "spike_counts": {}, "blocked": []} for _ in range(neurons)]
         for index, step in enumerate(steps):
             rows = slice(index * neurons, (index + 1) * neurons)
-            answers = TraceBatch(batch.grid, batch.voltage_mv[rows], batch.current_na[rows])
-            self._add_step(scores, answers, step.amplitude_na, step.features)
+            self._add_step(scores, batch.take(rows), step.amplitude_na, step.features)
         sound = [bool(np.all(np.isfinite(row))) for row in self._by_model(batch, neurons)]
         return [
             Score(item["z"], item["spike_counts"], tuple(item["blocked"])) if finite else self.failed(DIVERGED)

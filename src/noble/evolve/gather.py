@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +59,20 @@ def gather_hall(
             measured = farthest_from_the_middle(measured, rules.per_seed)
         chosen += [(seed, item, features) for item, features in measured]
     chosen.sort(key=lambda item: item[1].score.mean)
-    held_out = draw_held_out([features for _, _, features in chosen], rules.held_out, rules.seed)
+    models = [
+        HallModel(
+            values=item.values,
+            features=features,
+            score=round(item.score.mean, 4),
+            seed=seed,
+            check=item.score.to_dict(),
+        )
+        for seed, item, features in chosen
+    ]
     return HallOfFame(
         name=evolution.config.name,
         cell=evolution.cell,
-        models=tuple(
-            HallModel(
-                values=item.values,
-                features=features,
-                score=round(item.score.mean, 4),
-                seed=seed,
-                held_out=rank in held_out,
-                check=item.score.to_dict(),
-            )
-            for rank, (seed, item, features) in enumerate(chosen)
-        ),
+        models=with_held_out(models, rules.held_out, rules.seed),
         provenance={**provenance, **evolution.provenance(), "recording": recording_summary(targets)},
     )
 
@@ -115,6 +114,12 @@ def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int
         )
     drawn = np.random.default_rng(seed).choice(inner, size=count, replace=False)
     return {int(index) for index in drawn}
+
+
+def with_held_out(models: Sequence[HallModel], count: int, seed: int) -> tuple[HallModel, ...]:
+    """The models in their order, so many of them held out as `draw_held_out` draws them, and no others."""
+    drawn = draw_held_out([model.features for model in models], count, seed)
+    return tuple(replace(model, held_out=index in drawn) for index, model in enumerate(models))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from noble.cells import HallModel, HallOfFame
-from noble.evolve.gather import draw_held_out
+from noble.evolve.gather import with_held_out
 
 
 def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, seed: int = 0) -> HallOfFame:
@@ -34,10 +34,8 @@ def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, s
     for hall, index, model in sorted(everyone, key=lambda item: item[2].score):
         best.setdefault(json.dumps(hall.cell_model(index).values, sort_keys=True), model)
     joined = HallOfFame(name, first.cell, tuple(best.values()))
-    plane = joined.feature_table(["i_thr", "s_thr"]).tolist()
-    drawn = draw_held_out([{"i_thr": i_thr, "s_thr": s_thr} for i_thr, s_thr in plane], held_out, seed)
-    models = tuple(replace(model, held_out=index in drawn) for index, model in enumerate(joined.models))
-    return replace(joined, models=models, provenance=_provenance(halls, seed))
+    joined.feature_table(["i_thr", "s_thr"])  # names the model that lacks one
+    return replace(joined, models=with_held_out(joined.models, held_out, seed), provenance=_provenance(halls, seed))
 
 
 def _check_alike(first: HallOfFame, other: HallOfFame) -> None:

@@ -12,7 +12,7 @@ from noble.evolve.assay import Score
 from noble.evolve.check import AT_ONCE, full_scores, read_record, reasons_against
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
-from noble.evolve.gather import Measurement, draw_held_out, recording_summary, threshold_bracket
+from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
 from noble.evolve.pool import Failed, Pool
 from noble.evolve.targets import Targets
 from noble.files import content_sha256, write_json
@@ -94,10 +94,9 @@ def recheck_hall(
     if not passed:
         raise ValueError(f"no model of {hall.name} passes; the first fails by {'; '.join(left_out[0])}.")
     passed.sort(key=lambda item: item.score)
-    drawn = draw_held_out([item.features for item in passed], rules.held_out, rules.seed)
     checked = replace(
         hall,
-        models=tuple(replace(item, held_out=rank in drawn) for rank, item in enumerate(passed)),
+        models=with_held_out(passed, rules.held_out, rules.seed),
         provenance={
             **hall.provenance,
             "check": {"digest": targets.digest},

@@ -194,7 +194,7 @@ def _measure(batch: TraceBatch, steps: Sequence[_Step], protocol: StepProtocol) 
     """The features of each step, by the steps' traces."""
     return [
         measure_step(
-            TraceBatch(batch.grid, batch.voltage_mv[row : row + 1], batch.current_na[row : row + 1]),
+            batch.take([row]),
             onset_ms=protocol.onset_ms,
             offset_ms=protocol.offset_ms,
             step_ms=protocol.step_ms,

@@ -18,6 +18,7 @@ from noble.operator.allocator import keep_freed_memory
 from noble.operator.config import FnoConfig
 from noble.operator.phase_config import SpikePhaseConfig
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
+from noble.operator.threads import suitable_threads
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
@@ -197,7 +198,7 @@ class Noble(nn.Module):
     def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
         """Spike times of one batch from the core's phase, ms."""
         parameter, core = next(self.parameters()), cast(Any, self.core)
-        with self._predicting():
+        with self._predicting(current_na.size):
             scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
             firing = core.firing(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
             times = firing.spike_times_ms().double().cpu().numpy()
@@ -290,7 +291,7 @@ class Noble(nn.Module):
         """The core's answers in mV, float32."""
         parameter = next(self.parameters())
         voltage_mv = np.empty_like(current_na)
-        with self._predicting():
+        with self._predicting(current_na[:batch_size].size):
             for start in range(0, len(current_na), batch_size):
                 part = slice(start, start + batch_size)
                 answer = self(
@@ -302,14 +303,14 @@ class Noble(nn.Module):
         return voltage_mv
 
     @contextmanager
-    def _predicting(self) -> Iterator[None]:
-        """Without gradients and outside training mode, which is afterwards as it was."""
+    def _predicting(self, samples: int) -> Iterator[None]:
+        """So many samples at once, without gradients and outside training mode; afterwards all is as it was."""
         keep_freed_memory()
         was_training = self.training
         if was_training:  # which takes a while for a single trace
             self.eval()
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), suitable_threads(samples):
                 yield
         finally:
             if was_training:
