@@ -28,6 +28,8 @@ for feature in AP1_width AHP_depth mean_frequency; do
 done
 # 5 Against the recording
 study compare compare "$bundle" "$data/$recording"
+# 8 Subsampling: what a coarser grid costs, next to the hall's own error
+study subsampling subsampling "$bundle" --targets "experiments/halls/targets/$targets" --data-folder "$data"
 # 9 Resolution
 study resolution resolution "$bundle" --data-folder "$data"
 # 2 Interpolation
