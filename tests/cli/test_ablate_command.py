@@ -47,3 +47,19 @@ def test_each_variant_is_trained_once_and_compared(noble, place):
 
     Path("variants.yaml").write_text(VARIANTS.replace("epochs: 1", "epochs: 2"))
     assert "holds a run of another configuration or store" in noble(*command).error
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_settings_are_chosen_on_validation_alone(noble, place):
+    Path("variants.yaml").write_text(VARIANTS)
+    result = noble("ablate", "variants.yaml", "store.zarr", "-o", "chosen", "--validation", "--json", "chosen.json")
+    assert result.code == 0, result.err
+    assert "validation split" in result.out
+    assert "evaluating" not in result.out
+    for found in json.loads(Path("chosen.json").read_text())["variants"].values():
+        assert found["metrics"] == {}
+        assert found["validation"]["val/score"] == pytest.approx(found["training_run"]["validation_score"], rel=1e-5)
+    # Later the same runs can be compared on the test splits without training again.
+    after = noble("ablate", "variants.yaml", "store.zarr", "-o", "chosen")
+    assert after.code == 0, after.err
+    assert "errors, unseen models" in after.out

@@ -31,6 +31,14 @@ _COMPARED: Final = {
     "steady_state_voltage_error_percent": "steady, %",
 }
 _SECTIONS: Final = ("unseen_currents", "unseen_models")
+# What a run's validation says, by its column in the curves; of the epoch that was kept.
+_VALIDATED: Final = {
+    "val/score": "score",
+    "val/relative_l2_percent": "relative L2, %",
+    "val/missed_percent": "missed, %",
+    "val/spike_count_error_percent": "count, %",
+    "val/timing_ms": "time, ms",
+}
 
 
 @app.command()
@@ -40,11 +48,17 @@ def ablate(
     ],
     store: Annotated[Path, typer.Argument(help="Store made by `noble generate`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder; each variant's run is a folder in it.")],
+    validation: Annotated[
+        bool,
+        typer.Option(
+            "--validation", help="Compare on the validation split alone, to choose by; no test split is looked at."
+        ),
+    ] = False,
     json: Json = None,
 ) -> None:
     """Train and evaluate variants of one run, one after another: which features matter, how many models are enough.
 
-    Run again, it goes on where it stopped. Writes `ablation.json` and a figure, `ablation.png`.
+    Run again, it goes on where it stopped. Writes `ablation.json` and a figure, `ablation.png`, which shows test splits.
     """
     from noble.plots.ablation import ablation_figure
     from noble.train.ablation import AblationConfig
@@ -53,23 +67,30 @@ def ablate(
     results = {}
     for number, name in enumerate(ablation.variants, 1):
         title = f"{name} ({number} of {len(ablation.variants)})"
-        results[name] = _trained(ablation.variant(name), store, output / name, title)
+        results[name] = _trained(ablation.variant(name), store, output / name, title, test=not validation)
+    summary = {"config": ablation.model_dump(mode="json"), "variants": results}
+    for path in filter(None, (output / "ablation.json", json)):
+        write_json(path, summary)
+    if validation:
+        table = Table("variant", *_VALIDATED.values(), title="validation split")
+        for name, result in results.items():
+            table.add_row(name, *(shown(result["validation"].get(column)) for column in _VALIDATED))
+        console.print(table)
+        return
     for section in _SECTIONS:
         table = Table("variant", *_COMPARED.values(), title=f"errors, {section.replace('_', ' ')}")
         for name, result in results.items():
             errors = result["metrics"].get(section, {})
             table.add_row(name, *(shown(errors.get(key)) for key in _COMPARED))
         console.print(table)
-    summary = {"config": ablation.model_dump(mode="json"), "variants": results}
-    for path in filter(None, (output / "ablation.json", json)):
-        write_json(path, summary)
     metrics = {name: result["metrics"] for name, result in results.items()}
     write_figure(ablation_figure(metrics), output / "ablation.png")
 
 
-def _trained(config: TrainConfig, store: Path, folder: Path, title: str) -> dict[str, Any]:
-    """Metrics and training run of a variant; trained, or gone on with, if they are not there yet."""
+def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test: bool) -> dict[str, Any]:
+    """Training run of a variant, its validation, and its metrics if wanted; made if they are not there yet."""
     from noble.data import Store
+    from noble.train.fit import CURVES, read_curves
 
     record = folder / BUNDLE / "metrics.json"
     described = folder / "ablation.json"
@@ -79,15 +100,19 @@ def _trained(config: TrainConfig, store: Path, folder: Path, title: str) -> dict
             f"{folder} holds a run of another configuration or store; ablate into another folder, or remove it."
         )
     # A bundle is written before it is evaluated, and then has no metrics yet.
-    if not described.exists() or not record.exists() or not json_files.loads(record.read_text()):
+    if not described.exists() or not record.exists() or (test and not json_files.loads(record.read_text())):
         write_json(described, run)
-        train_and_evaluate(config, store, folder, titles=(f"training {title}", f"evaluating {title}"), resume=True)
+        titles = (f"training {title}", f"evaluating {title}")
+        train_and_evaluate(config, store, folder, titles=titles, test=test, resume=True)
     from noble.operator import Noble
 
     bundle = Noble.load(folder / BUNDLE)
+    epoch = bundle.provenance["training_run"]["best_epoch"]
+    [kept] = [row for row in read_curves(folder / CURVES) if row["epoch"] == epoch]
     return {
         "features": len(bundle.spec),
         "models": len(bundle.spec.training_features),
         "training_run": bundle.provenance["training_run"],
+        "validation": {name: value for name, value in kept.items() if name.startswith("val/")},
         "metrics": json_files.loads(record.read_text()),
     }
