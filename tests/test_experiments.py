@@ -1,0 +1,37 @@
+"""Configurations in `examples/` and `experiments/` are what today's code reads, and scripts name files that are there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from noble.data import GenerationConfig
+from noble.evolve import EvolutionConfig
+from noble.train import TrainConfig
+from noble.train.ablation import AblationConfig
+
+ROOT = Path(__file__).parent.parent
+CONFIGURATIONS = sorted(path for folder in ("examples", "experiments") for path in (ROOT / folder).rglob("*.yaml"))
+SCRIPTS = sorted((ROOT / "experiments").rglob("*.sh"))
+# Which configuration a file is, by a key that only this kind has.
+KINDS = {"variants": AblationConfig, "stages": EvolutionConfig, "hall": GenerationConfig, "operator": TrainConfig}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=name)
+def test_a_configuration_is_read(path: Path):
+    content = yaml.safe_load(path.read_text())
+    kind = next(kind for key, kind in KINDS.items() if key in content)
+    kind.load(path)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_a_script_is_one_and_names_configurations_that_are_there(path: Path):
+    subprocess.run(["sh", "-n", str(path)], check=True)
+    for pattern in re.findall(r"experiments/[\w/$-]+\.yaml", path.read_text()):
+        assert list(ROOT.glob(re.sub(r"\$\w+", "*", pattern))), pattern
