@@ -20,7 +20,7 @@ from noble.traces import TraceBatch
 
 @dataclass(frozen=True)
 class Toy:
-    """Fires at once at 60 Hz above a threshold, and faster by its slope."""
+    """Fires at once at some rate above a threshold, and faster by its slope."""
 
     name: str
     threshold_na: float = 0.1
@@ -29,9 +29,10 @@ class Toy:
     resistance_mohm: float = 50.0
     sag: float = 0.2
     time_constant_ms: float = 12.0
+    least_hz: float = 60.0
 
     def period_ms(self, amplitude_na: float) -> float:
-        return 1000 / (60 + self.slope_hz_per_na * (amplitude_na - self.threshold_na))
+        return 1000 / (self.least_hz + self.slope_hz_per_na * (amplitude_na - self.threshold_na))
 
 
 class ToyResponder:
@@ -78,6 +79,14 @@ def test_features_of_known_models():
         assert row["ISI_CV"] == pytest.approx(0.0, abs=0.01)
         rate = 1000 / toy.period_ms(2 * row["i_thr"])
         assert row["mean_frequency"] == pytest.approx(rate, rel=0.05)
+
+
+def test_a_slow_interval_is_taken_from_a_longer_step():
+    """At 5 pA above its threshold this one fires at 100 ms, and again at 433 ms, when the step of 400 ms is over."""
+    [row] = features_of([Toy("slow", least_hz=1.0)], low_na=0.0, high_na=0.3)
+    assert row["latency_5pA"] == pytest.approx(100, rel=0.02)
+    assert row["first_ISI_5pA"] == pytest.approx(1000 / 3, rel=0.02)
+    assert row["rate_5pA"] == pytest.approx(3, rel=0.02)
 
 
 def test_numbers_have_seven_digits():

@@ -35,7 +35,8 @@ def measure_features(
     `i_thr` and `s_thr` as `excitability` defines them; `voltage_base`, `input_resistance`, `sag_ratio` and `time_constant` from a
     step of -50 pA; `latency` is the time to the first spike 20 pA above threshold; `rate_50pA`, `latency_50pA` and
     `first_ISI_50pA` are the firing rate, the time to the first spike and the first interval 50 pA above it, and so for the
-    other steps of `CURVE_PA`; the other names are eFEL's, at twice the threshold.
+    other steps of `CURVE_PA`; the other names are eFEL's, at twice the threshold. A model that fires so slowly at a step of
+    `CURVE_PA` that its second spike would come after the end has rate and interval there taken from a step twice as long.
 
     Args:
         models: of one cell.
@@ -77,15 +78,21 @@ def measure_features(
 def _above_threshold(
     models: Sequence[CellModel], responder: Responder[CellModel], i_thr_na: np.ndarray, protocol: StepProtocol
 ) -> dict[str, np.ndarray]:
-    """`s_thr` and the features of the F-I curve, from one set of steps."""
+    """`s_thr` and the features of the F-I curve, from one set of steps; longer ones where 400 ms show no interval."""
     for_slope = slope_amplitudes_na()
     offsets = np.union1d(np.round(for_slope, 9), np.round(np.array(CURVE_PA) * 1e-3, 9))
     curve = firing_curve(responder, models, i_thr_na[:, None] + offsets, protocol)
     of_slope = np.isin(offsets, np.round(for_slope, 9))
     columns = {"s_thr": least_squares_slope(offsets[of_slope], curve.rates_hz[:, of_slope])}
+    rates_hz, intervals_ms = curve.rates_hz.copy(), curve.first_intervals_ms.copy()
+    slow = np.isnan(intervals_ms) & np.isin(offsets, np.round(np.array(CURVE_PA) * 1e-3, 9))
+    longer = StepProtocol(step_ms=2 * protocol.step_ms, window_ms=protocol.window_ms + protocol.step_ms)
+    for row, column in np.argwhere(slow).tolist():
+        again = firing_curve(responder, [models[row]], [i_thr_na[row] + offsets[column]], longer)
+        rates_hz[row, column], intervals_ms[row, column] = again.rates_hz[0, 0], again.first_intervals_ms[0, 0]
     for above in CURVE_PA:
         column = int(np.argmin(np.abs(offsets - above * 1e-3)))
-        columns[f"rate_{above}pA"] = curve.rates_hz[:, column]
+        columns[f"rate_{above}pA"] = rates_hz[:, column]
         columns[f"latency_{above}pA"] = curve.latencies_ms[:, column]
-        columns[f"first_ISI_{above}pA"] = curve.first_intervals_ms[:, column]
+        columns[f"first_ISI_{above}pA"] = intervals_ms[:, column]
     return columns
