@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy.spatial import Delaunay
 
 from noble.cells import HallOfFame
@@ -25,9 +26,21 @@ def test_neurons_of_the_hull_lie_in_it_and_have_all_features():
     drawn = family("hull")
     assert drawn.shape == (40, 4)
     assert (Delaunay(TABLE[TRAINING, :2]).find_simplex(drawn[:, :2]) >= 0).all()
-    # The features that nobody drew follow those of the plane as they do in the hall.
-    assert np.ptp(drawn[:, 2]) > 0
-    assert TABLE[:, 2].min() <= drawn[:, 2].mean() <= TABLE[:, 2].max()
+
+
+def test_neurons_of_the_hull_vary_beyond_the_plane_as_the_models_do():
+    """What is typical at their points is moved by how much single models differ from what is typical at theirs."""
+    drawn = family("hull", 4000)
+
+    def beyond(neurons: np.ndarray) -> np.ndarray:
+        return neurons - SPEC.complete(torch.as_tensor(neurons[:, :2])).numpy()
+
+    models = beyond(TABLE[TRAINING])
+    found = beyond(drawn)
+    np.testing.assert_allclose(found[:, :2], 0, atol=1e-9)
+    apart = np.abs(found[:, None, 2:] - models[None, :, 2:]).max(axis=2)
+    assert apart.min(axis=1).max() < 1e-9  # each is like one of the models, and every model is drawn
+    assert len(np.unique(apart.argmin(axis=1))) == len(models)
 
 
 def test_a_disc_lies_round_its_model_in_every_feature():

@@ -23,17 +23,37 @@ def texts(figure: Figure) -> list[str]:
     return [text for item in figure.findobj(mpl.text.Text) if (text := item.get_text())]
 
 
-def test_an_ensemble_shows_some_traces_the_median_of_all_and_the_reference():
-    family, reference = traces(9, offset_mv=2.0), traces(2)
+def test_an_ensemble_shows_some_traces_the_median_of_all_and_one_reference_over_them():
+    family, reference = traces(9, offset_mv=2.0), traces(1)
     figure = ensemble_figure(family, reference, largest=4)
     above, below = figure.axes
     colours = [line.get_color() for line in above.lines]
-    assert (colours.count(PREDICTED_COLOUR), colours.count(SIMULATED_COLOUR)) == (4, 2)
-    [median] = [line for line in above.lines if line.get_color() not in (PREDICTED_COLOUR, SIMULATED_COLOUR)]
+    assert (colours.count(PREDICTED_COLOUR), colours.count(SIMULATED_COLOUR)) == (4, 1)
+    [median] = [line for line in above.lines if line.get_color() == TRAINING_COLOUR]
     np.testing.assert_allclose(median.get_ydata(), np.median(family.voltage_mv, axis=0))
     assert {"4 of 9 predicted", "median", "5 to 95 %", "simulated", "Time (ms)", "Voltage (mV)"} <= set(texts(figure))
     np.testing.assert_allclose(below.lines[0].get_ydata(), family.current_na[0])
     assert "simulated" not in texts(ensemble_figure(family))
+
+
+def test_several_references_have_a_panel_of_their_own():
+    """Over the predictions, they would hide them."""
+    family, reference = traces(9, offset_mv=2.0), traces(5)
+    above, middle, below = (figure := ensemble_figure(family, reference, largest=4)).axes
+    assert SIMULATED_COLOUR not in [line.get_color() for line in above.lines]
+    assert [line.get_color() for line in middle.lines].count(SIMULATED_COLOUR) == 4
+    for axes, batch in ((above, family), (middle, reference)):
+        [median] = [line for line in axes.lines if line.get_color() == TRAINING_COLOUR]
+        np.testing.assert_allclose(median.get_ydata(), np.median(batch.voltage_mv, axis=0))
+    assert above.get_ylim() == middle.get_ylim()
+    shown = texts(figure)
+    assert {"4 of 9 predicted", "4 of 5 simulated"} <= set(shown)
+    assert shown.count("median") == 1
+    np.testing.assert_allclose(below.lines[0].get_ydata(), family.current_na[0])
+
+
+def test_an_ensemble_off_its_reference_s_grid_is_refused():
+    family, reference = traces(9), traces(2)
     other = TraceBatch(TimeGrid(0.25, 200), reference.voltage_mv, reference.current_na)
     for wrong in ((family, other), (traces(0), None)):
         with pytest.raises(ValueError, match="expected at least one trace, and one grid"):

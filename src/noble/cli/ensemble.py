@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, hall_of, shown
@@ -112,7 +112,7 @@ def ensemble(
 def _print(summary: dict[str, Any]) -> None:
     """A row a feature, compared with the reference where there is one."""
     title = "{neurons} neurons ({models}) at {step_na:g} nA in {seconds:.2f} s".format(**summary)
-    table = Table("feature", "% having it", "median", "5 to 95 %", title=title)
+    table = Table(Column("feature", overflow="fold"), "% having it", "median", "5 to 95 %", title=title)
     compared = summary["reference"] is not None
     if compared:
         table.add_column(f"median of the {summary['reference']}")

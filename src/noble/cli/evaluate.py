@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from noble.cli.app import app
 from noble.cli.progress import console, tracked
@@ -142,7 +142,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     from noble.ensemble.metrics import STABLE_KEYS
 
     sections = list(metrics)
-    table = Table("quantity", *(section.replace("_", " ") for section in sections))
+    table = Table(Column("quantity", overflow="fold"), *(section.replace("_", " ") for section in sections))
     for key in ("traces", *STABLE_KEYS):
         values = [metrics[section].get(key) for section in sections]
         table.add_row(key, *map(shown, values))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, shown
@@ -143,7 +143,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     from noble.ensemble.feature_report import comparison_rows
 
     title = f"{summary['feature']}, weight {summary['weight']:g}, unseen currents"
-    table = Table("quantity", *summary["operators"], title=title)
+    table = Table(Column("quantity", overflow="fold"), *summary["operators"], title=title)
     for group, rows in comparison_rows(summary, _SHOWN).items():
         table.add_section()
         table.add_row(f"[bold]{group}[/]")

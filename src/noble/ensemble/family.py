@@ -26,7 +26,9 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
         hall: the models that it learned.
         family: `hall`, the training models themselves; `hull`, neurons anywhere in the training models' hull; or
             `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the training models' range. The latter
-            two are drawn in the latent plane; the other features follow by `FeatureSpec.complete`, round a model from its own.
+            two are drawn in the latent plane. The other features are those of a model, the disc's or for each neuron a training
+            model drawn at random, moved by how much what is typical (`FeatureSpec.complete`) differs between the two points: so
+            a family varies beyond the plane as the models do.
         count: neurons to draw; not used for `hall`.
         seed: of the draw.
 
@@ -38,18 +40,21 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
     """
     import torch
 
-    def complete(points: np.ndarray) -> np.ndarray:
-        return spec.complete(torch.as_tensor(points)).numpy()
+    columns = spec.plane_columns
+
+    def moved(neurons: np.ndarray, points: np.ndarray) -> np.ndarray:
+        typical = (spec.complete(torch.as_tensor(where)).numpy() for where in (points, neurons[..., columns]))
+        return neurons + next(typical) - next(typical)
 
     if family == "hall":
         return hall.feature_table(spec.names)[list(hall.train)]
     if family == "hull":
-        return complete(hull_points(np.array(spec.training_features)[:, spec.plane_columns], count, seed=seed))
+        known = np.array(spec.training_features)
+        points = hull_points(known[:, columns], count, seed=seed)
+        return moved(known[np.random.default_rng([seed, 1]).integers(len(known), size=count)], points)
     model, radius = _disc(family, len(hall))
-    own = hall.feature_table(spec.names)[model]
-    centre = own[spec.plane_columns]
-    points = disc_points(centre, radius, count, spec=spec, seed=seed)
-    return own + complete(points) - complete(centre[None])
+    own = hall.feature_table(spec.names)[[model]]
+    return moved(own, disc_points(own[0, columns], radius, count, spec=spec, seed=seed))
 
 
 def family_models(hall: HallOfFame, family: str) -> tuple[int, ...]:

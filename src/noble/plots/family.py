@@ -37,8 +37,10 @@ RECORDED_COLOUR: Final = "#009E73"
 _GREYED: Final = 0.7
 
 
-def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, *, largest: int = 60) -> Figure:
-    """A family's answers to one current: single traces, median and 5 to 95 % band at each instant, reference over them.
+def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, *, largest: int = 40) -> Figure:
+    """A family's answers to one current: single traces, and median and 5 to 95 % band at each instant.
+
+    A single reference trace is drawn over them; several, which would hide them, have a panel of their own, drawn in the same way.
 
     Args:
         predicted: answers of the family.
@@ -53,31 +55,42 @@ def ensemble_figure(predicted: TraceBatch, reference: TraceBatch | None = None, 
             f"{len(predicted)} predicted traces on {predicted.grid} and a reference on {reference and reference.grid} were "
             "given; expected at least one trace, and one grid."
         )
-    times = predicted.grid.times_ms
-    shown = evenly_spaced(len(predicted), largest)
-    low, middle, high = np.quantile(predicted.voltage_mv, [0.05, 0.5, 0.95], axis=0)
-    with styled_figure(height_in=3.4, width_in=WIDTH_IN) as figure:
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        for index in shown:
-            label = _shown_label(shown.size, len(predicted)) if index == shown[0] else None
-            above.plot(times, predicted.voltage_mv[index], color=PREDICTED_COLOUR, lw=0.3, alpha=0.35, label=label)
-        above.fill_between(times, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %")
-        above.plot(times, middle, color=TRAINING_COLOUR, lw=1.0, label="median")
-        for index in range(0 if reference is None else len(reference)):
-            label = "simulated" if index == 0 else None
-            above.plot(times, reference.voltage_mv[index], color=SIMULATED_COLOUR, lw=0.5, label=label)  # type: ignore[union-attr]
-        below.plot(times, predicted.current_na[0], color=SIMULATED_COLOUR, lw=0.9)
-        above.set_xlim(0, predicted.grid.duration_ms)
-        label_trace(above, below, left=True, lowest=True)
+    families = [(predicted, "predicted", PREDICTED_COLOUR)]
+    if reference is not None and len(reference) > 1:
+        families.append((reference, "simulated", SIMULATED_COLOUR))
+    with styled_figure(height_in=1.6 + 1.8 * len(families), width_in=WIDTH_IN) as figure:
+        *panels, below = figure.subplots(len(families) + 1, 1, sharex=True, height_ratios=[4] * len(families) + [1])
+        for axes, family in zip(panels, families, strict=True):
+            axes.sharey(panels[0])
+            _draw_family(axes, *family, largest)
+        if reference is not None and len(reference) == 1:
+            times, [trace] = reference.grid.times_ms, reference.voltage_mv
+            panels[0].plot(times, trace, color=SIMULATED_COLOUR, lw=0.7, label="simulated")
+        below.plot(predicted.grid.times_ms, predicted.current_na[0], color=SIMULATED_COLOUR, lw=0.9)
+        below.set_xlim(0, predicted.grid.duration_ms)
+        for axes in panels:
+            label_trace(axes, below, left=True, lowest=True)
         below.margins(y=0.15)
         figure.align_ylabels()
-        _legend(figure, above, columns=4)
+        _legend(figure, *panels, columns=4)
     return figure
 
 
-def _shown_label(shown: int, count: int) -> str:
+def _draw_family(axes: Axes, batch: TraceBatch, kind: str, colour: str, largest: int) -> None:
+    """Some traces of a family, and median and band of all."""
+    shown = evenly_spaced(len(batch), largest)
+    low, middle, high = np.quantile(batch.voltage_mv, [0.05, 0.5, 0.95], axis=0)
+    times = batch.grid.times_ms
+    for index in shown:
+        label = _shown_label(shown.size, len(batch), kind) if index == shown[0] else None
+        axes.plot(times, batch.voltage_mv[index], color=colour, lw=0.3, alpha=0.35, label=label)
+    axes.fill_between(times, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %")
+    axes.plot(times, middle, color=TRAINING_COLOUR, lw=1.0, label="median")
+
+
+def _shown_label(shown: int, count: int, kind: str) -> str:
     """What the single lines are."""
-    return f"{count} predicted" if shown == count else f"{shown} of {count} predicted"
+    return f"{count} {kind}" if shown == count else f"{shown} of {count} {kind}"
 
 
 def fi_family_figure(
@@ -112,7 +125,7 @@ def fi_family_figure(
         axes = figure.subplots()
         axes.fill_between(amplitudes, low, high, color=TRAINING_COLOUR, alpha=0.25, lw=0, label="5 to 95 %", zorder=1)
         for index in shown:
-            label = _shown_label(shown.size, len(rates)) if index == shown[0] else None
+            label = _shown_label(shown.size, len(rates), "predicted") if index == shown[0] else None
             axes.plot(amplitudes, rates[index], color=PREDICTED_COLOUR, lw=0.4, alpha=0.5, label=label, zorder=2)
         axes.plot(amplitudes, middle, color=TRAINING_COLOUR, lw=1.6, label="median", zorder=3)
         if simulated is not None:
@@ -147,9 +160,12 @@ def fi_family_figure(
     return figure
 
 
-def _legend(figure: Figure, axes: Axes, *, columns: int) -> None:
-    """A legend above, whose lines are thick enough to be seen."""
-    legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=columns)
+def _legend(figure: Figure, *panels: Axes, columns: int) -> None:
+    """A legend above with each label of the panels once, whose lines are thick enough to be seen."""
+    pairs = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+    handles = {label: handle for handle, label in reversed(pairs)}
+    labels = list(dict.fromkeys(label for _, label in pairs))
+    legend = figure.legend([handles[label] for label in labels], labels, loc="outside upper right", ncols=columns)
     for line in legend.get_lines():
         line.set(lw=1.2, alpha=1.0)
 
