@@ -22,9 +22,9 @@ study ensemble-hull ensemble "$bundle" --step $step --models hull --n 200 --seed
 study ensemble-disc ensemble "$bundle" --step $step --models "disc:$held_out:0.1" --n 200 --seed 1 --simulate --data-folder "$data"
 # 3 F-I curves
 study fi fi "$bundle" --simulate 12 --recording "$data/$recording" --data-folder "$data"
-# 4 Maps
+# 4 Maps, sampled finely: the height of a sampled peak, and the width at half of it, move with where the samples fall
 for feature in AP1_width AHP_depth mean_frequency; do
-    study "map-$feature" map "$bundle" --feature $feature --step 0.25
+    study "map-$feature" map "$bundle" --feature $feature --step 0.25 --dt 0.01
 done
 # 5 Against the recording
 study compare compare "$bundle" "$data/$recording"

@@ -15,7 +15,7 @@ from noble.cli.progress import console, tracked
 
 # Columns of the table; the file holds all numbers.
 _SHOWN: Final = {
-    "relative_l2_percent": "relative\nL2 (%)",
+    "relative_l2_percent": "rel. L2\n(%)",
     "spike_count_error_percent": "count\n(%)",
     "spike_time_median_ms": "timing\n(ms)",
     "coincidence_1ms": "coinci-\ndence",

@@ -98,11 +98,16 @@ def full_scores(
         pool: where they are simulated.
         data_folder: where the cell's SWC file is.
         hopeless: a model whose score at the steps that fire it refuses is spared the others.
-        progress: called with models simulated at the steps that fire, and models in all.
+        progress: called with models done and models in all; a model half of whose steps are done counts as half a one.
     """
     scores, rows = [Score({})] * len(values), list(range(len(values)))
-    for steps, numerics, report in ((targets.firing, Numerics(), progress), (targets.silent, _SILENT, None)):
+    for part, (steps, numerics) in enumerate(((targets.firing, Numerics()), (targets.silent, _SILENT))):
         rows = [row for row in rows if not hopeless(scores[row])]
+
+        def report(done: int, total: int, part: int = part) -> None:
+            if progress is not None:
+                progress((part * len(values) + len(values) * done // total) // 2, len(values))
+
         if steps and rows:
             assay = Assay(cell, replace(targets, steps=steps), numerics, data_folder)
             found = evaluate(assay, [values[row] for row in rows], pool, per_run=1, progress=report)
