@@ -98,7 +98,7 @@ def test_discs_show_the_points_and_the_model_a_row_a_model_and_a_column_an_ampli
     ]
     figure = disc_figure(discs, largest=2, traces=2)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        f"model {k}, {amplitude} nA" for k in (0, 4) for amplitude in ("-0.1", "-0.2")
+        f"model {k}, {amplitude} nA" for k in (0, 4) for amplitude in ("\N{MINUS SIGN}0.1", "\N{MINUS SIGN}0.2")
     ]
     levels = [[line.get_ydata()[0] for line in axes.lines] for axes in figure.axes]
     assert levels == [[-1, -3, -70], [-4, -5, -80], [-1, -3, -74], [-4, -5, -84]]
