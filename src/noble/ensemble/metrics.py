@@ -239,7 +239,8 @@ def _feature_errors(table: TraceTable, name: str, mask: np.ndarray) -> dict[str,
     theirs, ours = table.reference_features[name], table.predicted_features[name]
     known, given = np.isfinite(theirs), np.isfinite(ours)
     compared = mask & known & given & both_fire
-    difference = np.abs(ours - theirs)
+    with np.errstate(invalid="ignore"):  # where both are infinite, which is not compared
+        difference = np.abs(ours - theirs)
     relative = compared & (theirs != 0)
     return {
         "error_percent": _mean(100 * difference[relative] / np.abs(theirs[relative])),
