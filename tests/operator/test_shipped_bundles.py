@@ -28,6 +28,14 @@ def test_a_bundle_is_of_the_hall_of_its_name(name: str) -> None:
     np.testing.assert_allclose(np.sort(np.array(spec.training_features), axis=0), np.sort(expected, axis=0))
 
 
+def test_a_folder_of_results_is_not_taken_for_the_bundle_that_it_is_named_after(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "human-pv" / "fi").mkdir(parents=True)
+    assert (bundle.locate("human-pv") / "config.json").is_file()
+    (tmp_path / "human-pv" / "config.json").touch()  # damaged, but meant as one
+    assert bundle.locate("human-pv").resolve() == tmp_path / "human-pv"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_all_models_fire_as_their_simulations_do(name: str) -> None:
     """Rate and latency 50 pA above threshold as the hall measured them; silence below threshold."""

@@ -104,13 +104,16 @@ def shipped_bundles() -> tuple[str, ...]:
 def locate(folder_or_name: str | Path) -> Path:
     """The folder of a bundle: one of the user's by path, or a shipped one by name.
 
+    A folder that only bears the name of a shipped bundle, of its results for example, is not taken for one.
+
     Raises:
         FileNotFoundError: if there is neither.
     """
     path = Path(folder_or_name)
-    if path.is_dir():
+    shipped = str(folder_or_name) in shipped_bundles()
+    if path.is_dir() and (not shipped or any((path / name).exists() for name in FILES)):
         return path
-    if str(folder_or_name) in shipped_bundles():
+    if shipped:
         return Path(str(resources.files("noble.operator") / "bundles" / str(folder_or_name)))
     raise FileNotFoundError(
         f"there is no bundle {str(folder_or_name)!r}: no such folder, and not one of the shipped bundles "
