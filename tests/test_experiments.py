@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from noble.cells import HallOfFame
 from noble.data import GenerationConfig
+from noble.data.splits import draw_plan
 from noble.evolve import EvolutionConfig
 from noble.train import TrainConfig
 from noble.train.ablation import AblationConfig
@@ -27,7 +29,10 @@ def name(path: Path) -> str:
 def test_a_configuration_is_read(path: Path):
     content = yaml.safe_load(path.read_text())
     kind = next(kind for key, kind in KINDS.items() if key in content)
-    kind.load(path)
+    config = kind.load(path)
+    if isinstance(config, GenerationConfig):
+        hall = HallOfFame.load(ROOT / config.hall if config.hall.endswith(".json") else config.hall)
+        assert len(draw_plan(config, hall).model_index) == config.traces.total
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
