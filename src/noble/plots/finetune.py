@@ -16,7 +16,6 @@ from noble.plots.style import (
     SIMULATED_COLOUR,
     TRAINING_COLOUR,
     WIDTH_IN,
-    feature_label,
     styled_figure,
 )
 
@@ -70,7 +69,7 @@ def finetune_figure(
             axes.tick_params(labelleft=column == 0)
         assert first is not None
         first.set_ylabel(f"Predicted ({unit})")
-        figure.axes[len(predicted) // 2].set_xlabel(f"Simulated {feature_label(feature, unit)}")
+        figure.axes[len(predicted) // 2].set_xlabel(f"Simulated {feature.replace('_', ' ')} ({unit})")
         _ratios(figure.add_subplot(grid[1, :]), ratios, styles, feature)
     return figure
 
@@ -78,7 +77,10 @@ def finetune_figure(
 def _scatter(axes: Axes, simulated: np.ndarray, predicted: np.ndarray, style: Mapping[str, Any]) -> None:
     """One operator's values over the line on which they should lie."""
     both = np.isfinite(simulated) & np.isfinite(predicted)
-    axes.axline((0, 0), slope=1, color=SIMULATED_COLOUR, lw=0.8, zorder=0)
+    start = (
+        float(simulated[both].min()) if both.any() else 0.0
+    )  # where the data are: the axes show what a line passes through
+    axes.axline((start, start), slope=1, color=SIMULATED_COLOUR, lw=0.8, zorder=0)
     axes.plot(simulated[both], predicted[both], ls="none", ms=3.5, mew=0.8, **style)
     axes.set_box_aspect(1)
     axes.margins(0.08)
