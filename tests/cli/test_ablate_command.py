@@ -21,8 +21,10 @@ variants:
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_each_variant_is_trained_once_and_compared(noble, place):
-    Path("variants.yaml").write_text(VARIANTS)
     command = ("ablate", "variants.yaml", "store.zarr", "-o", "out")
+    Path("variants.yaml").write_text(VARIANTS.replace("epochs: 1", "epochs: 1\n  traces: 100000"))
+    assert "ask for fewer" in noble(*command).error  # and then fewer may be asked for in the same folder
+    Path("variants.yaml").write_text(VARIANTS)
     result = noble(*command, "--json", "out.json")
     assert result.code == 0, result.err
     for text in ("training none (1 of 2)", "training 2 models (2 of 2)", "errors, unseen models", "missed, %"):

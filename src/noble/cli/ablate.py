@@ -95,12 +95,13 @@ def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test
     record = folder / BUNDLE / "metrics.json"
     described = folder / "ablation.json"
     run = {"store": Store.open(store).digest, "config": config.model_dump(mode="json")}
-    if described.exists() and json_files.loads(described.read_text()) != run:
+    started = described.exists() and (folder / "train.json").exists()  # one that was refused may be asked for otherwise
+    if started and json_files.loads(described.read_text()) != run:
         raise ValueError(
             f"{folder} holds a run of another configuration or store; ablate into another folder, or remove it."
         )
     # A bundle is written before it is evaluated, and then has no metrics yet.
-    if not described.exists() or not record.exists() or (test and not json_files.loads(record.read_text())):
+    if not started or not record.exists() or (test and not json_files.loads(record.read_text())):
         write_json(described, run)
         titles = (f"training {title}", f"evaluating {title}")
         train_and_evaluate(config, store, folder, titles=titles, test=test, resume=True)
