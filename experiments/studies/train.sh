@@ -1,17 +1,20 @@
 #!/bin/sh
-# Every study that trains: `sh experiments/studies/train.sh human-pv FOLDER`, FOLDER with SWC files. About two hours on two cores; resumes.
+# Every study that trains: `sh experiments/studies/train.sh human-pv FOLDER`, FOLDER with SWC files. An hour and a half on two cores; resumes.
 # From the project's root, in its environment. What is there already is not computed again; delete a JSON file to do so.
 set -e
 bundle=$1 data=$2
 there=experiments/studies/$bundle runs=runs/studies/$bundle
 store=runs/race/$bundle.zarr steps=$runs/hyperpolarising.zarr
 mkdir -p "$there" "$runs"
-noble generate "experiments/race/$bundle.yaml" "$store" --data-folder "$data"
-noble generate "experiments/studies/hyperpolarising-$bundle.yaml" "$steps" --data-folder "$data"
 
+stores() { # only for a study that is missing; a moment where they are complete
+    noble generate "experiments/race/$bundle.yaml" "$store" --data-folder "$data"
+    noble generate "experiments/studies/hyperpolarising-$bundle.yaml" "$steps" --data-folder "$data"
+}
 finetune() { # NAME STORE OPTIONS...: numbers and figure to NAME, bundles and runs stay in the run folder
     name=finetune-$1 from=$2; shift 2
     [ -f "$there/$name/$name.json" ] && return
+    stores
     noble finetune "$bundle" "$from" "$@" -o "$runs/$name" --json "$there/$name/$name.json"
     cp "$runs/$name/finetune.png" "$there/$name/$name.png"
 }
@@ -26,6 +29,7 @@ finetune sag_amplitude-mixed "$store" --feature sag_amplitude --weight 25
 for what in features models; do
     name=$bundle-$what
     [ -f "experiments/ablations/$name.json" ] && continue
+    stores
     noble ablate "experiments/ablations/$name.yaml" "$store" -o "runs/ablations/$name" --json "experiments/ablations/$name.json"
     cp "runs/ablations/$name/ablation.png" "experiments/ablations/$name.png"
 done

@@ -26,6 +26,9 @@ def test_neurons_of_the_hull_lie_in_it_and_have_all_features():
     drawn = family("hull")
     assert drawn.shape == (40, 4)
     assert (Delaunay(TABLE[TRAINING, :2]).find_simplex(drawn[:, :2]) >= 0).all()
+    # The features that nobody drew follow those of the plane as they do in the hall.
+    assert np.ptp(drawn[:, 2]) > 0
+    assert TABLE[:, 2].min() <= drawn[:, 2].mean() <= TABLE[:, 2].max()
 
 
 def test_neurons_of_the_hull_vary_beyond_the_plane_as_the_models_do():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_files
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -72,37 +73,36 @@ def ablate(
     for path in filter(None, (output / "ablation.json", json)):
         write_json(path, summary)
     if validation:
-        table = Table("variant", *_VALIDATED.values(), title="validation split")
-        for name, result in results.items():
-            table.add_row(name, *(shown(result["validation"].get(column)) for column in _VALIDATED))
-        console.print(table)
+        _print("validation split", _VALIDATED, {name: result["validation"] for name, result in results.items()})
         return
-    for section in _SECTIONS:
-        table = Table("variant", *_COMPARED.values(), title=f"errors, {section.replace('_', ' ')}")
-        for name, result in results.items():
-            errors = result["metrics"].get(section, {})
-            table.add_row(name, *(shown(errors.get(key)) for key in _COMPARED))
-        console.print(table)
     metrics = {name: result["metrics"] for name, result in results.items()}
+    for section in _SECTIONS:
+        errors = {name: found.get(section, {}) for name, found in metrics.items()}
+        _print(f"errors, {section.replace('_', ' ')}", _COMPARED, errors)
     write_figure(ablation_figure(metrics), output / "ablation.png")
+
+
+def _print(title: str, columns: Mapping[str, str], values: Mapping[str, Mapping[str, Any]]) -> None:
+    """A row a variant; columns are labels by key."""
+    table = Table("variant", *columns.values(), title=title)
+    for name, row in values.items():
+        table.add_row(name, *(shown(row.get(key)) for key in columns))
+    console.print(table)
 
 
 def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test: bool) -> dict[str, Any]:
     """Training run of a variant, its validation, and its metrics if wanted; made if they are not there yet."""
     from noble.data import Store
-    from noble.train.fit import CURVES, read_curves
+    from noble.train.fit import CURVES, RUN, other_settings, read_curves
 
     record = folder / BUNDLE / "metrics.json"
-    described = folder / "ablation.json"
-    run = {"store": Store.open(store).digest, "config": config.model_dump(mode="json")}
-    started = described.exists() and (folder / "train.json").exists()  # one that was refused may be asked for otherwise
-    if started and json_files.loads(described.read_text()) != run:
+    if other_settings(folder, config, Store.open(store).digest):
         raise ValueError(
             f"{folder} holds a run of another configuration or store; ablate into another folder, or remove it."
         )
     # A bundle is written before it is evaluated, and then has no metrics yet.
-    if not started or not record.exists() or (test and not json_files.loads(record.read_text())):
-        write_json(described, run)
+    known = (folder / RUN).exists() and record.exists()
+    if not known or (test and not json_files.loads(record.read_text())):
         titles = (f"training {title}", f"evaluating {title}")
         train_and_evaluate(config, store, folder, titles=titles, test=test, resume=True)
     from noble.operator import Noble

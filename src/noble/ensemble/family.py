@@ -42,9 +42,11 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
 
     columns = spec.plane_columns
 
+    def typical(points: np.ndarray) -> np.ndarray:
+        return spec.complete(torch.as_tensor(points)).numpy()
+
     def moved(neurons: np.ndarray, points: np.ndarray) -> np.ndarray:
-        typical = (spec.complete(torch.as_tensor(where)).numpy() for where in (points, neurons[..., columns]))
-        return neurons + next(typical) - next(typical)
+        return neurons + typical(points) - typical(neurons[:, columns])
 
     if family == "hall":
         return hall.feature_table(spec.names)[list(hall.train)]

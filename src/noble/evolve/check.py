@@ -101,14 +101,15 @@ def full_scores(
         progress: called with models done and models in all; a model half of whose steps are done counts as half a one.
     """
     scores, rows = [Score({})] * len(values), list(range(len(values)))
-    for part, (steps, numerics) in enumerate(((targets.firing, Numerics()), (targets.silent, _SILENT))):
+    parts = [item for item in ((targets.firing, Numerics()), (targets.silent, _SILENT)) if item[0]]
+    for part, (steps, numerics) in enumerate(parts):
         rows = [row for row in rows if not hopeless(scores[row])]
 
         def report(done: int, total: int, part: int = part) -> None:
             if progress is not None:
-                progress((part * len(values) + len(values) * done // total) // 2, len(values))
+                progress((part * len(values) + len(values) * done // total) // len(parts), len(values))
 
-        if steps and rows:
+        if rows:
             assay = Assay(cell, replace(targets, steps=steps), numerics, data_folder)
             found = evaluate(assay, [values[row] for row in rows], pool, per_run=1, progress=report)
             for row, score in zip(rows, found, strict=True):

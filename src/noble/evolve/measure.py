@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -79,19 +80,18 @@ def _above_threshold(
     models: Sequence[CellModel], responder: Responder[CellModel], i_thr_na: np.ndarray, protocol: StepProtocol
 ) -> dict[str, np.ndarray]:
     """`s_thr` and the features of the F-I curve, from one set of steps; longer ones where 400 ms show no interval."""
-    for_slope = slope_amplitudes_na()
-    offsets = np.union1d(np.round(for_slope, 9), np.round(np.array(CURVE_PA) * 1e-3, 9))
+    for_slope, for_curve = np.round(slope_amplitudes_na(), 9), np.round(np.array(CURVE_PA) * 1e-3, 9)
+    offsets = np.union1d(for_slope, for_curve)
     curve = firing_curve(responder, models, i_thr_na[:, None] + offsets, protocol)
-    of_slope = np.isin(offsets, np.round(for_slope, 9))
+    of_slope = np.isin(offsets, for_slope)
     columns = {"s_thr": least_squares_slope(offsets[of_slope], curve.rates_hz[:, of_slope])}
     rates_hz, intervals_ms = curve.rates_hz.copy(), curve.first_intervals_ms.copy()
-    slow = np.isnan(intervals_ms) & np.isin(offsets, np.round(np.array(CURVE_PA) * 1e-3, 9))
-    longer = StepProtocol(step_ms=2 * protocol.step_ms, window_ms=protocol.window_ms + protocol.step_ms)
+    slow = np.isnan(intervals_ms) & np.isin(offsets, for_curve)
+    longer = replace(protocol, step_ms=2 * protocol.step_ms, window_ms=protocol.window_ms + protocol.step_ms)
     for row, column in np.argwhere(slow).tolist():
         again = firing_curve(responder, [models[row]], [i_thr_na[row] + offsets[column]], longer)
         rates_hz[row, column], intervals_ms[row, column] = again.rates_hz[0, 0], again.first_intervals_ms[0, 0]
-    for above in CURVE_PA:
-        column = int(np.argmin(np.abs(offsets - above * 1e-3)))
+    for above, column in zip(CURVE_PA, np.searchsorted(offsets, for_curve).tolist(), strict=True):
         columns[f"rate_{above}pA"] = rates_hz[:, column]
         columns[f"latency_{above}pA"] = curve.latencies_ms[:, column]
         columns[f"first_ISI_{above}pA"] = intervals_ms[:, column]

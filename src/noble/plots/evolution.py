@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.plots.style import HULL_COLOUR, PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
+from noble.plots.style import (
+    HULL_COLOUR,
+    PREDICTED_COLOUR,
+    SIMULATED_COLOUR,
+    TRAINING_COLOUR,
+    WIDTH_IN,
+    styled_figure,
+    with_minus,
+)
 from noble.spikes import spike_times_ms
 
 if TYPE_CHECKING:
@@ -97,7 +105,7 @@ def answers_figure(
 
 def _name_columns(grid: np.ndarray, amplitudes_na: Sequence[float], first: int | None) -> None:
     """Amplitudes above, times below."""
-    shown = [f"{amplitude:g} nA".replace("-", "\N{MINUS SIGN}") for amplitude in amplitudes_na]
+    shown = [with_minus(f"{amplitude:g} nA") for amplitude in amplitudes_na]
     for top, bottom, amplitude in zip(grid[0], grid[-1], shown, strict=False):
         top.set_title(amplitude, loc="right")
         bottom.set_xlabel("Time from onset (ms)")

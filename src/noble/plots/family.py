@@ -162,10 +162,8 @@ def fi_family_figure(
 
 def _legend(figure: Figure, *panels: Axes, columns: int) -> None:
     """A legend above with each label of the panels once, whose lines are thick enough to be seen."""
-    pairs = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
-    handles = {label: handle for handle, label in reversed(pairs)}
-    labels = list(dict.fromkeys(label for _, label in pairs))
-    legend = figure.legend([handles[label] for label in labels], labels, loc="outside upper right", ncols=columns)
+    by_label = {item.get_label(): item for axes in panels for item in axes.get_legend_handles_labels()[0]}
+    legend = figure.legend(handles=list(by_label.values()), loc="outside upper right", ncols=columns)
     for line in legend.get_lines():
         line.set(lw=1.2, alpha=1.0)
 

@@ -77,9 +77,8 @@ def finetune_figure(
 def _scatter(axes: Axes, simulated: np.ndarray, predicted: np.ndarray, style: Mapping[str, Any]) -> None:
     """One operator's values over the line on which they should lie."""
     both = np.isfinite(simulated) & np.isfinite(predicted)
-    start = (
-        float(simulated[both].min()) if both.any() else 0.0
-    )  # where the data are: the axes show what a line passes through
+    # The axes show the point that a line is given by, so it is one of the data's.
+    start = float(simulated[both].min()) if both.any() else 0.0
     axes.axline((start, start), slope=1, color=SIMULATED_COLOUR, lw=0.8, zorder=0)
     axes.plot(simulated[both], predicted[both], ls="none", ms=3.5, mew=0.8, **style)
     axes.set_box_aspect(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from noble.features import FEATURE_NAMES
-from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
+from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure, with_minus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def recording_voltage_figure(comparison: RecordingComparison) -> Figure:
             below = figure.add_subplot(grid[2 * row + 1, column], sharex=above[-1])
             _draw_step(above[-1], below, step)
             shown = f"{step.amplitude_na:g} nA, {len(step.trials)} trial{'s' if len(step.trials) > 1 else ''}"
-            above[-1].set_title(shown.replace("-", "\N{MINUS SIGN}"), loc="left")
+            above[-1].set_title(with_minus(shown), loc="left")
             above[-1].set_ylabel("Voltage (mV)" if column == 0 else "")
             below.set_ylabel("Current\n(nA)" if column == 0 else "")
             below.set_xlabel("Time from onset (ms)")
@@ -145,7 +145,7 @@ def z_scores_figure(comparison: RecordingComparison) -> Figure:
                     text = _cell_text(step.features[name])
                     axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour)
         axes.set_facecolor("#F2F2F2")
-        axes.set_xticks(range(len(steps)), [f"{step.amplitude_na:g}".replace("-", "\N{MINUS SIGN}") for step in steps])
+        axes.set_xticks(range(len(steps)), [with_minus(f"{step.amplitude_na:g}") for step in steps])
         axes.set_yticks(range(len(FEATURE_NAMES)), [name.replace("_", " ") for name in FEATURE_NAMES])
         axes.tick_params(length=0)
         axes.set_xticks(np.arange(len(steps) - 1) + 0.5, minor=True)
@@ -166,7 +166,7 @@ def _cell_text(feature: FeatureAgreement) -> str:
         sides = (feature.recording_has, feature.family_has)
         return {(True, False): "R", (False, True): "F", (False, False): "·"}.get(sides, "?")
     text = f"{feature.z:.1f}" if abs(feature.z) < 100 else f"{feature.z:.0e}"
-    return "0.0" if text == "-0.0" else text.replace("-", "\N{MINUS SIGN}")
+    return "0.0" if text == "-0.0" else with_minus(text)
 
 
 def spreads_figure(comparison: RecordingComparison) -> Figure:

@@ -16,6 +16,7 @@ from noble.plots.style import (
     WIDTH_IN,
     evenly_spaced,
     styled_figure,
+    with_minus,
 )
 from noble.traces import TraceBatch
 
@@ -183,7 +184,7 @@ def disc_figure(
                     axes.plot(times, batch.voltage_mv[index], color=PREDICTED_COLOUR, lw=0.3, alpha=0.4)
                 axes.plot(times, simulated.voltage_mv[column], color=SIMULATED_COLOUR, lw=0.8)
                 amplitude = simulated.current_na[column][np.argmax(np.abs(simulated.current_na[column]))]
-                axes.set_title(f"{name}, {amplitude:g} nA".replace("-", "\N{MINUS SIGN}"), loc="left")
+                axes.set_title(with_minus(f"{name}, {amplitude:g} nA"), loc="left")
                 axes.set_xlim(0, simulated.grid.duration_ms)
         figure.supxlabel("Time (ms)", fontsize=8)
         figure.supylabel("Voltage (mV)", fontsize=8)

@@ -99,6 +99,11 @@ def feature_label(name: str, unit: str) -> str:
     return f"{label} ({shown})" if shown else label
 
 
+def with_minus(text: str) -> str:
+    """Numbers in a text with the minus sign that matplotlib gives those on its axes, instead of a hyphen."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def label_trace(above: Axes, below: Axes, *, left: bool, lowest: bool) -> None:
     """Name the axes that a voltage and the current below it share, once: voltage and current at the left, time below."""
     above.spines["bottom"].set_visible(False)

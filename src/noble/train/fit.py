@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS: Final = "checkpoints"
 CURVES: Final = "curves.csv"
+RUN: Final = "train.json"
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each epoch with epochs done, epochs in all and the latest logged values."""
@@ -214,14 +215,11 @@ def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, resume: bool) -> Path | None:
     """Create the run's folder, or check that the run in it is the one to resume; returns its last checkpoint."""
     last = folder / CHECKPOINTS / "last.ckpt"
-    record = folder / "train.json"
-    described = {**config.model_dump(mode="json"), "store_digest": store_digest}
+    record = folder / RUN
     if not is_first_process():  # the first one has prepared the folder before it started this one
         return last if resume and last.exists() else None
     if record.exists() and resume:
-        before = json.loads(record.read_text())
-        # A key that the record lacks and that is None was added to the configuration since: the run is the same.
-        if different := sorted(key for key in before | described if before.get(key) != described.get(key)):
+        if different := other_settings(folder, config, store_digest):
             raise ValueError(
                 f"the run in {folder} was started with another {', '.join(different)}; resume it with its own "
                 "configuration and store, or train into another folder."
@@ -233,9 +231,24 @@ def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, res
         if not record.exists() and (folder / name).exists():
             raise ValueError(f"{folder} holds {name}/, which is of no run of ours; train into another folder.")
         shutil.rmtree(folder / name, ignore_errors=True)  # of a run that ended before its first checkpoint
-    write_json(record, described)
+    write_json(record, _described(config, store_digest))
     write_text(folder / CURVES, "")
     return None
+
+
+def other_settings(folder: Path, config: TrainConfig, store_digest: str) -> list[str]:
+    """In what the run in a folder differs from a configuration and a store; nothing where there is no run."""
+    record = folder / RUN
+    if not record.exists():
+        return []
+    before, described = json.loads(record.read_text()), _described(config, store_digest)
+    # A key that the record lacks and that is None was added to the configuration since: the run is the same.
+    return sorted(key for key in before | described if before.get(key) != described.get(key))
+
+
+def _described(config: TrainConfig, store_digest: str) -> dict[str, Any]:
+    """What a run's folder records of it."""
+    return {**config.model_dump(mode="json"), "store_digest": store_digest}
 
 
 def is_first_process() -> bool:
