@@ -1,6 +1,7 @@
-"""Configurations in `examples/` and `experiments/` are what today's code reads, and scripts name files that are there."""
+"""Configurations and scripts in `examples/` and `experiments/` are what today's code reads; tables say what results say."""
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -40,3 +41,13 @@ def test_a_script_is_one_and_names_configurations_that_are_there(path: Path):
     subprocess.run(["sh", "-n", str(path)], check=True)
     for pattern in re.findall(r"experiments/[\w/$-]+\.yaml", path.read_text()):
         assert list(ROOT.glob(re.sub(r"\$\w+", "*", pattern))), pattern
+
+
+def test_tables_of_the_bar_are_made_from_the_results():
+    bar = runpy.run_path(str(ROOT / "experiments/race/bar.py"))
+    accuracy, speed = bar["accuracy"](), bar["speed"]()
+    assert (ROOT / "experiments/race/bar.md").read_text() == f"{accuracy}\n{speed}"
+    for quoting in ("README.md", "experiments/race/README.md"):
+        text = (ROOT / quoting).read_text()
+        assert accuracy in text, quoting
+        assert speed in text, quoting

@@ -1,7 +1,7 @@
 """One table and one figure of the race: `python experiments/race/compare.py HALL`.
 
-Reads `runs/race/HALL/{ours,fno}/curves.csv` (seconds and validation errors, an epoch a row) and
-`experiments/race/HALL-{ours,fno}.json` (what `noble evaluate` wrote), writes `experiments/race/HALL.md` and `HALL.png`.
+Reads `HALL-{ours,fno}-curves.csv` (seconds and validation errors, an epoch a row) and `HALL-{ours,fno}.json` (errors on the
+test splits), as they came from the folders of the two runs, and writes `HALL.md` and `HALL.png`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from noble.plots.style import WIDTH_IN, save_figure, styled_figure
 from noble.report.page import METRIC_LABELS
 from noble.train.fit import read_curves
 
+HERE = Path(__file__).parent
 RUNNERS = {"ours": "spike-phase", "fno": "FNO of the paper"}
 PANELS = {
     "val/relative_l2_percent": "relative L2 (%)",
@@ -25,23 +26,24 @@ PANELS = {
 }
 
 
-def draw(hall: str, runs: Path, target: Path) -> None:
+def draw(hall: str, target: Path) -> None:
+    """Errors on validation traces against the time trained."""
     with styled_figure(height_in=2.4, width_in=WIDTH_IN) as figure:
         axes = figure.subplots(1, len(PANELS))
         for runner, label in RUNNERS.items():
-            rows = read_curves(runs / hall / runner / "curves.csv")
-            hours = [seconds / 3600 for seconds in accumulate(row["seconds"] for row in rows)]
+            rows = read_curves(HERE / f"{hall}-{runner}-curves.csv")
+            minutes = [seconds / 60 for seconds in accumulate(row["seconds"] for row in rows)]
             for axis, column in zip(axes, PANELS, strict=True):
-                points = [(hour, row[column]) for hour, row in zip(hours, rows, strict=True) if column in row]
+                points = [(minute, row[column]) for minute, row in zip(minutes, rows, strict=True) if column in row]
                 axis.plot(*zip(*points, strict=True), label=label)
         for axis, title in zip(axes, PANELS.values(), strict=True):
-            axis.set(yscale="log", xlabel="training (hours on two cores)", ylabel=f"{title}, validation")
+            axis.set(yscale="log", xlabel="training (minutes, two cores)", ylabel=title)
         axes[0].legend()
         save_figure(figure, target)
 
 
-def table(hall: str, results: Path) -> str:
-    metrics = {runner: json.loads((results / f"{hall}-{runner}.json").read_text()) for runner in RUNNERS}
+def table(hall: str) -> str:
+    metrics = {runner: json.loads((HERE / f"{hall}-{runner}.json").read_text()) for runner in RUNNERS}
     columns = [(runner, section) for section in ("unseen_currents", "unseen_models") for runner in RUNNERS]
     head = [f"{section.replace('_', ' ')}: {RUNNERS[runner]}" for runner, section in columns]
     lines = [f"| {hall} | {' | '.join(head)} |", "| --- " * (len(head) + 1) + "|"]
@@ -55,9 +57,8 @@ def table(hall: str, results: Path) -> str:
 
 def main() -> None:
     [hall] = sys.argv[1:]
-    here = Path(__file__).parent
-    write_text(here / f"{hall}.md", table(hall, here))
-    draw(hall, Path("runs/race"), here / f"{hall}.png")
+    write_text(HERE / f"{hall}.md", table(hall))
+    draw(hall, HERE / f"{hall}.png")
 
 
 if __name__ == "__main__":

@@ -179,8 +179,9 @@ def test_train_info_evaluate_predict(noble, place):
     assert result.code == 0
     assert "spike-phase" in result.out
     assert '"best_epoch"' in result.out
-    result = noble("evaluate", "run/bundle", "store.zarr", "--json", "m.json")
+    result = noble("evaluate", "run/bundle", "store.zarr", "--by-regime", "--json", "m.json")
     assert result.code == 0, result.err
+    assert result.out.count("near threshold") == 3  # a table for each section
     metrics = json.loads((place / "m.json").read_text())
     assert metrics == json.loads((place / "run/bundle/metrics.json").read_text())
     assert set(metrics) == {"unseen_currents", "unseen_models", "unseen_models_plane"}

@@ -52,6 +52,9 @@ def evaluate(
         Path | None, typer.Option(help="Generation YAML for --fresh: range and window.", show_default=False)
     ] = None,
     data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    by_regime: Annotated[
+        bool, typer.Option("--by-regime", help="Also sub-threshold, near-threshold and spiking traces apart.")
+    ] = False,
     json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
 ) -> None:
     """Measure an operator on unseen currents and unseen models: spikes, timing and voltage, misses counted."""
@@ -73,6 +76,9 @@ def evaluate(
     else:
         raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
     print_metrics(metrics)
+    if by_regime:
+        for section, summary in metrics.items():
+            print_metrics(summary["regimes"], title=section.replace("_", " "))
     if json is not None:
         write_json(json, metrics)
 
@@ -137,12 +143,12 @@ def _check_hall(noble: Any, digest: str, what: str) -> None:
         )
 
 
-def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """A table of the stable keys, a column a section."""
+def print_metrics(metrics: Mapping[str, Any], title: str | None = None) -> None:
+    """A table of the stable keys, a column a section or a regime."""
     from noble.ensemble.metrics import STABLE_KEYS
 
     sections = list(metrics)
-    table = Table(Column("quantity", overflow="fold"), *(section.replace("_", " ") for section in sections))
+    table = Table(Column("quantity", overflow="fold"), *(section.replace("_", " ") for section in sections), title=title)
     for key in ("traces", *STABLE_KEYS):
         values = [metrics[section].get(key) for section in sections]
         table.add_row(key, *map(shown, values))
