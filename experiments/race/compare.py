@@ -1,7 +1,7 @@
 """One table and one figure of the race: `python experiments/race/compare.py HALL`.
 
-Reads `HALL-{ours,fno}-curves.csv` (seconds and validation errors, an epoch a row) and `HALL-{ours,fno}.json` (errors on the
-test splits), as they came from the folders of the two runs, and writes `HALL.md` and `HALL.png`.
+Reads `HALL-RUNNER-curves.csv` (seconds and validation errors, an epoch a row) and `HALL-RUNNER.json` (errors on the test
+splits), as they came from the folders of the runs, and writes `HALL.md` and `HALL.png`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from noble.report.page import METRIC_LABELS
 from noble.train.fit import read_curves
 
 HERE = Path(__file__).parent
-RUNNERS = {"ours": "spike-phase", "fno": "FNO of the paper"}
+RUNNERS = {  # those of which there are results
+    "ours": "spike-phase",
+    "ours-plane": "spike-phase, threshold and slope alone",
+    "fno": "the paper's FNO (threshold and slope)",
+}
 PANELS = {
     "val/relative_l2_percent": "relative L2 (%)",
     "val/spike_count_error_percent": "spike-count error (%)",

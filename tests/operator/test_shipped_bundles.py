@@ -12,7 +12,7 @@ from noble.cells import HallOfFame
 from noble.excitability import StepProtocol, firing_curve
 from noble.operator import Noble, bundle, shipped_bundles
 
-NAMES = ("human-pv",)
+NAMES = ("human-pv", "human-vip", "stylised-pv")
 
 
 def test_these_are_shipped() -> None:
