@@ -70,6 +70,7 @@ def test_a_bundle_is_four_readable_files(folder):
         "metrics.json",
         "model.safetensors",
     ]
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
     assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
     assert (folder / "card.md").read_text() == "# A card\n"
     assert bundle.read_metrics(folder) == {"unseen_currents": {"relative_l2_percent": 2.5, "coincidence_1ms": None}}

@@ -117,6 +117,22 @@ def test_a_finished_run_is_not_trained_again(store_path, tmp_path):
     assert again.provenance["training_run"]["best_epoch"] == first.provenance["training_run"]["best_epoch"]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "every", "epochs"), [(0.5, 1, 1), (3.5, 1, 3), (3.5, 2, 2), (0.5, 2, 2), (99, 1, 6)]
+)
+def test_a_run_ends_before_the_epoch_that_would_end_after_its_time(
+    store_path, tmp_path, monkeypatch, minutes, every, epochs
+):
+    module = sys.modules[fit.__module__]  # `noble.train.fit` is the function
+    monkeypatch.setattr(module, "training_seconds", lambda path: 60.0 * len(read_curves(path)))
+    config = training(operator=TINY_FNO, epochs=6, max_minutes=minutes, validate_every=every)
+    seen, note = recorder()
+    fit(config, store_path, tmp_path, progress=note)
+    assert seen == list(range(1, epochs + 1))
+    fit(config, store_path, tmp_path, resume=True, progress=note)  # no more by resuming
+    assert seen == list(range(1, epochs + 1))
+
+
 @pytest.mark.parametrize("every", [1, 2])
 def test_the_best_epoch_is_the_one_with_the_lowest_score(store_path, tmp_path, every):
     config = training(operator=TINY_FNO, epochs=6, validate_every=every, optimiser=PLATEAU)

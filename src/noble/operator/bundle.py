@@ -68,7 +68,7 @@ def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]
     Raises:
         ValueError: if the folder exists and holds anything but a bundle.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     target = Path(folder).absolute()
     _check_replaceable(target)
@@ -77,7 +77,7 @@ def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]
     fresh.mkdir()
     try:
         weights = {name: value.detach().cpu().contiguous() for name, value in noble.state_dict().items()}
-        save_file(weights, fresh / WEIGHTS)
+        (fresh / WEIGHTS).write_bytes(save(weights))  # as readable as the other files, which safetensors' own is not
         config = _Config(
             schema_version=SCHEMA_VERSION,
             operator=noble.config,

@@ -75,6 +75,8 @@ class TrainConfig(Frozen):
         optimiser: if not given, what the operator was found to learn best with: the paper's Adam and plateau schedule for an FNO,
             SOAP and a cosine for the spike-phase operator. One that is given in part has the defaults of `OptimiserConfig`.
         epochs: passes over the training split.
+        max_minutes: no epoch is started that would not end within this time, counted over resumes; the first validation is always
+            reached. None is as long as the epochs take. A cosine schedule falls over `epochs`, not over the time.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
             onset and tail margin.
@@ -88,6 +90,7 @@ class TrainConfig(Frozen):
     models: int | None = Field(default=None, ge=2)
     traces: int | None = Field(default=None, ge=1)
     epochs: int = Field(default=60, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=32, ge=1)
     max_shift_ms: float = Field(default=15.0, ge=0)
     optimiser: OptimiserConfig = Field(default_factory=lambda known: _suitable_optimiser(known.get("operator")))

@@ -182,7 +182,7 @@ def _trainer(
         gradient_clip_val=config.optimiser.clip_norm,
         check_val_every_n_epoch=config.validate_every,
         logger=[CSVLogger(folder, name="csv", version=""), TensorBoardLogger(folder, name="tensorboard", version="")],
-        callbacks=[*checkpoints, _curves(folder / CURVES, progress)],
+        callbacks=[*checkpoints, _curves(folder / CURVES, progress), _time_limit(folder / CURVES, config.max_minutes)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -285,6 +285,30 @@ def _curves(path: Path, progress: Progress | None) -> Any:
                 progress(trainer.current_epoch + 1, trainer.max_epochs or 0, finite)
 
     return Curves()
+
+
+def _time_limit(curves: Path, minutes: float | None) -> Any:
+    """A callback that ends a run whose next epochs would end after its time; it comes after the one that keeps the curves.
+
+    Time is that of the curves and not of a clock, so that a run that was resumed, even one that had ended, has no more.
+    """
+    from lightning.pytorch import Callback, LightningModule, Trainer
+
+    class TimeLimit(Callback):
+        def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.check(trainer, trainer.current_epoch)
+
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.check(trainer, trainer.current_epoch + 1)
+
+        def check(self, trainer: Trainer, done: int) -> None:
+            every = trainer.check_val_every_n_epoch or 1
+            if minutes is None or done == 0 or done % every:  # an epoch that is not validated cannot be chosen
+                return
+            late = training_seconds(curves) * (done + every) / done > 60 * minutes
+            trainer.should_stop = trainer.strategy.broadcast(trainer.should_stop or late)
+
+    return TimeLimit()
 
 
 def training_seconds(path: Path | str) -> float:
