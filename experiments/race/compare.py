@@ -11,14 +11,16 @@ import sys
 from itertools import accumulate
 from pathlib import Path
 
+from matplotlib.ticker import LogLocator, NullFormatter
+
 from noble.ensemble import STABLE_KEYS
 from noble.files import write_text
 from noble.plots.style import WIDTH_IN, save_figure, styled_figure
 from noble.report.page import METRIC_LABELS
-from noble.train.fit import read_curves
+from noble.train import read_curves, training_seconds
 
 HERE = Path(__file__).parent
-RUNNERS = {  # those of which there are results
+RUNNERS = {
     "ours": "spike-phase",
     "ours-plane": "spike-phase, threshold and slope alone",
     "fno": "the paper's FNO (threshold and slope)",
@@ -30,11 +32,16 @@ PANELS = {
 }
 
 
+def runners(hall: str) -> dict[str, str]:
+    """Those of whose runs there are results."""
+    return {runner: label for runner, label in RUNNERS.items() if (HERE / f"{hall}-{runner}.json").exists()}
+
+
 def draw(hall: str, target: Path) -> None:
     """Errors on validation traces against the time trained."""
     with styled_figure(height_in=2.4, width_in=WIDTH_IN) as figure:
         axes = figure.subplots(1, len(PANELS))
-        for runner, label in RUNNERS.items():
+        for runner, label in runners(hall).items():
             rows = read_curves(HERE / f"{hall}-{runner}-curves.csv")
             minutes = [seconds / 60 for seconds in accumulate(row["seconds"] for row in rows)]
             for axis, column in zip(axes, PANELS, strict=True):
@@ -42,15 +49,20 @@ def draw(hall: str, target: Path) -> None:
                 axis.plot(*zip(*points, strict=True), label=label)
         for axis, title in zip(axes, PANELS.values(), strict=True):
             axis.set(yscale="log", xlabel="training (minutes, two cores)", ylabel=title)
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axes[0].legend()
         save_figure(figure, target)
 
 
 def table(hall: str) -> str:
-    metrics = {runner: json.loads((HERE / f"{hall}-{runner}.json").read_text()) for runner in RUNNERS}
-    columns = [(runner, section) for section in ("unseen_currents", "unseen_models") for runner in RUNNERS]
+    metrics = {runner: json.loads((HERE / f"{hall}-{runner}.json").read_text()) for runner in runners(hall)}
+    columns = [(runner, section) for section in ("unseen_currents", "unseen_models") for runner in metrics]
     head = [f"{section.replace('_', ' ')}: {RUNNERS[runner]}" for runner, section in columns]
     lines = [f"| {hall} | {' | '.join(head)} |", "| --- " * (len(head) + 1) + "|"]
+    minutes = [training_seconds(HERE / f"{hall}-{runner}-curves.csv") / 60 for runner, _ in columns]
+    lines.append(f"| Training, minutes | {' | '.join(f'{value:.0f}' for value in minutes)} |")
     for key in STABLE_KEYS:
         label, unit = METRIC_LABELS[key]
         values = [metrics[runner][section][key] for runner, section in columns]
