@@ -52,7 +52,7 @@ def draw(hall: str, target: Path) -> None:
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(NullFormatter())
-        axes[0].legend()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(RUNNERS))
         save_figure(figure, target)
 
 
