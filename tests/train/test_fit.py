@@ -133,6 +133,22 @@ def test_a_run_ends_before_the_epoch_that_would_end_after_its_time(
     assert seen == list(range(1, epochs + 1))
 
 
+@pytest.mark.parametrize("operator", [TINY_PHASE, TINY_FNO])
+def test_a_run_that_ended_for_lack_of_time_goes_on_with_more_as_if_it_had_had_it(
+    store_path, tmp_path, monkeypatch, operator
+):
+    module = sys.modules[fit.__module__]
+    monkeypatch.setattr(module, "training_seconds", lambda path: 60.0 * len(read_curves(path)))
+    config = training(operator=operator, epochs=6, max_minutes=5)
+    whole = fit(config, store_path, tmp_path / "whole")
+    fit(training(operator=operator, epochs=6, max_minutes=2), store_path, tmp_path / "part")
+    seen, note = recorder()
+    resumed = fit(config, store_path, tmp_path / "part", resume=True, progress=note)
+    assert seen == [3, 4, 5]
+    assert same(resumed.state_dict(), whole.state_dict())
+    assert (tmp_path / "part" / "train.json").read_text() == (tmp_path / "whole" / "train.json").read_text()
+
+
 @pytest.mark.parametrize("every", [1, 2])
 def test_the_best_epoch_is_the_one_with_the_lowest_score(store_path, tmp_path, every):
     config = training(operator=TINY_FNO, epochs=6, validate_every=every, optimiser=PLATEAU)

@@ -76,7 +76,8 @@ class TrainConfig(Frozen):
             SOAP and a cosine for the spike-phase operator. One that is given in part has the defaults of `OptimiserConfig`.
         epochs: passes over the training split.
         max_minutes: no epoch is started that would not end within this time, counted over resumes; the first validation is always
-            reached. None is as long as the epochs take. A cosine schedule falls over `epochs`, not over the time.
+            reached. None is as long as the epochs take. A cosine schedule falls over `epochs`, not over the time. A run may be
+            resumed with more.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
             onset and tail margin.

@@ -53,7 +53,8 @@ def fit(
         store: made by `noble generate`.
         folder: of the run.
         resume: go on from the last checkpoint in the folder. On CPU the result is the same, bit for bit, as that of an
-            uninterrupted run with the same number of threads.
+            uninterrupted run with the same number of threads. The configuration must be the run's own, except that
+            `max_minutes` may be another: a run that ended for lack of time goes on with more.
         devices, accelerator: as Lightning takes them.
         threads: of torch on CPU; left as they are if None.
         progress: see `Progress`.
@@ -219,11 +220,12 @@ def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, res
     if not is_first_process():  # the first one has prepared the folder before it started this one
         return last if resume and last.exists() else None
     if record.exists() and resume:
-        if different := other_settings(folder, config, store_digest):
+        if different := [key for key in other_settings(folder, config, store_digest) if key != "max_minutes"]:
             raise ValueError(
                 f"the run in {folder} was started with another {', '.join(different)}; resume it with its own "
                 "configuration and store, or train into another folder."
             )
+        write_json(record, _described(config, store_digest))  # it may have been given more time
         return last if last.exists() else None
     if record.exists() and last.exists():
         raise ValueError(f"{folder} holds a training run already; resume it, or train into another folder.")
