@@ -1,4 +1,7 @@
 import io
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -54,3 +57,14 @@ def test_an_error_passes_through(monkeypatch, terminal):
 
     with pytest.raises(ValueError, match="broken"):
         work()
+
+
+@pytest.mark.parametrize("columns", [None, "90"])
+def test_a_pipe_is_wide_enough_for_names_unless_told_otherwise(columns):
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "FORCE_COLOR"}}
+    environment |= {"COLUMNS": columns} if columns else {}
+    program = "from noble.cli.progress import console; print(console.width)"
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
+    ).stdout
+    assert int(shown) == int(columns or 160)

@@ -148,9 +148,7 @@ def print_metrics(metrics: Mapping[str, Any], title: str | None = None) -> None:
     from noble.ensemble.metrics import STABLE_KEYS
 
     sections = list(metrics)
-    table = Table(
-        Column("quantity", overflow="fold"), *(section.replace("_", " ") for section in sections), title=title
-    )
+    table = Table(Column("quantity", no_wrap=True), *(section.replace("_", " ") for section in sections), title=title)
     for key in ("traces", *STABLE_KEYS):
         values = [metrics[section].get(key) for section in sections]
         table.add_row(key, *map(shown, values))

@@ -143,7 +143,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     from noble.ensemble.feature_report import comparison_rows
 
     title = f"{summary['feature']}, weight {summary['weight']:g}, unseen currents"
-    table = Table(Column("quantity", overflow="fold"), *summary["operators"], title=title)
+    table = Table(Column("quantity", no_wrap=True), *summary["operators"], title=title)
     for group, rows in comparison_rows(summary, _SHOWN).items():
         table.add_section()
         table.add_row(f"[bold]{group}[/]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 # Into a log file, a line every so many seconds is enough.
 _LINE_EVERY_S: Final = 10.0
 
+# A file or a pipe has no width: 80 columns, Rich's guess, would break names in two (COLUMNS decides where it is set).
+_NO_TERMINAL_COLUMNS: Final = 160
+
 console = Console()
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = _NO_TERMINAL_COLUMNS
 
 
 @contextmanager
