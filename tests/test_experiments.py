@@ -51,3 +51,10 @@ def test_tables_of_the_bar_are_made_from_the_results():
         text = (ROOT / quoting).read_text()
         assert accuracy in text, quoting
         assert speed in text, quoting
+
+
+@pytest.mark.parametrize("hall", ["human-pv", "human-vip"])
+def test_the_table_of_a_race_is_made_from_its_results(hall: str):
+    table = runpy.run_path(str(ROOT / "experiments/race/compare.py"))["table"](hall)
+    assert (ROOT / f"experiments/race/{hall}.md").read_text() == table
+    assert table in (ROOT / "experiments/race/README.md").read_text()
