@@ -21,11 +21,12 @@ from typing import Any
 
 import psutil
 
-from noble.cores import available_cores
-from noble.evolve import Evolution, EvolutionConfig, Generation, Pool, with_seeds
+from noble.evolve import Evolution, EvolutionConfig, Generation, with_seeds
 from noble.evolve.evaluator import evaluate
 from noble.files import write_json
-from noble.simulate import NeuronSimulator, Numerics
+from noble.jobs import Pool
+from noble.machine.cores import available_cores
+from noble.simulators import NeuronSimulator, SolverSettings
 from noble.spikes import spike_times_ms
 
 MODELS = 16
@@ -87,7 +88,7 @@ def cores_busy(generations: list[dict[str, Any]]) -> float:
 def against_neuron(evolution: Evolution, pool: Pool) -> dict[str, Any]:
     """Models a second in both, on the same steps with the same integration step."""
     stage = evolution.config.stages[-1]
-    assay = replace(evolution.assay(stage), numerics=Numerics())
+    assay = replace(evolution.assay(stage), numerics=SolverSettings())
     first = next(iter(evolution.generations(0, stage.name)))
     values = [item.values for item in sorted(first, key=lambda item: item.score.mean)[:MODELS]]
     evaluate(assay, values[:2], pool, per_run=1)  # workers load and build
@@ -95,7 +96,7 @@ def against_neuron(evolution: Evolution, pool: Pool) -> dict[str, Any]:
     scores = evaluate(assay, values, pool, per_run=evolution.config.models_per_run)
     arbor_s = (time.monotonic() - start) / len(values)
 
-    neuron = NeuronSimulator(data_folder=evolution.data_folder, numerics=Numerics())
+    neuron = NeuronSimulator(data_folder=evolution.data_folder, numerics=SolverSettings())
     model, protocol = assay.cell.model(values[0]), assay.protocol
     stimuli = [protocol.stimulus(step.amplitude_na) for step in assay.targets.steps]
     warm_up = replace(protocol, step_ms=10.0, window_ms=40.0)

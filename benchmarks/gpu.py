@@ -12,34 +12,34 @@ import numpy as np
 import torch
 
 from noble.cells import HallOfFame
-from noble.ensemble import outside_hull_expected
-from noble.ensemble.speed import AMPLITUDES_NA, seconds_of
-from noble.excitability import StepProtocol
+from noble.evaluation import outside_hull_expected
+from noble.evaluation.speed import AMPLITUDES_NA, seconds_of
 from noble.files import write_json
-from noble.operator import Noble
+from noble.operator import Operator
+from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus
 
 TRACES = 256
 BATCHES = (1, 128, 1024, 4096)
 
 
-def draw(noble: Noble, hall: HallOfFame, count: int) -> tuple[np.ndarray, list[Stimulus]]:
+def draw(operator: Operator, hall: HallOfFame, count: int) -> tuple[np.ndarray, list[Stimulus]]:
     generator = np.random.default_rng(0)
     protocol = StepProtocol()
     models = generator.integers(len(hall), size=count)
     stimuli = [protocol.stimulus(value) for value in generator.uniform(*AMPLITUDES_NA, count)]
-    return hall.feature_table(noble.feature_names)[models], stimuli
+    return hall.feature_table(operator.feature_names)[models], stimuli
 
 
-def agreement(noble: Noble, hall: HallOfFame) -> dict[str, float]:
+def agreement(operator: Operator, hall: HallOfFame) -> dict[str, float]:
     """Differences between the answers of both devices."""
-    features, stimuli = draw(noble, hall, TRACES)
+    features, stimuli = draw(operator, hall, TRACES)
     grid = StepProtocol().grid
     voltage, trains = [], []
     for device in ("cpu", "cuda"):
-        noble.to(device)
-        voltage.append(noble.predict(features, stimuli, grid).voltage_mv.astype(float))
-        trains.append(noble.spike_times(features, stimuli, grid))
+        operator.to(device)
+        voltage.append(operator.predict(features, stimuli, grid).voltage_mv.astype(float))
+        trains.append(operator.spike_times(features, stimuli, grid))
     pairs = [(a, b) for a, b in zip(*trains, strict=True) if len(a) == len(b)]
     apart_ms = np.concatenate([np.abs(a - b) for a, b in pairs])
     return {
@@ -52,22 +52,22 @@ def agreement(noble: Noble, hall: HallOfFame) -> dict[str, float]:
     }
 
 
-def speed(noble: Noble, hall: HallOfFame) -> dict[str, float]:
+def speed(operator: Operator, hall: HallOfFame) -> dict[str, float]:
     """Milliseconds a trace of the core alone, whose currents are on the GPU already, and of all that `predict` does."""
     grid, found = StepProtocol().grid, {}
     for batch in BATCHES:
-        features, stimuli = draw(noble, hall, batch)
-        scaled = noble.spec.scale(torch.as_tensor(features, dtype=torch.float32, device="cuda"))
+        features, stimuli = draw(operator, hall, batch)
+        scaled = operator.spec.scale(torch.as_tensor(features, dtype=torch.float32, device="cuda"))
         current = torch.as_tensor(np.stack([item.sample(grid) for item in stimuli]), dtype=torch.float32, device="cuda")
 
         def core(scaled: torch.Tensor = scaled, current: torch.Tensor = current) -> None:
             with torch.inference_mode():
-                noble.core(scaled, current, grid.dt_ms)
+                operator.core(scaled, current, grid.dt_ms)
             torch.cuda.synchronize()
 
         found[f"core_ms_per_trace_batch{batch}"] = 1e3 * float(np.median(seconds_of(core, repeats=7, each=batch)))
-    features, stimuli = draw(noble, hall, 1024)
-    times = seconds_of(lambda: noble.predict(features, stimuli, grid, batch_size=1024), repeats=5, each=1024)
+    features, stimuli = draw(operator, hall, 1024)
+    times = seconds_of(lambda: operator.predict(features, stimuli, grid, batch_size=1024), repeats=5, each=1024)
     return {**found, "predict_ms_per_trace_batch1024": 1e3 * float(np.median(times))}
 
 
@@ -76,10 +76,10 @@ def main() -> None:
     parser.add_argument("bundle", nargs="?", default="human-pv")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    noble, hall = Noble.load(options.bundle), HallOfFame.load(options.bundle)
+    operator, hall = Operator.load(options.bundle), HallOfFame.load(options.bundle)
     report = {"bundle": options.bundle, "device": torch.cuda.get_device_name(), "torch": torch.__version__}
     with outside_hull_expected():
-        report |= agreement(noble, hall) | speed(noble, hall)
+        report |= agreement(operator, hall) | speed(operator, hall)
     for name, value in report.items():
         print(f"{name:36} {value}")
     if options.json is not None:

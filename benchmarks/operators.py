@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from noble.ensemble.speed import seconds_of
+from noble.evaluation.speed import seconds_of
 from noble.files import write_json
-from noble.operator import FeatureSpec, Noble, preset
-from noble.operator.allocator import keep_freed_memory
+from noble.machine.allocator import keep_freed_memory
+from noble.operator import FeatureSpec, Operator, preset
 from noble.traces import TimeGrid
 from noble.train.config import LossConfig
 from noble.train.datamodule import Batch
@@ -27,11 +27,11 @@ from noble.train.objectives import objective_for
 WINDOW = TimeGrid.spanning(515.0, dt_ms=0.06)
 
 
-def build(name: str) -> Noble:
+def build(name: str) -> Operator:
     generator = np.random.default_rng(0)
     table = np.column_stack([generator.uniform(0.13, 0.18, 20), generator.uniform(450, 700, 20)])
     spec = FeatureSpec.fit(table, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
-    return Noble.build(preset(name), spec, WINDOW, seed=0)
+    return Operator.build(preset(name), spec, WINDOW, seed=0)
 
 
 def make_batch(count: int) -> Batch:
@@ -43,26 +43,26 @@ def make_batch(count: int) -> Batch:
     return Batch(torch.tensor([[0.15, 550.0]]).repeat(count, 1), current, voltage, spikes, torch.arange(count))
 
 
-def inference_ms(noble: Noble, count: int, repeats: int) -> float:
+def inference_ms(operator: Operator, count: int, repeats: int) -> float:
     batch = make_batch(count)
-    noble.eval()
+    operator.eval()
 
     def run() -> None:
         with torch.inference_mode():
-            noble(batch.features, batch.current_na, WINDOW.dt_ms)
+            operator(batch.features, batch.current_na, WINDOW.dt_ms)
 
     return 1e3 * float(np.median(seconds_of(run, repeats=repeats, each=count)))
 
 
-def training_ms(noble: Noble, count: int, repeats: int) -> float:
+def training_ms(operator: Operator, count: int, repeats: int) -> float:
     batch = make_batch(count)
-    objective = objective_for(noble, LossConfig(), window=WINDOW)
-    optimiser = torch.optim.Adam(noble.parameters(), lr=1e-4)
+    objective = objective_for(operator, LossConfig(), window=WINDOW)
+    optimiser = torch.optim.Adam(operator.parameters(), lr=1e-4)
     generator = torch.Generator().manual_seed(0)
 
     def run() -> None:
         optimiser.zero_grad()
-        objective(noble, batch, generator)["loss"].backward()
+        objective(operator, batch, generator)["loss"].backward()
         optimiser.step()
 
     return 1e3 * float(np.median(seconds_of(run, repeats=repeats, each=count)))
@@ -71,12 +71,12 @@ def training_ms(noble: Noble, count: int, repeats: int) -> float:
 def measure(name: str, batches: list[int], repeats: int) -> dict[str, float]:
     """All numbers of one operator; run in a process of its own, whose peak memory is then the operator's."""
     keep_freed_memory()
-    noble = build(name)
-    row = {f"inference_ms_batch{count}": inference_ms(noble, count, repeats) for count in batches}
+    operator = build(name)
+    row = {f"inference_ms_batch{count}": inference_ms(operator, count, repeats) for count in batches}
     row["peak_inference_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row["training_ms_batch16"] = training_ms(noble, 16, repeats)
+    row["training_ms_batch16"] = training_ms(operator, 16, repeats)
     row["training_traces_per_s"] = 1e3 / row["training_ms_batch16"]
-    row["parameters"] = sum(item.numel() for item in noble.parameters())
+    row["parameters"] = sum(item.numel() for item in operator.parameters())
     return row
 
 

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from noble.cells import CellModel, HallOfFame, MorphologySource, all_active_cell, shipped_halls
-from noble.excitability import Responder, StepProtocol
 from noble.files import write_json
-from noble.simulate import ArborSimulator, NeuronSimulator
+from noble.protocols import StepProtocol
+from noble.responders import Responder
+from noble.simulators import ArborSimulator, NeuronSimulator
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
@@ -126,7 +127,7 @@ def main() -> None:
                 "cell": models[0].cell.name,
                 "traces": len(models),
                 "window_ms": protocol.window_ms,
-                "settle_ms": numerics.settle_ms,
+                "equilibration_ms": numerics.equilibration_ms,
                 "dt_ms": numerics.dt_ms,
                 "cores": os.cpu_count(),
                 "machine": platform.machine(),

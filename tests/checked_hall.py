@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from noble.cells import Cell, HallModel, HallOfFame, builtin_cell
-from noble.evolve import StepTargets, Target, Targets
+from noble.targets import StepTargets, Target, Targets
 
 CELL = builtin_cell("stylised-pv")
 # Spikes of the recording by amplitude in nA; the step is short, so that it can be simulated in a test.

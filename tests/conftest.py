@@ -35,7 +35,7 @@ def _why_no_neuron() -> str | None:
     for package in ("neuron", "bmtk"):
         if find_spec(package) is None:
             return f"{package} is not installed"
-    from noble.simulate.mechanisms import missing_for_compiling
+    from noble.simulators.mechanisms import missing_for_compiling
 
     return missing_for_compiling()
 

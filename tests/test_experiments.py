@@ -10,7 +10,7 @@ import yaml
 
 from noble.cells import HallOfFame
 from noble.data import GenerationConfig
-from noble.data.splits import draw_plan
+from noble.data.plan import draw_plan
 from noble.evolve import EvolutionConfig
 from noble.train import TrainConfig
 from noble.train.ablation import AblationConfig

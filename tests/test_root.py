@@ -5,10 +5,10 @@ import noble
 
 
 def test_every_export_is_there_and_is_the_one_of_its_room():
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.stimuli import Step
 
-    assert noble.Noble is Noble
+    assert noble.Operator is Operator
     assert noble.Step is Step
     for name in noble.__all__:
         assert getattr(noble, name) is not None

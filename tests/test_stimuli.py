@@ -5,18 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from noble.stimuli import (
-    STIMULUS_KINDS,
-    Chirp,
-    OrnsteinUhlenbeck,
-    Ramp,
-    Sampled,
-    Step,
-    Stimulus,
-    Sum,
-    from_dict,
-    step_end_ms,
-)
+from noble.protocols import step_end_ms
+from noble.stimuli import STIMULUS_KINDS, Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus, Sum, from_dict
 from noble.traces import TimeGrid
 
 # A busy machine must not fail a test by its time.

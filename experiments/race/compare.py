@@ -13,7 +13,7 @@ from pathlib import Path
 
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from noble.ensemble import STABLE_KEYS
+from noble.evaluation import STABLE_KEYS
 from noble.files import write_text
 from noble.plots.style import WIDTH_IN, save_figure, styled_figure
 from noble.report.page import METRIC_LABELS

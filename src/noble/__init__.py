@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     __version__: str
     from noble.cells import HallOfFame as HallOfFame
     from noble.data import Store as Store
-    from noble.excitability import StepProtocol as StepProtocol
-    from noble.operator import Noble as Noble
-    from noble.simulate import ArborSimulator as ArborSimulator
+    from noble.operator import Operator as Operator
+    from noble.protocols import StepProtocol as StepProtocol
+    from noble.simulators import ArborSimulator as ArborSimulator
     from noble.stimuli import Chirp as Chirp
     from noble.stimuli import OrnsteinUhlenbeck as OrnsteinUhlenbeck
     from noble.stimuli import Ramp as Ramp
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "HallOfFame": "noble.cells",
     "Store": "noble.data",
-    "StepProtocol": "noble.excitability",
-    "Noble": "noble.operator",
-    "ArborSimulator": "noble.simulate",
+    "StepProtocol": "noble.features.excitability",
+    "Operator": "noble.operator",
+    "ArborSimulator": "noble.simulators",
     "Chirp": "noble.stimuli",
     "OrnsteinUhlenbeck": "noble.stimuli",
     "Ramp": "noble.stimuli",
@@ -41,7 +41,7 @@ __all__ = [
     "ArborSimulator",
     "Chirp",
     "HallOfFame",
-    "Noble",
+    "Operator",
     "OrnsteinUhlenbeck",
     "Ramp",
     "Sampled",

@@ -307,12 +307,6 @@ def _limit_na(
     return np.where(times_ms[points] == instants_ms, currents_na[points], limits)
 
 
-def step_end_ms(onset_ms: float, step_ms: float, grid: TimeGrid) -> float:
-    """End of a step in a window, ms; where it misses the last sample by rounding only, that sample."""
-    end_ms, last_ms = onset_ms + step_ms, (grid.count - 1) * grid.dt_ms
-    return last_ms if abs(end_ms - last_ms) < 1e-9 else end_ms
-
-
 STIMULUS_KINDS: Final[dict[str, type[Stimulus]]] = {
     kind.__name__: kind for kind in (Step, Ramp, Chirp, OrnsteinUhlenbeck, Sampled, Sum)
 }

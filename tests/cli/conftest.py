@@ -28,11 +28,11 @@ class Result:
         return lines[0].removeprefix("error: ")
 
 
-Noble = Callable[..., Result]
+Command = Callable[..., Result]
 
 
 @pytest.fixture
-def noble(monkeypatch, capsys) -> Noble:
+def noble(monkeypatch, capsys) -> Command:
     """`noble("cells", "stylised-pv")` is `noble cells stylised-pv` on a wide screen that is no terminal."""
     from noble.cli import main
     from noble.cli.progress import console
@@ -63,8 +63,7 @@ def made(tmp_path_factory) -> Path:
     from spiking_family import TINY_PHASE, make_store
 
     from noble.cells import HallOfFame
-    from noble.operator import FeatureSpec
-    from noble.operator import Noble as Operator
+    from noble.operator import FeatureSpec, Operator
     from noble.traces import TimeGrid
 
     folder = tmp_path_factory.mktemp("cli")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import typer
 
-from noble.ensemble import STABLE_SPEED_KEYS
-from noble.ensemble.metrics import STABLE_KEYS
+from noble.evaluation import STABLE_SPEED_KEYS
+from noble.evaluation.metrics import STABLE_KEYS
 
 COMMANDS = (
     *("cells", "targets", "evolve", "simulate", "features", "generate"),

@@ -69,9 +69,9 @@ def test_a_drawn_family_one_protocol_and_a_junction_potential(noble, files):
 
 
 def test_steps_beyond_the_training_currents_are_named(noble, files):
-    from noble.operator import Noble
+    from noble.operator import Operator
 
-    bundle = Noble.load(files / "bundle")
+    bundle = Operator.load(files / "bundle")
     bundle.provenance["generation"] = {"amplitude": {"low_na": -0.2, "high_na": 0.15}}
     bundle.save(files / "narrow")
     result = noble("compare", "narrow", "cell.nwb", *HALL, "--models", "disc:0:0.1", "--n", 2)
@@ -80,11 +80,11 @@ def test_steps_beyond_the_training_currents_are_named(noble, files):
 
 
 def test_an_operator_that_is_not_causal_says_which_window_it_knows(noble, files):
-    from noble.operator import FnoConfig, Noble
+    from noble.operator import FnoConfig, Operator
     from noble.traces import TimeGrid
 
-    spec, grid = Noble.load(files / "bundle").spec, TimeGrid.spanning(515.0, dt_ms=0.06)
-    Noble.build(FnoConfig(layers=1, width=4, modes=8), spec, grid, seed=1).save(files / "fno")
+    spec, grid = Operator.load(files / "bundle").spec, TimeGrid.spanning(515.0, dt_ms=0.06)
+    Operator.build(FnoConfig(layers=1, width=4, modes=8), spec, grid, seed=1).save(files / "fno")
     result = noble("compare", "fno", "cell.nwb", *HALL, "--json", "numbers.json", "-o", "page")
     assert result.code == 2
     assert "this fno operator was trained on 514.98 ms" in result.error

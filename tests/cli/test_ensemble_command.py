@@ -12,7 +12,7 @@ COMMAND = ("ensemble", "bundle", "--hall", "stylised-pv", "--step", 0.2, *TIMING
 def simulated(place, monkeypatch) -> list[int]:
     """The models that were simulated: each as the operator answers for its features."""
     from noble.cells import HallOfFame
-    from noble.operator import Noble
+    from noble.operator import Operator
 
     asked = []
 
@@ -21,13 +21,13 @@ def simulated(place, monkeypatch) -> list[int]:
             pass
 
         def respond(self, neurons, stimuli, grid):
-            operator = Noble.load("bundle")
+            operator = Operator.load("bundle")
             models = [int(neuron.name.rpartition("/")[2]) for neuron in neurons]
             asked.extend(models)
             table = HallOfFame.load("stylised-pv").feature_table(operator.feature_names)[models]
             return operator.predict(table, stimuli, grid)
 
-    monkeypatch.setattr("noble.simulate.ArborSimulator", Simulator)
+    monkeypatch.setattr("noble.simulators.ArborSimulator", Simulator)
     return asked
 
 
@@ -38,9 +38,9 @@ def told(place) -> dict:
 @pytest.mark.filterwarnings("ignore:.*outside the hull")
 def test_round_one_model_its_neighbours_are_plausible(noble, place, simulated):
     from noble.cells import HallOfFame
-    from noble.excitability import StepProtocol
     from noble.features import extract
-    from noble.operator import Noble
+    from noble.operator import Operator
+    from noble.protocols import StepProtocol
 
     hall = HallOfFame.load("stylised-pv")
     model = hall.held_out[0]
@@ -51,7 +51,7 @@ def test_round_one_model_its_neighbours_are_plausible(noble, place, simulated):
     assert (facts["neurons"], facts["reference"]) == (5, "simulation")
     assert facts["implausible_share"] == 0  # it was 1 when the one model's range, a point, decided
     # What it is compared with is that model alone.
-    operator, protocol = Noble.load("bundle"), StepProtocol(onset_ms=10, step_ms=40, window_ms=60, dt_ms=0.1)
+    operator, protocol = Operator.load("bundle"), StepProtocol(onset_ms=10, step_ms=40, window_ms=60, dt_ms=0.1)
     own = hall.feature_table(operator.feature_names)[[model]]
     answer = operator.predict(own, [protocol.stimulus(0.2)], protocol.grid)
     [rest] = extract(answer, onset_ms=10.0, offset_ms=50.0, names=["voltage_base"])["voltage_base"]

@@ -45,7 +45,7 @@ def simulated(place, monkeypatch) -> list[str]:
                     row += 100 * np.exp(-0.5 * ((grid.times_ms - spike) / 0.3) ** 2)
             return TraceBatch(grid, voltage, np.stack([stimulus.sample(grid) for stimulus in stimuli]))
 
-    monkeypatch.setattr("noble.simulate.ArborSimulator", Simulator)
+    monkeypatch.setattr("noble.simulators.ArborSimulator", Simulator)
     return asked
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from noble.operator import Noble as Operator
+from noble.operator import Operator as Operator
 from noble.operator.bundle import read_metrics
 
 

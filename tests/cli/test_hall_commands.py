@@ -9,9 +9,10 @@ import pytest
 import typer
 
 from checked_hall import checked_hall, targets
-from noble.cells import HALL_FEATURE_UNITS, HallOfFame
-from noble.cells.worth import hall_worth
-from noble.evolve import StepTargets, Target
+from noble.cells import HallOfFame
+from noble.cells.statistics import hall_statistics
+from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.targets import StepTargets, Target
 
 COMMANDS = ("show", "check", "merge", "export", "interpolate")
 
@@ -58,7 +59,7 @@ def test_show_prints_and_writes_what_a_hall_is_worth(noble, here):
     assert re.search(r"Models that block at any step\W+0\b", plain(result.out))
     assert re.search(r"Mean \|z\|, worst model\W+1.12\b", plain(result.out))
     assert "unknown" not in result.out
-    assert json.loads((here / "worth.json").read_text()) == hall_worth(checked_hall("a"))
+    assert json.loads((here / "worth.json").read_text()) == hall_statistics(checked_hall("a"))
 
 
 def test_show_says_what_an_older_hall_does_not_know(noble, here):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noble.cli.stimulus_options import read_traces, stimuli_of, write_traces
-from noble.excitability import StepProtocol
+from noble.protocols import StepProtocol
 from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step
 from noble.traces import TimeGrid, TraceBatch
 

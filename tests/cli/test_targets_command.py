@@ -34,7 +34,7 @@ def test_a_table_of_the_steps_and_what_was_not_used(noble, folder):
     assert "not used: response_004: no rectangular step was found in its stimulus." in result.out
     assert "targets.json: targets of cell for a step of 60 ms" in result.out
 
-    from noble.evolve.targets import Targets
+    from noble.targets.targets import Targets
 
     targets = Targets.load(folder / "targets.json")
     assert (targets.step_ms, targets.junction_potential_mv) == (60, 14)

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from noble.cores import available_cores
 from noble.data import GenerationConfig
+from noble.machine.cores import available_cores
 from noble.traces import TimeGrid
 
 FULL = """

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import yaml
 
-from noble.evolve import EvolutionConfig, StepTargets, Target, Targets
+from noble.evolve import EvolutionConfig
 from noble.evolve.assay import Assay, Score
+from noble.targets import StepTargets, Target, Targets
 
 SETTINGS: Final = {"before_ms": 50.0, "after_ms": 100.0, "min_trials": 2, "efel": {}, "floors": {}}
 PASSIVE_STEP: Final = StepTargets(
@@ -40,9 +41,9 @@ PASSIVE_STAGE: Final = {
     "population": 8,
     "generations": 2,
     "dt_ms": 0.06,
-    "settle_ms": 20,
+    "equilibration_ms": 20,
 }
-ACTIVE_STAGE: Final = {"name": "active", "population": 8, "generations": 3, "dt_ms": 0.06, "settle_ms": 20}
+ACTIVE_STAGE: Final = {"name": "active", "population": 8, "generations": 3, "dt_ms": 0.06, "equilibration_ms": 20}
 
 
 def small_targets(*steps: StepTargets, **changes: Any) -> Targets:

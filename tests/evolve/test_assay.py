@@ -12,17 +12,17 @@ import pytest
 from small_runs import FIRING_STEP, PASSIVE_STEP, small_targets
 
 from noble.cells import Cell, HallOfFame
-from noble.evolve import StepTargets, Target, Targets
 from noble.evolve.assay import LARGEST_Z, Assay, Score
-from noble.evolve.targets import measure_step
 from noble.features import extract
-from noble.simulate import ArborSimulator, Numerics
+from noble.features.windows import measure_step
+from noble.simulators import ArborSimulator, SolverSettings
 from noble.stimuli import Step
+from noble.targets import StepTargets, Target, Targets
 from noble.traces import TimeGrid, TraceBatch
 
 HALL = HallOfFame.load("stylised-pv")
 GOOD = dict(HALL.models[0].values)
-COARSE = Numerics(dt_ms=0.06, settle_ms=40)
+COARSE = SolverSettings(dt_ms=0.06, equilibration_ms=40)
 # 600 nA through 1e20 S/cm2 of calcium channels: no step of integration survives.
 ABSURD = 1e20
 BLOCK_STEP = replace(FIRING_STEP, features={**FIRING_STEP.features, "depol_block": Target(0.0, 0.1, 2)})

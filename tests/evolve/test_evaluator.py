@@ -11,10 +11,10 @@ import pytest
 from small_runs import small_targets
 
 from noble.cells import builtin_cell
-from noble.evolve import Failed
 from noble.evolve.assay import LARGEST_Z, Assay, Score
 from noble.evolve.evaluator import evaluate
-from noble.simulate import Numerics
+from noble.jobs import Failed
+from noble.simulators import SolverSettings
 
 
 @dataclass
@@ -114,5 +114,5 @@ def test_one_candidate_alone_may_fail():
 
 
 def test_an_assay_travels():
-    assay = Assay(builtin_cell("stylised-pv"), small_targets(), Numerics(dt_ms=0.06), "folder")
+    assay = Assay(builtin_cell("stylised-pv"), small_targets(), SolverSettings(dt_ms=0.06), "folder")
     assert pickle.loads(pickle.dumps(assay)) == assay

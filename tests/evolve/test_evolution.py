@@ -24,10 +24,12 @@ from small_runs import (
     small_targets,
 )
 
-from noble.evolve import Evolution, EvolutionConfig, Generation, Pool, StepTargets, Target, with_seeds
+from noble.evolve import Evolution, EvolutionConfig, Generation, with_seeds
 from noble.evolve.assay import Score
 from noble.evolve.config import Stage
 from noble.evolve.evolution import BEST_OF_A_STAGE, _objectives
+from noble.jobs import Pool
+from noble.targets import StepTargets, Target
 
 POOL = Pool(workers=0)
 # A stick: soma, stub of an axon, one dendrite.

@@ -58,7 +58,7 @@ def test_a_cell_that_is_nowhere_is_named(tmp_path, monkeypatch):
 
 def test_stages_have_their_numerics(tmp_path):
     passive, active = small_config(tmp_path).stages
-    assert (passive.numerics.dt_ms, passive.numerics.settle_ms) == (0.06, 20)
+    assert (passive.numerics.dt_ms, passive.numerics.equilibration_ms) == (0.06, 20)
     assert (passive.optimiser, active.eta, active.confine) == ("IBEA", 10.0, 0.5)
     assert active.free is active.amplitudes_na is active.features is None
 
@@ -164,7 +164,7 @@ def test_the_digest_changes_with_what_a_score_means_and_how_points_move(tmp_path
         {"stages": [passive | {"generations": 3}, active]},
         {"stages": [active]},
     ]
-    changes = {"population": 10, "dt_ms": 0.03, "settle_ms": 30, "eta": 12.0, "confine": 0.4, "optimiser": "CMA"}
+    changes = {"population": 10, "dt_ms": 0.03, "equilibration_ms": 30, "eta": 12.0, "confine": 0.4, "optimiser": "CMA"}
     changes |= {"free": ["e_pas"], "features": ["AP1_peak"], "amplitudes_na": [0.3], "name": "other"}
     others += [{"stages": [passive, active | {key: value}]} for key, value in changes.items()]
     digests = [small_config(tmp_path, **changes).digest for changes in others]

@@ -13,14 +13,11 @@ import pytest
 from scipy.spatial import ConvexHull
 from small_runs import ACTIVE_STAGE, Landscape, assert_one_sentence, landscape_score, small_config, small_targets
 
-from noble.cells import HALL_FEATURE_UNITS, HallOfFame
+from noble.cells import HallOfFame
 from noble.evolve import (
     Candidate,
     Evolution,
-    Failed,
     HallRules,
-    Pool,
-    StepTargets,
     check_candidates,
     draw_held_out,
     gather_hall,
@@ -30,7 +27,10 @@ from noble.evolve import (
 from noble.evolve.assay import Score
 from noble.evolve.check import most_different
 from noble.evolve.gather import measure_best
-from noble.simulate import Numerics
+from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.jobs import Failed, Pool
+from noble.simulators import SolverSettings
+from noble.targets import StepTargets
 
 POOL = Pool(workers=0)
 ROOMY = {"per_seed": 5, "candidates": 20, "distance": 0.05, "accept": 20.0, "held_out": 3}
@@ -248,7 +248,7 @@ def test_the_check_is_at_all_of_its_own_steps(tmp_path, landscape):
     checked = check_candidates(evolution, 1, POOL)
     steps = {step.amplitude_na: assay for assay in record.assays for step in assay.targets.steps}
     assert set(steps) == {-0.1, 0.3}
-    assert steps[0.3].numerics == Numerics()
+    assert steps[0.3].numerics == SolverSettings()
     assert {assay.targets.step_ms for assay in record.assays} == {100.0}
     for item in checked:
         assert set(item.score.z) == set(landscape_score(full, item.values).z)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from checked_hall import checked_hall, targets
-from noble.evolve import Pool
 from noble.evolve.assay import Score
 from noble.evolve.interpolate import Interpolation, draw_pairs, halfway_values, interpolate_parameters
+from noble.jobs import Pool
 
 POOL = Pool(workers=0)
 

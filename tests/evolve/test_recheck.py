@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from checked_hall import PLANE, RECORDED, check_of, checked_hall, targets
-from noble.cells import HALL_FEATURE_UNITS, HallOfFame
-from noble.evolve import Failed, HallRules, Pool, recheck_hall
+from noble.cells import HallOfFame
+from noble.evolve import HallRules, recheck_hall
 from noble.evolve.assay import Score
 from noble.evolve.recheck import Measurement
+from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.jobs import Failed, Pool
 
 POOL = Pool(workers=0)
 NOBODY_OUT = HallRules(held_out=1)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from noble.files import file_sha256
-from noble.operator import FeatureSpec, FnoConfig, Noble, bundle
+from noble.operator import FeatureSpec, FnoConfig, Operator, bundle
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 
@@ -19,13 +19,13 @@ METRICS = {"unseen_currents": {"relative_l2_percent": np.float32(2.5), "coincide
 
 
 @pytest.fixture
-def noble() -> Noble:
-    return Noble.build(FnoConfig(layers=2, width=8, modes=16), SPEC, GRID, seed=1, provenance={"store": "abc"})
+def operator() -> Operator:
+    return Operator.build(FnoConfig(layers=2, width=8, modes=16), SPEC, GRID, seed=1, provenance={"store": "abc"})
 
 
 @pytest.fixture
-def folder(noble, tmp_path) -> Path:
-    noble.save(tmp_path / "runs" / "bundle", card="# A card\n", metrics=METRICS)
+def folder(operator, tmp_path) -> Path:
+    operator.save(tmp_path / "runs" / "bundle", card="# A card\n", metrics=METRICS)
     return tmp_path / "runs" / "bundle"
 
 
@@ -34,23 +34,23 @@ def _edit(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_a_round_trip_is_bit_exact(noble, folder):
-    loaded = Noble.load(folder)
-    assert (loaded.config, loaded.spec, loaded.grid) == (noble.config, noble.spec, noble.grid)
-    assert loaded.provenance == noble.provenance
+def test_a_round_trip_is_bit_exact(operator, folder):
+    loaded = Operator.load(folder)
+    assert (loaded.config, loaded.spec, loaded.grid) == (operator.config, operator.spec, operator.grid)
+    assert loaded.provenance == operator.provenance
     assert not loaded.training
-    for name, value in noble.state_dict().items():
+    for name, value in operator.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
     features, stimuli = np.array([[0.15, 150.0]]), [Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.2)]
-    before, after = (operator.predict(features, stimuli, GRID).voltage_mv for operator in (noble, loaded))
+    before, after = (operator.predict(features, stimuli, GRID).voltage_mv for operator in (operator, loaded))
     np.testing.assert_array_equal(before, after)
 
 
-def test_a_bundle_is_told_from_another_of_its_name(noble, folder, tmp_path):
+def test_a_bundle_is_told_from_another_of_its_name(operator, folder, tmp_path):
     digest = file_sha256(folder / "model.safetensors")
     assert bundle.identity(folder) == {"name": "bundle", "weights_sha256": digest, "hall": None, "hall_digest": None}
-    noble.provenance = {"hall": {"name": "made", "digest": "d" * 64}}
-    noble.double().save(tmp_path / "other" / "bundle")
+    operator.provenance = {"hall": {"name": "made", "digest": "d" * 64}}
+    operator.double().save(tmp_path / "other" / "bundle")
     other = bundle.identity(tmp_path / "other" / "bundle")
     assert (other["name"], other["hall"], other["hall_digest"]) == ("bundle", "made", "d" * 64)
     assert other["weights_sha256"] != digest
@@ -58,9 +58,9 @@ def test_a_bundle_is_told_from_another_of_its_name(noble, folder, tmp_path):
         bundle.identity("absent")
 
 
-def test_double_precision_survives(noble, tmp_path):
-    noble.double().save(tmp_path / "bundle")
-    assert next(Noble.load(tmp_path / "bundle").parameters()).dtype == torch.float64
+def test_double_precision_survives(operator, tmp_path):
+    operator.double().save(tmp_path / "bundle")
+    assert next(Operator.load(tmp_path / "bundle").parameters()).dtype == torch.float64
 
 
 def test_a_bundle_is_four_readable_files(folder):
@@ -83,25 +83,25 @@ def test_a_bundle_is_four_readable_files(folder):
     assert set(config["provenance"]["versions"]) == {"noble-neuro", "torch", "numpy"}
 
 
-def test_saving_again_replaces_the_older_bundle(noble, folder):
-    noble.save(folder, card="# Another\n")
+def test_saving_again_replaces_the_older_bundle(operator, folder):
+    operator.save(folder, card="# Another\n")
     assert (folder / "card.md").read_text() == "# Another\n"
     assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
-    Noble.load(folder)
+    Operator.load(folder)
 
 
-def test_a_save_that_fails_leaves_the_older_bundle(noble, folder):
+def test_a_save_that_fails_leaves_the_older_bundle(operator, folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(TypeError):
-        noble.save(folder, metrics={"unseen_currents": object()})
+        operator.save(folder, metrics={"unseen_currents": object()})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
 
 
-def test_a_folder_that_is_no_bundle_is_never_replaced(noble, tmp_path):
+def test_a_folder_that_is_no_bundle_is_never_replaced(operator, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ValueError, match=r"holds thesis.tex, which is no part of a bundle"):
-        noble.save(tmp_path)
+        operator.save(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
@@ -109,29 +109,29 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(noble, tmp_path):
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ValueError, match=f"not a complete bundle: {name} missing"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no bundle '.*nowhere': no such folder, and not one of the shipped"):
-        Noble.load(tmp_path / "nowhere")
+        Operator.load(tmp_path / "nowhere")
 
 
-def test_a_shipped_bundle_is_loaded_by_name(noble, tmp_path, monkeypatch):
-    noble.save(tmp_path / "bundles" / "some-cell", metrics={"unseen_currents": {"traces": 3}})
+def test_a_shipped_bundle_is_loaded_by_name(operator, tmp_path, monkeypatch):
+    operator.save(tmp_path / "bundles" / "some-cell", metrics={"unseen_currents": {"traces": 3}})
     monkeypatch.setattr("noble.operator.bundle.resources.files", lambda package: tmp_path)
     assert bundle.shipped_bundles() == ("some-cell",)
-    assert torch.equal(next(Noble.load("some-cell").parameters()), next(noble.parameters()))
+    assert torch.equal(next(Operator.load("some-cell").parameters()), next(operator.parameters()))
     assert bundle.read_metrics("some-cell") == {"unseen_currents": {"traces": 3}}
     with pytest.raises(FileNotFoundError, match=r"shipped bundles \(some-cell\)"):
-        Noble.load("another-cell")
+        Operator.load("another-cell")
 
 
 def test_truncated_weights_are_refused(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="not a readable safetensors file"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_one_flipped_bit_is_found(folder):
@@ -140,40 +140,40 @@ def test_one_flipped_bit_is_found(folder):
     content[-5] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(ValueError, match="SHA-256 differs"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_broken_json_is_refused(folder):
     path = folder / "config.json"
     path.write_text(path.read_text()[:-20])
     with pytest.raises(ValueError, match=r"config.json is not valid JSON"):
-        Noble.load(folder)
+        Operator.load(folder)
     path.write_text("[]")
     with pytest.raises(ValueError, match="holds a JSON list; expected an object"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 @pytest.mark.parametrize("version", [1, None, "2"])
 def test_another_schema_version_is_refused(folder, version):
     _edit(folder, schema_version=version)
     with pytest.raises(ValueError, match=f"schema version {version}; this release reads version 2"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_unknown_keys_are_refused_by_name(folder):
     _edit(folder, colour="blue")
     with pytest.raises(ValueError, match="colour: Extra inputs are not permitted"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_unknown_operator_keys_and_kinds_are_refused(folder):
     operator = json.loads((folder / "config.json").read_text())["operator"]
     _edit(folder, operator=operator | {"depth": 3})
     with pytest.raises(ValueError, match=r"operator.fno.depth: Extra inputs are not permitted"):
-        Noble.load(folder)
+        Operator.load(folder)
     _edit(folder, operator={"kind": "transformer"})
     with pytest.raises(ValueError, match="'transformer'"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_weights_of_another_shape_are_refused(folder):
@@ -182,7 +182,7 @@ def test_weights_of_another_shape_are_refused(folder):
     with pytest.raises(
         ValueError, match=r"weight core\.network\.layers\.0\.gate is \(8,\), but config.json describes \(9,\)"
     ):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_weights_that_lack_a_tensor_are_refused(folder):
@@ -191,12 +191,12 @@ def test_weights_that_lack_a_tensor_are_refused(folder):
     save_file(weights, folder / "model.safetensors")
     _edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
     with pytest.raises(ValueError, match=r"layers\.1\.gate is missing, but config.json describes \(8,\)"):
-        Noble.load(folder)
+        Operator.load(folder)
 
 
 def test_loading_needs_neither_simulator_nor_trainer(folder):
     program = (
-        "import sys; from noble.operator import Noble; Noble.load(sys.argv[1]); "
+        "import sys; from noble.operator import Operator; Operator.load(sys.argv[1]); "
         "print(sorted({'arbor', 'neuron', 'lightning', 'zarr', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from noble.cells import HallOfFame
-from noble.excitability import StepProtocol, firing_curve
-from noble.operator import Noble, bundle, shipped_bundles
+from noble.features.excitability import firing_curve
+from noble.operator import Operator, bundle, shipped_bundles
+from noble.protocols import StepProtocol
 
 NAMES = ("human-pv", "human-vip", "stylised-pv")
 
@@ -23,7 +24,7 @@ def test_these_are_shipped() -> None:
 def test_a_bundle_is_of_the_hall_of_its_name(name: str) -> None:
     hall, found = HallOfFame.load(name), bundle.identity(name)
     assert (found["hall"], found["hall_digest"]) == (name, hall.digest)
-    spec = Noble.load(name).spec
+    spec = Operator.load(name).spec
     expected = hall.feature_table(spec.names)[list(hall.train)]
     np.testing.assert_allclose(np.sort(np.array(spec.training_features), axis=0), np.sort(expected, axis=0))
 
@@ -39,10 +40,10 @@ def test_a_folder_of_results_is_not_taken_for_the_bundle_that_it_is_named_after(
 @pytest.mark.parametrize("name", NAMES)
 def test_all_models_fire_as_their_simulations_do(name: str) -> None:
     """Rate and latency 50 pA above threshold as the hall measured them; silence below threshold."""
-    noble, hall = Noble.load(name), HallOfFame.load(name)
-    neurons = list(hall.feature_table(noble.spec.names))
+    operator, hall = Operator.load(name), HallOfFame.load(name)
+    neurons = list(hall.feature_table(operator.spec.names))
     i_thr, rate, latency = hall.feature_table(("i_thr", "rate_50pA", "latency_50pA")).T
-    curve = firing_curve(noble, neurons, i_thr[:, None] + np.array([-0.01, 0.05]), StepProtocol())
+    curve = firing_curve(operator, neurons, i_thr[:, None] + np.array([-0.01, 0.05]), StepProtocol())
     assert np.all(curve.spike_counts[:, 0] == 0)
     assert np.max(np.abs(curve.rates_hz[:, 1] / rate - 1)) < 0.02
     assert np.max(np.abs(curve.latencies_ms[:, 1] - latency)) < 1.0
@@ -64,11 +65,11 @@ def test_they_answer_without_simulator_and_trainer() -> None:
         "for name in ('arbor', 'neuron', 'lightning', 'bluepyopt', 'distributed'):\n"
         "    sys.modules[name] = None\n"
         "from noble.cells import HallOfFame\n"
-        "from noble.operator import Noble, shipped_bundles\n"
+        "from noble.operator import Operator, shipped_bundles\n"
         "from noble.stimuli import Step\n"
         "from noble.traces import TimeGrid\n"
         "for name in shipped_bundles():\n"
-        "    noble, hall = Noble.load(name), HallOfFame.load(name)\n"
+        "    noble, hall = Operator.load(name), HallOfFame.load(name)\n"
         "    model = hall.feature_table(noble.spec.names)[:1]\n"
         "    traces = noble.predict(model, [Step(15, 415, 0.25)], TimeGrid.spanning(515, dt_ms=0.06))\n"
         "    print(name, traces.voltage_mv.max() > 0)\n"

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from noble.ensemble.maps import FeatureMap
 from noble.plots.family import RECORDED_COLOUR, ensemble_figure, fi_family_figure, map_figure
 from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
+from noble.studies.maps import FeatureMap
 from noble.traces import TimeGrid, TraceBatch
 
 GRID = TimeGrid(0.5, 200)

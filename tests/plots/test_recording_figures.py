@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from noble.ensemble.recording import RecordingComparison, compare_recording
+from noble.comparison.recording import RecordingComparison, compare_recording
 from noble.features import FEATURE_NAMES
 from noble.plots.recording import (
     recording_fi_figure,

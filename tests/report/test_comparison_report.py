@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noble.ensemble.recording import compare_recording
+from noble.comparison.recording import compare_recording
 from noble.features import FEATURE_NAMES
 from noble.report.comparison import write_comparison_report
 from recorded_family import FakeOperator, recording, three_trials

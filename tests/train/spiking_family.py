@@ -8,7 +8,7 @@ import numpy as np
 
 from noble.data import AmplitudeConfig, GenerationConfig, Store, TraceCounts, generate
 from noble.operator import FnoConfig
-from noble.operator.phase_config import SpikePhaseConfig
+from noble.operator.spiking.config import SpikePhaseConfig
 from noble.traces import TimeGrid, TraceBatch
 from noble.train import LossConfig, OptimiserConfig, TrainConfig
 

@@ -8,7 +8,7 @@ import torch
 from spiking_family import TINY_FNO, TINY_PHASE, make_store
 
 from noble.data import AmplitudeConfig, Store, TraceCounts
-from noble.operator import Noble
+from noble.operator import Operator
 from noble.train import FineTuneConfig, fine_tune, fine_tune_config, hyperpolarising_indices, read_curves
 from noble.train.config import LossConfig
 from noble.train.datamodule import StoreData, shifted_window
@@ -34,13 +34,13 @@ def data_of(path: Path) -> StoreData:
     return data
 
 
-def operator(path: Path, kind=TINY_PHASE, **provenance) -> Noble:
+def operator_of(path: Path, kind=TINY_PHASE, **provenance) -> Operator:
     data = data_of(path)
     facts = {"hall": data.store.attributes["hall"], **provenance}
-    return Noble.build(kind, data.feature_spec(), data.window, seed=1, provenance=facts).eval()
+    return Operator.build(kind, data.feature_spec(), data.window, seed=1, provenance=facts).eval()
 
 
-def configured(noble: Noble, path: Path, **changes) -> FineTuneConfig:
+def configured(operator: Operator, path: Path, **changes) -> FineTuneConfig:
     settings = {
         "feature": "sag_amplitude",
         "weight": 25.0,
@@ -48,17 +48,17 @@ def configured(noble: Noble, path: Path, **changes) -> FineTuneConfig:
         "batch_size": 8,
         "loss": LossConfig(waveform_points=32),
     }
-    return fine_tune_config(noble, Store.open(path), **(settings | changes))
+    return fine_tune_config(operator, Store.open(path), **(settings | changes))
 
 
-def same(one: Noble, two: Noble) -> bool:
+def same(one: Operator, two: Operator) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
 def test_a_training_on_some_of_the_models_goes_on_with_those(mixed):
-    some = operator(mixed, training={"models": 2, "seed": 4})
+    some = operator_of(mixed, training={"models": 2, "seed": 4})
     assert configured(some, mixed, seed=4).models == 2
-    assert configured(operator(mixed), mixed).models is None
+    assert configured(operator_of(mixed), mixed).models is None
     with pytest.raises(ValueError, match="seed is 0, but the bundle learned 2 models drawn by seed 4"):
         configured(some, mixed)
 
@@ -66,47 +66,47 @@ def test_a_training_on_some_of_the_models_goes_on_with_those(mixed):
 @pytest.mark.parametrize("kind", [TINY_PHASE, TINY_FNO])
 @pytest.mark.parametrize("name", ["sag_amplitude", "steady_state_voltage_stimend", "voltage_base"])
 def test_the_loss_is_the_objective_and_the_weighted_square_of_the_feature(mixed, kind, name):
-    data, noble = data_of(mixed), operator(mixed, kind)
+    data, operator = data_of(mixed), operator_of(mixed, kind)
     batch = data.training.gather(list(range(24)))
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
+    plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
     term = FeatureTerm(soft_feature(name), weight=7.0, scale=0.5)
     composite = CompositeObjective(plain, term, data.window)
-    losses = composite(noble, still, torch.Generator().manual_seed(3))
-    without = plain(noble, still, torch.Generator().manual_seed(3))
+    losses = composite(operator, still, torch.Generator().manual_seed(3))
+    without = plain(operator, still, torch.Generator().manual_seed(3))
     amplitude = np.array([data.store.stimulus(i).amplitude_na for i in data.store.indices("train")])  # type: ignore[attr-defined]
     rows = np.flatnonzero(amplitude < 0)
     assert 3 < rows.size < 21
-    predicted = noble(still.features, still.current_na, data.window.dt_ms)[rows].detach()
+    predicted = operator(still.features, still.current_na, data.window.dt_ms)[rows].detach()
     onset, offset = torch.full((rows.size,), 5.0), torch.full((rows.size,), 45.0)
     ours, theirs = (term.feature.values(v, onset, offset, 0.1) for v in (predicted, still.voltage_mv[rows]))
     expected = (((ours - theirs) / 0.5) ** 2).mean()
     torch.testing.assert_close(losses[name], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(losses["loss"], without["loss"] + 7 * expected, rtol=1e-4, atol=1e-4)
     losses["loss"].backward()
-    assert all(torch.isfinite(p.grad).all() for p in noble.parameters() if p.grad is not None)
+    assert all(torch.isfinite(p.grad).all() for p in operator.parameters() if p.grad is not None)
 
 
 def test_a_batch_without_hyperpolarising_steps_adds_nothing(store_path):
     """All currents of this store are positive once the negative ones are left out."""
-    data, noble = data_of(store_path), operator(store_path)
+    data, operator = data_of(store_path), operator_of(store_path)
     store = data.store
     rows = [k for k, i in enumerate(store.indices("train")) if store.stimulus(int(i)).amplitude_na > 0][:4]  # type: ignore[attr-defined]
     batch = data.training.gather(rows)
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
+    plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
     composite = CompositeObjective(plain, FeatureTerm(soft_feature("sag_amplitude"), 25.0, 0.5), data.window)
-    losses, without = (o(noble, still, torch.Generator().manual_seed(3)) for o in (composite, plain))
+    losses, without = (o(operator, still, torch.Generator().manual_seed(3)) for o in (composite, plain))
     assert losses["sag_amplitude"] == 0
     assert losses["loss"] == without["loss"]
 
 
 def test_the_score_that_chooses_the_epoch_adds_the_feature_whatever_the_weight(mixed):
-    data, noble = data_of(mixed), operator(mixed)
+    data, operator = data_of(mixed), operator_of(mixed)
     scores = []
     for weight in (0.0, 25.0):
         term = FeatureTerm(soft_feature("voltage_base"), weight, scale=2.0)
-        module = FineTuneModule(noble, configured(noble, mixed, weight=weight), window=data.window, term=term)
+        module = FineTuneModule(operator, configured(operator, mixed, weight=weight), window=data.window, term=term)
         for batch in data.val_dataloader():
             still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
             module.observe(still, still.voltage_mv + 1.0)
@@ -122,24 +122,24 @@ def test_the_score_that_chooses_the_epoch_adds_the_feature_whatever_the_weight(m
 
 @pytest.mark.parametrize("kind", [TINY_PHASE, TINY_FNO])
 def test_the_term_lowers_the_feature_error_and_the_control_does_not_as_much(mixed, tmp_path, kind):
-    noble = operator(mixed, kind)
-    before = {name: value.clone() for name, value in noble.state_dict().items()}
+    operator = operator_of(mixed, kind)
+    before = {name: value.clone() for name, value in operator.state_dict().items()}
     settings = {"feature": "steady_state_voltage_stimend", "epochs": 10, "learning_rate": 0.003}
     errors = {}
     for weight in (0.0, 25.0):
-        config = configured(noble, mixed, weight=weight, **settings)
-        tuned = fine_tune(noble, config, mixed, tmp_path / str(weight))
+        config = configured(operator, mixed, weight=weight, **settings)
+        tuned = fine_tune(operator, config, mixed, tmp_path / str(weight))
         rows = read_curves(tmp_path / str(weight) / "curves.csv")
         errors[weight] = min(row["val/steady_state_voltage_stimend_error_percent"] for row in rows)
         assert not tuned.training
-        assert not same(tuned, noble)
-        assert tuned.spec is noble.spec
+        assert not same(tuned, operator)
+        assert tuned.spec is operator.spec
         facts = tuned.provenance["fine_tuning"]
         assert facts["config"]["weight"] == weight
         assert 1 <= facts["run"]["best_epoch"] <= 10
-        assert tuned.provenance["hall"] == noble.provenance["hall"]
+        assert tuned.provenance["hall"] == operator.provenance["hall"]
     assert errors[25.0] < errors[0.0]
-    assert all(torch.equal(value, before[name]) for name, value in noble.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in operator.state_dict().items())
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(mixed, tmp_path):
@@ -150,27 +150,29 @@ def test_an_interrupted_run_goes_on_to_the_same_end(mixed, tmp_path):
         if done == 2:
             raise StoppedError
 
-    noble = operator(mixed)
-    config = configured(noble, mixed)
-    whole = fine_tune(noble, config, mixed, tmp_path / "whole")
+    operator = operator_of(mixed)
+    config = configured(operator, mixed)
+    whole = fine_tune(operator, config, mixed, tmp_path / "whole")
     with pytest.raises(StoppedError):
-        fine_tune(noble, config, mixed, tmp_path / "part", progress=stop)
+        fine_tune(operator, config, mixed, tmp_path / "part", progress=stop)
     with pytest.raises(ValueError, match="holds a training run already; resume it"):
-        fine_tune(noble, config, mixed, tmp_path / "part")
+        fine_tune(operator, config, mixed, tmp_path / "part")
     with pytest.raises(ValueError, match="started with another weight"):
-        fine_tune(noble, configured(noble, mixed, weight=1.0), mixed, tmp_path / "part", resume=True)
-    assert same(fine_tune(noble, config, mixed, tmp_path / "part", resume=True), whole)
+        fine_tune(operator, configured(operator, mixed, weight=1.0), mixed, tmp_path / "part", resume=True)
+    assert same(fine_tune(operator, config, mixed, tmp_path / "part", resume=True), whole)
 
 
 def test_a_run_goes_on_as_the_bundle_was_trained(mixed):
     training = {"loss": LossConfig(timing=3.0).model_dump(), "batch_size": 5, "max_shift_ms": 4.0, "epochs": 99}
-    noble = operator(mixed, training=training)
-    config = fine_tune_config(noble, Store.open(mixed), feature="voltage_base", weight=1.0)
+    operator = operator_of(mixed, training=training)
+    config = fine_tune_config(operator, Store.open(mixed), feature="voltage_base", weight=1.0)
     assert (config.loss.timing, config.batch_size, config.max_shift_ms, config.epochs) == (3.0, 5, 4.0, 10)
     assert config.address == FEATURES
     assert config.optimiser.learning_rate == 3e-4
     # Without a record, as far as the store's margins of 5 ms allow.
-    assert fine_tune_config(operator(mixed), Store.open(mixed), feature="voltage_base", weight=1.0).max_shift_ms == 5.0
+    assert (
+        fine_tune_config(operator_of(mixed), Store.open(mixed), feature="voltage_base", weight=1.0).max_shift_ms == 5.0
+    )
 
 
 def test_hyperpolarising_samples_are_those_of_negative_steps(mixed):
@@ -182,10 +184,10 @@ def test_hyperpolarising_samples_are_those_of_negative_steps(mixed):
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(mixed, tmp_path):
-    noble = operator(mixed)
-    config = configured(noble, mixed)
+    operator = operator_of(mixed)
+    config = configured(operator, mixed)
 
-    def refused(message: str, operator: Noble = noble, store: Path = mixed) -> None:
+    def refused(message: str, operator: Operator = operator, store: Path = mixed) -> None:
         with pytest.raises(ValueError, match=message):
             fine_tune(operator, config, store, tmp_path / "run")
         assert not (tmp_path / "run").exists()
@@ -195,15 +197,15 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(mixed, tmp_path
     refused("has no hyperpolarising step among its train traces .*drawn from 0.01 to 0.25 nA", store=upwards)
     longer = make_store(tmp_path / "longer.zarr", amplitude=BOTH_SIGNS, window_ms=60.0).path
     refused("trained on 55 ms at dt 0.1 ms but .* has 60 ms", store=longer)
-    other = operator(mixed)
+    other = operator_of(mixed)
     other.provenance["hall"] = {"name": "others", "digest": "c" * 64}
     refused("holds other models", operator=other)
-    renamed = Noble(
-        noble.config,
-        type(noble.spec).fit(np.array(noble.spec.training_features), ("i_thr", "colour"), ("nA", "1")),
-        noble.grid,
-        core=noble.core,
+    renamed = Operator(
+        operator.config,
+        type(operator.spec).fit(np.array(operator.spec.training_features), ("i_thr", "colour"), ("nA", "1")),
+        operator.grid,
+        core=operator.core,
     )
     refused("knows neurons by colour, which .* lacks", operator=renamed)
-    moved = Noble.build(noble.config, noble.spec, noble.grid, seed=2, provenance=noble.provenance)
+    moved = Operator.build(operator.config, operator.spec, operator.grid, seed=2, provenance=operator.provenance)
     refused("an operator with other weights", operator=moved)

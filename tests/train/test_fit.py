@@ -13,8 +13,8 @@ import torch
 from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
 
 from noble.data import Store, TraceCounts
-from noble.operator import FeatureSpec, Noble
-from noble.operator.phase_config import SpikePhaseConfig
+from noble.operator import FeatureSpec, Operator
+from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
 from noble.stimuli import Step
 from noble.traces import TimeGrid
@@ -159,16 +159,16 @@ def test_the_best_epoch_is_the_one_with_the_lowest_score(store_path, tmp_path, e
             kept[done - 1] = weights_of(tmp_path)
         assert path.parent.name == "checkpoints"
 
-    noble = fit(config, store_path, tmp_path, progress=keep)
+    operator = fit(config, store_path, tmp_path, progress=keep)
     kept[6] = weights_of(tmp_path)
     rows = read_curves(tmp_path / "curves.csv")
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     scores = {int(row["epoch"]): row["val/score"] for row in rows if "val/score" in row}
     assert list(scores) == list(range(every, 7, every))
     best = min(scores, key=lambda epoch: scores[epoch])
-    assert noble.provenance["training_run"]["best_epoch"] == best
-    assert noble.provenance["training_run"]["validation_score"] == pytest.approx(scores[best], rel=1e-5)
-    assert same({f"noble.{name}": value for name, value in noble.state_dict().items()}, kept[best])
+    assert operator.provenance["training_run"]["best_epoch"] == best
+    assert operator.provenance["training_run"]["validation_score"] == pytest.approx(scores[best], rel=1e-5)
+    assert same({f"operator.{name}": value for name, value in operator.state_dict().items()}, kept[best])
 
 
 @pytest.mark.parametrize(("operator", "optimiser"), [(TINY_PHASE, PLATEAU), (TINY_FNO, COSINE)])
@@ -183,25 +183,27 @@ def test_the_loss_falls(store_path, tmp_path, operator, optimiser):
 
 def test_what_a_run_leaves(store_path, tmp_path):
     config = training()
-    noble = fit(config, store_path, tmp_path)
-    assert not noble.training
+    operator = fit(config, store_path, tmp_path)
+    assert not operator.training
     record = json.loads((tmp_path / "train.json").read_text())
     assert {key: value for key, value in record.items() if key != "store_digest"} == config.model_dump(mode="json")
     assert list((tmp_path / "tensorboard").glob("events.*"))
     assert (tmp_path / "csv" / "metrics.csv").exists()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     store = Store.open(store_path)
-    facts = noble.provenance
+    facts = operator.provenance
     assert facts["store_digest"] == store.digest
     assert facts["hall"]["digest"] == SpikingHall().digest
     assert facts["seed"] == config.seed
     assert facts["models"] == sorted(set(store.model_index[store.indices("train")].tolist()))
     assert facts["generation"]["amplitude"]["high_na"] == 0.25
-    assert noble.grid == store.protocol.grid
-    noble.save(tmp_path / "bundle")
+    assert operator.grid == store.protocol.grid
+    operator.save(tmp_path / "bundle")
     step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
-    table = SpikingHall().feature_table(noble.feature_names)[:1]
-    answers = [item.predict(table, step, noble.grid).voltage_mv for item in (noble, Noble.load(tmp_path / "bundle"))]
+    table = SpikingHall().feature_table(operator.feature_names)[:1]
+    answers = [
+        item.predict(table, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
+    ]
     np.testing.assert_array_equal(*answers)
 
 
@@ -275,7 +277,7 @@ def test_one_batch_is_learned_by_heart():
         spikes_ms=torch.tensor([train + [torch.inf] * (longest - len(train)) for train in trains]),
         index=torch.arange(4),
     )
-    noble = Noble.build(
+    operator = Operator.build(
         SpikePhaseConfig(
             width=32, hidden=48, blocks=1, slow_width=24, slow_blocks=1, filters=24, shapes=4, shape_width=24
         ),
@@ -283,18 +285,18 @@ def test_one_batch_is_learned_by_heart():
         grid,
         seed=0,
     )
-    objective = objective_for(noble, LossConfig(waveform_points=128), window=grid)
-    optimiser = torch.optim.AdamW(noble.parameters(), lr=0.01)
+    objective = objective_for(operator, LossConfig(waveform_points=128), window=grid)
+    optimiser = torch.optim.AdamW(operator.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         optimiser.zero_grad()
-        objective(noble, batch, generator)["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(noble.parameters(), 1.0)
+        objective(operator, batch, generator)["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(operator.parameters(), 1.0)
         optimiser.step()
         schedule.step()
     with torch.no_grad():
-        predicted = noble(batch.features, batch.current_na, grid.dt_ms).numpy()
+        predicted = operator(batch.features, batch.current_na, grid.dt_ms).numpy()
     for row, train in zip(predicted, trains, strict=True):
         found = spike_times_ms(row, dt_ms=grid.dt_ms)
         assert found.size == len(train)

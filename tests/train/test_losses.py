@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from noble.operator.phase import Firing
+from noble.operator.spiking.core import Firing
 from noble.train import phase_losses, pseudo_huber, relative_h1, relative_lp
 
 INF = torch.inf

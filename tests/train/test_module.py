@@ -6,8 +6,8 @@ import pytest
 import torch
 from spiking_family import TINY_FNO, TINY_PHASE, training
 
-from noble.operator import Noble
-from noble.operator.phase import SpikePhaseCore
+from noble.operator import Operator
+from noble.operator.spiking.core import SpikePhaseCore
 from noble.train import LossConfig, OptimiserConfig, relative_h1, relative_lp
 from noble.train.datamodule import StoreData, shifted_window
 from noble.train.module import OperatorModule, _score_row, optimiser_for, validation_summary
@@ -27,8 +27,8 @@ def batch_of(data: StoreData, count: int = 6):
     return shifted_window(batch, torch.zeros(count, dtype=torch.long), window=data.window)
 
 
-def build(data: StoreData, operator=TINY_PHASE) -> Noble:
-    return Noble.build(operator, data.feature_spec(), data.window, seed=1)
+def build(data: StoreData, operator=TINY_PHASE) -> Operator:
+    return Operator.build(operator, data.feature_spec(), data.window, seed=1)
 
 
 # --- objectives
@@ -43,26 +43,26 @@ def build(data: StoreData, operator=TINY_PHASE) -> Noble:
     ],
 )
 def test_an_fno_is_trained_on_voltage(data, name, norm):
-    noble, batch = build(data, TINY_FNO), batch_of(data)
-    losses = objective_for(noble, LossConfig(voltage=name), window=data.window)(noble, batch, torch.Generator())
-    predicted = noble(batch.features, batch.current_na, data.window.dt_ms)
+    operator, batch = build(data, TINY_FNO), batch_of(data)
+    losses = objective_for(operator, LossConfig(voltage=name), window=data.window)(operator, batch, torch.Generator())
+    predicted = operator(batch.features, batch.current_na, data.window.dt_ms)
     torch.testing.assert_close(losses["loss"], norm(predicted, batch.voltage_mv, data.window.dt_ms))
 
 
 def test_the_spike_phase_loss_is_the_weighted_sum_of_its_terms(data):
-    noble, batch = build(data), batch_of(data)
+    operator, batch = build(data), batch_of(data)
     weights = {"timing": 2.0, "intervals": 3.0, "silence": 5.0, "waveform": 7.0}
-    objective = objective_for(noble, LossConfig(waveform_points=32, **weights), window=data.window)
-    losses = objective(noble, batch, torch.Generator().manual_seed(0))
+    objective = objective_for(operator, LossConfig(waveform_points=32, **weights), window=data.window)
+    losses = objective(operator, batch, torch.Generator().manual_seed(0))
     expected = sum(weight * losses[name] for name, weight in weights.items())
     torch.testing.assert_close(losses["loss"], expected)
 
 
 def test_every_weight_gets_a_finite_gradient(data):
-    noble, batch = build(data), batch_of(data)
-    objective = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
-    objective(noble, batch, torch.Generator().manual_seed(0))["loss"].backward()
-    for name, parameter in noble.named_parameters():
+    operator, batch = build(data), batch_of(data)
+    objective = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
+    objective(operator, batch, torch.Generator().manual_seed(0))["loss"].backward()
+    for name, parameter in operator.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
 
@@ -84,13 +84,13 @@ def test_half_of_the_waveform_points_are_near_spikes(data):
 
 def test_the_waveform_term_is_teacher_forced(data):
     """With the true spikes given, the drawing does not depend on where the operator would fire."""
-    noble, batch = build(data), batch_of(data)
-    objective = objective_for(noble, LossConfig(waveform_points=32), window=data.window)
-    before = objective(noble, batch, torch.Generator().manual_seed(0))
-    assert isinstance(noble.core, SpikePhaseCore)
+    operator, batch = build(data), batch_of(data)
+    objective = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
+    before = objective(operator, batch, torch.Generator().manual_seed(0))
+    assert isinstance(operator.core, SpikePhaseCore)
     with torch.no_grad():
-        noble.core.timing.leave.bias += 2.0
-    after = objective(noble, batch, torch.Generator().manual_seed(0))
+        operator.core.timing.leave.bias += 2.0
+    after = objective(operator, batch, torch.Generator().manual_seed(0))
     assert after["timing"] != before["timing"]
     assert after["waveform"] == before["waveform"]
 

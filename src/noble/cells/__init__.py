@@ -5,14 +5,12 @@ from noble.cells.allen import read_allen_fit, write_allen_fit
 from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_parameters
 from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
 from noble.cells.export import export_bluepyopt
-from noble.cells.hall import CURVE_PA, HALL_FEATURE_UNITS, HallModel, HallOfFame, shipped_halls
+from noble.cells.hall import HallModel, HallOfFame, shipped_halls
 from noble.cells.morphology import Morphology, Section, load_swc
-from noble.cells.worth import hall_worth
+from noble.cells.statistics import hall_statistics
 
 __all__ = [
     "BUILTIN_CELLS",
-    "CURVE_PA",
-    "HALL_FEATURE_UNITS",
     "Cell",
     "CellModel",
     "HallModel",
@@ -25,7 +23,7 @@ __all__ = [
     "all_active_cell_from_swc",
     "builtin_cell",
     "export_bluepyopt",
-    "hall_worth",
+    "hall_statistics",
     "load_swc",
     "read_allen_fit",
     "read_bluepyopt_parameters",

@@ -105,9 +105,9 @@ def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test
     if not known or (test and not json_files.loads(record.read_text())):
         titles = (f"training {title}", f"evaluating {title}")
         train_and_evaluate(config, store, folder, titles=titles, test=test, resume=True)
-    from noble.operator import Noble
+    from noble.operator import Operator
 
-    bundle = Noble.load(folder / BUNDLE)
+    bundle = Operator.load(folder / BUNDLE)
     epoch = bundle.provenance["training_run"]["best_epoch"]
     [kept] = [row for row in read_curves(folder / CURVES) if row["epoch"] == epoch]
     return {

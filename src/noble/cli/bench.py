@@ -26,17 +26,17 @@ def bench(
 ) -> None:
     """Time an operator, Arbor and serial NEURON in one run, on the same cell and currents."""
     from noble.data import GenerationConfig
-    from noble.ensemble import measure_speed
-    from noble.operator import Noble
-    from noble.simulate import ArborSimulator, NeuronSimulator, Numerics
+    from noble.evaluation import measure_speed
+    from noble.operator import Operator
+    from noble.simulators import ArborSimulator, NeuronSimulator, SolverSettings
 
-    noble = Noble.load(bundle)
-    drawn = noble.provenance.get("generation")
-    numerics = Numerics(settle_ms=0.0)  # nobody waits for the operator to settle, so it would flatter
+    operator = Operator.load(bundle)
+    drawn = operator.provenance.get("generation")
+    numerics = SolverSettings(equilibration_ms=0.0)  # nobody waits for the operator to settle, so it would flatter
     with tracked("measuring") as progress:
         speed = measure_speed(
-            noble,
-            hall_of(noble, hall),
+            operator,
+            hall_of(operator, hall),
             arbor=ArborSimulator(numerics=numerics, data_folder=data_folder),
             neuron=NeuronSimulator(numerics=numerics, data_folder=data_folder) if neuron_traces else None,
             batch=batch,
@@ -47,8 +47,8 @@ def bench(
         )
     table = Table("who", "ms a trace", "times slower")
     rows = (
-        (f"{noble.config.kind}, batch {speed['batch']}, {speed['threads']} threads", speed["ms_per_trace"]),
-        (f"{noble.config.kind}, batch 1", speed["ms_per_trace_batch1"]),
+        (f"{operator.config.kind}, batch {speed['batch']}, {speed['threads']} threads", speed["ms_per_trace"]),
+        (f"{operator.config.kind}, batch 1", speed["ms_per_trace_batch1"]),
         (f"Arbor, {speed['arbor_threads']} threads", 1e3 * speed["arbor_seconds_per_trace"]),
         (
             "NEURON, serial",

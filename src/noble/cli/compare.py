@@ -17,7 +17,7 @@ from noble.cli.progress import console, tracked
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 
 if TYPE_CHECKING:
-    from noble.operator import Noble
+    from noble.operator import Operator
 
 
 @app.command()
@@ -37,21 +37,23 @@ def compare(
     ] = None,
 ) -> None:
     """Let a family answer the steps of a recording, and compare e-features, firing rates and spread. Needs no simulator."""
-    from noble.ensemble import compare_recording, family_features, outside_hull_expected
-    from noble.operator import Noble
+    from noble.comparison import compare_recording
+    from noble.evaluation import outside_hull_expected
+    from noble.family import family_features
+    from noble.operator import Operator
 
-    noble = Noble.load(bundle)
-    neurons = family_features(noble.spec, hall_of(noble, hall), models, count=n, seed=seed)
+    operator = Operator.load(bundle)
+    neurons = family_features(operator.spec, hall_of(operator, hall), models, count=n, seed=seed)
     read = read_recording(recording, junction_potential, protocol, electrode)
     with outside_hull_expected(), tracked("comparing") as progress:
         # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
         finest_ms = min(sweep.trace.grid.dt_ms for sweep in read.sweeps)
-        dt_ms = finest_ms if getattr(noble.core, "causal", False) else noble.grid.dt_ms
-        comparison = compare_recording(noble, neurons, read, dt_ms=dt_ms, progress=progress)
+        dt_ms = finest_ms if getattr(operator.core, "causal", False) else operator.grid.dt_ms
+        comparison = compare_recording(operator, neurons, read, dt_ms=dt_ms, progress=progress)
     drawn = {} if models == "hall" else {"seed": seed}
-    trained_ms = (noble.provenance.get("generation") or {}).get("step_ms")
+    trained_ms = (operator.provenance.get("generation") or {}).get("step_ms")
     longer = trained_ms is not None and comparison.protocol.step_ms > trained_ms
-    beyond = _beyond_training(noble, [step.amplitude_na for step in comparison.steps])
+    beyond = _beyond_training(operator, [step.amplitude_na for step in comparison.steps])
     summary = {
         "models": models,
         **drawn,
@@ -74,9 +76,9 @@ def compare(
         console.print(f"wrote {page}")
 
 
-def _beyond_training(noble: Noble, amplitudes_na: Sequence[float]) -> list[float]:
+def _beyond_training(operator: Operator, amplitudes_na: Sequence[float]) -> list[float]:
     """The amplitudes outside the range of the training currents, nA; none where the bundle does not record it."""
-    drawn = (noble.provenance.get("generation") or {}).get("amplitude") or {}
+    drawn = (operator.provenance.get("generation") or {}).get("amplitude") or {}
     low, high = drawn.get("low_na", float("-inf")), drawn.get("high_na", float("inf"))
     return [amplitude for amplitude in amplitudes_na if not low <= amplitude <= high]
 

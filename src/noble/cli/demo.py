@@ -15,7 +15,7 @@ from noble.cli.progress import console, tracked
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.data import Store
-    from noble.operator import Noble
+    from noble.operator import Operator
 
 # Sized for ten minutes on two cores; `noble generate` and `noble train` take any size.
 _GENERATION: dict[str, Any] = {
@@ -42,7 +42,7 @@ def demo(
     from noble.cli.evaluate import print_metrics
     from noble.cli.train import BUNDLE, train_and_evaluate
     from noble.data import GenerationConfig, generate
-    from noble.ensemble import outside_hull_expected
+    from noble.evaluation import outside_hull_expected
     from noble.files import write_json
     from noble.report.page import write_index
     from noble.train import TrainConfig, training_seconds
@@ -62,10 +62,10 @@ def demo(
         resume=True,
     )
     assert trained is not None  # one device, so this is the first process
-    noble, metrics = trained
+    operator, metrics = trained
     write_json(output / "metrics.json", metrics)
     with tracked("4/4 drawing") as progress, outside_hull_expected():
-        figures = _draw(noble, store, hall, output, progress)
+        figures = _draw(operator, store, hall, output, progress)
     page = write_index(
         output,
         f"noble demo: {hall.name}",
@@ -80,7 +80,7 @@ def demo(
             "simulation": f"{simulated - started:.0f} s, less if it was there",
             "training": f"{training_seconds(output / CURVES):.0f} s",
             "this run": f"{time.monotonic() - started:.0f} s",
-            "parameters": f"{sum(item.numel() for item in noble.parameters()):,}",
+            "parameters": f"{sum(item.numel() for item in operator.parameters()):,}",
             "bundle": f"{BUNDLE}/",
         },
     )
@@ -98,7 +98,9 @@ def _scaled(scale: float) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**_GENERATION, "traces": traces}, training
 
 
-def _draw(noble: Noble, store: Store, hall: HallOfFame, output: Path, progress: Any) -> list[tuple[str, str, str]]:
+def _draw(
+    operator: Operator, store: Store, hall: HallOfFame, output: Path, progress: Any
+) -> list[tuple[str, str, str]]:
     """The demo's figures; returns file, caption and command of each."""
     from noble.plots.operator import latent_plane_figure, training_figure
     from noble.plots.style import save_figure
@@ -107,19 +109,19 @@ def _draw(noble: Noble, store: Store, hall: HallOfFame, output: Path, progress: 
     total = 5
     figures = []
     for split, words in (("test", "training models, unseen currents"), ("unseen_models", "models never trained on")):
-        figure = _traces(noble, store, split)
+        figure = _traces(operator, store, split)
         save_figure(figure, output / f"traces_{split}.png")
         figures.append((f"traces_{split}.png", f"Predicted over simulated traces: {words}.", "noble demo"))
         progress(len(figures), total)
-    save_figure(_fi_curves(noble, hall), output / "fi_curves.png")
+    save_figure(_fi_curves(operator, hall), output / "fi_curves.png")
     figures.append(("fi_curves.png", "F-I curves of six models, the last two held out.", "noble demo"))
     progress(3, total)
     save_figure(training_figure(read_curves(output / "curves.csv")), output / "training.png")
     figures.append(("training.png", "Loss on training and validation traces.", "noble demo"))
     progress(4, total)
-    table = hall.feature_table(noble.feature_names)
+    table = hall.feature_table(operator.feature_names)
     held_out = np.array([model.held_out for model in hall.models])
-    plane = latent_plane_figure(table, noble.feature_names, noble.spec.units, held_out)
+    plane = latent_plane_figure(table, operator.feature_names, operator.spec.units, held_out)
     save_figure(plane, output / "latent_plane.png")
     figures.append(
         ("latent_plane.png", "The latent plane: models of the hall, and the training models' hull.", "noble demo")
@@ -128,7 +130,7 @@ def _draw(noble: Noble, store: Store, hall: HallOfFame, output: Path, progress: 
     return figures
 
 
-def _traces(noble: Noble, store: Store, split: str) -> Any:
+def _traces(operator: Operator, store: Store, split: str) -> Any:
     """Six traces of a split, spread over its amplitudes."""
     from noble.plots.operator import traces_figure
     from noble.traces import TraceBatch
@@ -138,26 +140,27 @@ def _traces(noble: Noble, store: Store, split: str) -> Any:
     ranks = (np.linspace(0.05, 0.97, 6) * (indices.size - 1)).astype(int)
     chosen = indices[np.argsort(peaks)[ranks]]
     grid = store.protocol.grid
-    columns = [store.feature_names.index(name) for name in noble.feature_names]
+    columns = [store.feature_names.index(name) for name in operator.feature_names]
     stimuli = [store.stimulus(int(index)) for index in chosen]
     features = store.feature_table[store.model_index[chosen]][:, columns]
-    predicted = noble.predict(features, stimuli, grid)
+    predicted = operator.predict(features, stimuli, grid)
     reference = TraceBatch(grid, store.voltage_mv(chosen)[:, : grid.count], predicted.current_na)
     return traces_figure(reference, predicted, titles=[f"model {store.model_index[index]}" for index in chosen])
 
 
-def _fi_curves(noble: Noble, hall: HallOfFame) -> Any:
+def _fi_curves(operator: Operator, hall: HallOfFame) -> Any:
     """F-I curves of four training and two held-out models, simulated now and predicted."""
-    from noble.excitability import StepProtocol, firing_curve
+    from noble.features.excitability import firing_curve
     from noble.plots.operator import fi_figure
-    from noble.simulate.arbor import ArborSimulator
+    from noble.protocols import StepProtocol
+    from noble.simulators.arbor import ArborSimulator
 
     spread = np.linspace(0, len(hall.train) - 1, 4).astype(int)
     chosen = [*(hall.train[index] for index in spread), *hall.held_out[:2]]
     amplitudes = np.linspace(0.05, 0.28, 12)
     protocol = StepProtocol()
     simulated = firing_curve(ArborSimulator(), [hall.cell_model(index) for index in chosen], amplitudes, protocol)
-    table = hall.feature_table(noble.feature_names)
-    predicted = firing_curve(noble, [table[index] for index in chosen], amplitudes, protocol)
+    table = hall.feature_table(operator.feature_names)
+    predicted = firing_curve(operator, [table[index] for index in chosen], amplitudes, protocol)
     titles = [f"model {index}" + (" (held out)" if hall.models[index].held_out else "") for index in chosen]
     return fi_figure(amplitudes, simulated.rates_hz, predicted.rates_hz, titles=titles, columns=3)

@@ -17,8 +17,8 @@ from noble.cli.family_options import Count, DataFolder, HallName, Json, Models, 
 from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
-from noble.excitability import StepProtocol
 from noble.features import FEATURE_UNITS, extract
+from noble.protocols import StepProtocol
 from noble.traces import TraceBatch
 
 if TYPE_CHECKING:
@@ -53,18 +53,20 @@ def ensemble(
     ] = None,
 ) -> None:
     """Answer one step with a whole family: the training models, neurons between them, or neurons round one of them."""
-    from noble.ensemble import compare_features, family_features, family_models, outside_hull_expected
-    from noble.operator import Noble
+    from noble.evaluation import outside_hull_expected
+    from noble.family import family_features, family_models
+    from noble.operator import Operator
+    from noble.studies import compare_features
 
-    noble = Noble.load(bundle)
-    known = hall_of(noble, hall)
-    neurons = family_features(noble.spec, known, models, count=n, seed=seed)
+    operator = Operator.load(bundle)
+    known = hall_of(operator, hall)
+    neurons = family_features(operator.spec, known, models, count=n, seed=seed)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimulus, grid = protocol.stimulus(step), protocol.grid
     with outside_hull_expected():
-        noble.predict(neurons[:1], [stimulus], grid)  # tables and threads are made at the first answer
+        operator.predict(neurons[:1], [stimulus], grid)  # tables and threads are made at the first answer
         started = time.perf_counter()
-        answers = noble.predict(neurons, [stimulus] * len(neurons), grid)
+        answers = operator.predict(neurons, [stimulus] * len(neurons), grid)
         seconds = time.perf_counter() - started
 
     def measured(batch: TraceBatch) -> dict[str, np.ndarray]:
@@ -82,12 +84,12 @@ def ensemble(
         # One model has no range, so the training models say what is plausible round a single one, too.
         plausible = {name: values[: len(known.train)] for name, values in known_features.items()}
     elif models != "hall":  # which would be compared with itself
-        trained = family_features(noble.spec, known, "hall", count=0, seed=0)
-        plausible = reference = measured(noble.predict(trained, [stimulus] * len(trained), grid))
+        trained = family_features(operator.spec, known, "hall", count=0, seed=0)
+        plausible = reference = measured(operator.predict(trained, [stimulus] * len(trained), grid))
         if models != "hull":  # a disc is compared with its centre
-            centre = known.feature_table(noble.spec.names)[list(family_models(known, models))]
+            centre = known.feature_table(operator.spec.names)[list(family_models(known, models))]
             with outside_hull_expected():
-                reference = measured(noble.predict(centre, [stimulus], grid))
+                reference = measured(operator.predict(centre, [stimulus], grid))
     comparison = compare_features(measured(answers), reference, plausible=plausible)
     summary = {
         "models": models,
@@ -95,7 +97,7 @@ def ensemble(
         "step_na": step,
         "seed": seed,
         "seconds": seconds,
-        "outside_hull_share": float(np.mean(noble.spec.lies_outside(neurons))),
+        "outside_hull_share": float(np.mean(operator.spec.lies_outside(neurons))),
         "reference": _reference(simulate, models),
         "plausible": None if plausible is None else f"{'simulations' if simulate else 'operator'}, training models",
         **comparison,
@@ -150,7 +152,7 @@ def _simulated(
     hall: HallOfFame, models: Sequence[int], stimulus: Stimulus, grid: TimeGrid, data_folder: Path | None
 ) -> TraceBatch:
     """Simulations of some of the hall's models."""
-    from noble.simulate import ArborSimulator
+    from noble.simulators import ArborSimulator
 
     cells = [hall.cell_model(index) for index in models]
     simulator, parts = ArborSimulator(data_folder=data_folder), []

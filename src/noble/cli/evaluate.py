@@ -24,13 +24,13 @@ from noble.cli.stimulus_options import (
     Window,
     stimuli_of,
 )
-from noble.excitability import StepProtocol
 from noble.files import write_json
+from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.data import GenerationConfig
-    from noble.operator import Noble
+    from noble.operator import Operator
 
 Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
 
@@ -58,21 +58,21 @@ def evaluate(
     json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
 ) -> None:
     """Measure an operator on unseen currents and unseen models: spikes, timing and voltage, misses counted."""
-    from noble.operator import Noble
+    from noble.operator import Operator
 
-    noble = Noble.load(bundle)
+    operator = Operator.load(bundle)
     if fresh is not None and store is not None:
         raise ValueError("both a store and --fresh were given; leave one of them out.")
     if fresh is not None:
-        metrics = _evaluate_fresh(noble, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
+        metrics = _evaluate_fresh(operator, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
     elif store is not None:
         from noble.data import Store
-        from noble.ensemble import evaluate as evaluate_store
+        from noble.evaluation import evaluate as evaluate_store
 
         data = Store.open(store)
-        _check_hall(noble, data.attributes["hall"]["digest"], f"the store {store}")
+        _check_hall(operator, data.attributes["hall"]["digest"], f"the store {store}")
         with tracked("evaluating") as progress:
-            metrics = evaluate_store(noble, data, progress=progress)
+            metrics = evaluate_store(operator, data, progress=progress)
     else:
         raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
     print_metrics(metrics)
@@ -84,21 +84,21 @@ def evaluate(
 
 
 def _evaluate_fresh(
-    noble: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
+    operator: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
 ) -> dict[str, Any]:
-    from noble.ensemble import evaluate_fresh
-    from noble.simulate import ArborSimulator, Numerics
+    from noble.evaluation import evaluate_fresh
+    from noble.simulators import ArborSimulator, SolverSettings
 
-    settings = generation_of(noble, config)
-    chosen = hall_of(noble, hall or settings.hall)
-    responder = ArborSimulator(numerics=Numerics(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
+    settings = generation_of(operator, config)
+    chosen = hall_of(operator, hall or settings.hall)
+    responder = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
-            noble, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
+            operator, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
         )
 
 
-def generation_of(noble: Noble, config: Path | None) -> GenerationConfig:
+def generation_of(operator: Operator, config: Path | None) -> GenerationConfig:
     """What an operator's training data were drawn from, by its own record or as named: fresh traces are drawn likewise.
 
     Raises:
@@ -108,13 +108,13 @@ def generation_of(noble: Noble, config: Path | None) -> GenerationConfig:
 
     if config is not None:
         return GenerationConfig.load(config)
-    recorded = noble.provenance.get("generation")
+    recorded = operator.provenance.get("generation")
     if recorded is None:
         raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
     return GenerationConfig.model_validate(recorded)
 
 
-def hall_of(noble: Noble, hall: str | None) -> HallOfFame:
+def hall_of(operator: Operator, hall: str | None) -> HallOfFame:
     """The hall that an operator learned, by its own record or as named.
 
     Raises:
@@ -122,20 +122,20 @@ def hall_of(noble: Noble, hall: str | None) -> HallOfFame:
     """
     from noble.cells import HallOfFame
 
-    name = hall or (noble.provenance.get("hall") or {}).get("name")
+    name = hall or (operator.provenance.get("hall") or {}).get("name")
     if name is None:
         raise ValueError("the bundle does not record its hall; name it with --hall.")
     try:
         found = HallOfFame.load(name)
     except FileNotFoundError as error:
         raise ValueError(f"{error} Name the file of the hall that the bundle was trained on with --hall.") from error
-    _check_hall(noble, found.digest, f"the hall {name}")
+    _check_hall(operator, found.digest, f"the hall {name}")
     return found
 
 
-def _check_hall(noble: Any, digest: str, what: str) -> None:
+def _check_hall(operator: Any, digest: str, what: str) -> None:
     """Refuse models that are not those the operator learned: which of them it has seen would be unknown."""
-    trained_on = (noble.provenance.get("hall") or {}).get("digest")
+    trained_on = (operator.provenance.get("hall") or {}).get("digest")
     if trained_on is not None and trained_on != digest:
         raise ValueError(
             f"{what} holds other models (digest {digest[:12]}…) than the bundle was trained on ({trained_on[:12]}…), so "
@@ -145,7 +145,7 @@ def _check_hall(noble: Any, digest: str, what: str) -> None:
 
 def print_metrics(metrics: Mapping[str, Any], title: str | None = None) -> None:
     """A table of the stable keys, a column a section or a regime."""
-    from noble.ensemble.metrics import STABLE_KEYS
+    from noble.evaluation.metrics import STABLE_KEYS
 
     sections = list(metrics)
     table = Table(Column("quantity", no_wrap=True), *(section.replace("_", " ") for section in sections), title=title)
@@ -179,26 +179,26 @@ def predict(
     figure: Figure = None,
 ) -> None:
     """Predict the voltage of one neuron under one or more stimuli. Needs no simulator."""
-    from noble.operator import Noble
+    from noble.operator import Operator
 
-    noble = Noble.load(bundle)
+    operator = Operator.load(bundle)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimuli = stimuli_of(step, stimulus, protocol)
-    vector = _features_of(noble, features, hall, model)
-    batch = noble.predict(np.tile(vector, (len(stimuli), 1)), stimuli, protocol.grid)
+    vector = _features_of(operator, features, hall, model)
+    batch = operator.predict(np.tile(vector, (len(stimuli), 1)), stimuli, protocol.grid)
     report_traces(batch, output=output, figure=figure)
 
 
-def _features_of(noble: Any, features: str | None, hall: str | None, model: int) -> np.ndarray:
+def _features_of(operator: Any, features: str | None, hall: str | None, model: int) -> np.ndarray:
     """The feature vector that the options name."""
     if hall is not None:
         from noble.cells import HallOfFame
 
-        table = HallOfFame.load(hall).feature_table(noble.feature_names)
+        table = HallOfFame.load(hall).feature_table(operator.feature_names)
         if not 0 <= model < len(table):
             raise ValueError(f"hall {hall} has models 0 to {len(table) - 1}; {model} was asked for.")
         return table[model]
-    wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(noble.spec.names, noble.spec.units, strict=True))
+    wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(operator.spec.names, operator.spec.units, strict=True))
     if features is None:
         raise ValueError(f"no neuron was named; use --hall HALL --model K, or --features with {wanted}.")
     given: dict[str, float] = {}
@@ -208,8 +208,8 @@ def _features_of(noble: Any, features: str | None, hall: str | None, model: int)
             given[name.strip()] = float(value)
         except ValueError as error:
             raise ValueError(f"{part!r} in --features is not NAME=NUMBER.") from error
-    for names in (noble.feature_names, noble.spec.plane):
+    for names in (operator.feature_names, operator.spec.plane):
         if set(given) == set(names):
             return np.array([given[name] for name in names])
-    short = "" if noble.spec.plane == noble.feature_names else f", or {' and '.join(noble.spec.plane)} alone"
+    short = "" if operator.spec.plane == operator.feature_names else f", or {' and '.join(operator.spec.plane)} alone"
     raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}{short}.")

@@ -58,7 +58,8 @@ def evolve(
 
     More seeds or generations extend a finished run. The folder then holds `hall.json` and `report.html`.
     """
-    from noble.evolve import Evolution, EvolutionConfig, Pool, gather_hall, with_seeds
+    from noble.evolve import Evolution, EvolutionConfig, gather_hall, with_seeds
+    from noble.jobs import Pool
 
     settings = EvolutionConfig.load(config)
     settings = with_seeds(settings, seed or settings.seeds, generations)

@@ -18,11 +18,11 @@ from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
-from noble.excitability import StepProtocol
+from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.recordings import Recording
 
 _LONGEST_TABLE: Final = 12
@@ -71,10 +71,10 @@ def fi(
     Threshold (i_thr) and slope (s_thr) are read back from the predicted curves and compared with those that the hall measured, on
     steps of 400 ms, and with those that the family's neurons were asked to have.
     """
-    from noble.ensemble import family_features, family_models
-    from noble.ensemble.comparable import comparable_sweeps
-    from noble.ensemble.fi import compare_curves, fi_amplitudes_na, summarise_curves
-    from noble.operator import Noble
+    from noble.comparison.comparable import comparable_sweeps
+    from noble.family import family_features, family_models
+    from noble.operator import Operator
+    from noble.studies.fi import compare_curves, fi_amplitudes_na, summarise_curves
 
     # Read first, so that a wrong name costs no time.
     read = (
@@ -82,9 +82,9 @@ def fi(
         if recording is None
         else comparable_sweeps(read_recording(recording, junction_potential, protocol, electrode))
     )
-    noble = Noble.load(bundle)
-    known = hall_of(noble, hall)
-    neurons = family_features(noble.spec, known, models, count=n, seed=seed)
+    operator = Operator.load(bundle)
+    known = hall_of(operator, hall)
+    neurons = family_features(operator.spec, known, models, count=n, seed=seed)
     among = family_models(known, models)
     measured = known.feature_table(("i_thr", "s_thr"))
     thresholds = measured[[*known.train, *among], 0]
@@ -94,7 +94,7 @@ def fi(
         amplitudes = fi_amplitudes_na(thresholds, count=count, low_na=low, high_na=highest)
     step = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     started = time.perf_counter()
-    rates = _predicted(noble, neurons, amplitudes, step)
+    rates = _predicted(operator, neurons, amplitudes, step)
     seconds = time.perf_counter() - started
     simulated_at = simulated = None
     if simulate is not None:
@@ -102,8 +102,8 @@ def fi(
         simulated = _simulated(known, among, amplitudes[simulated_at], step, data_folder)
     # No neuron of the hull is a model, so models are predicted beside it only where they are simulated.
     compared = () if models == "hull" and simulate is None else among
-    features = known.feature_table(noble.spec.names)[list(compared)]
-    own = rates if models == "hall" else _predicted(noble, features, amplitudes, step)
+    features = known.feature_table(operator.spec.names)[list(compared)]
+    own = rates if models == "hall" else _predicted(operator, features, amplitudes, step)
     i_thr, s_thr = measured[list(compared)].T
     rows = compare_curves(amplitudes, own, i_thr, s_thr, simulated_at=simulated_at, simulated_hz=simulated)
     summary = {
@@ -112,7 +112,7 @@ def fi(
         "seed": seed,
         "seconds": seconds,
         "step_ms": length,
-        **summarise_curves(amplitudes, rates, asked=dict(zip(noble.spec.names, neurons.T, strict=True))),
+        **summarise_curves(amplitudes, rates, asked=dict(zip(operator.spec.names, neurons.T, strict=True))),
         "per_model": [{"model": model, **row} for model, row in zip(compared, rows, strict=True)],
         "recording": None if read is None else _described(read, length),
     }
@@ -132,23 +132,23 @@ def fi(
         write_figure(figure, output / "fi.png")
 
 
-def _predicted(noble: Noble, neurons: np.ndarray, amplitudes_na: np.ndarray, step: StepProtocol) -> np.ndarray:
+def _predicted(operator: Operator, neurons: np.ndarray, amplitudes_na: np.ndarray, step: StepProtocol) -> np.ndarray:
     """Firing rates that the operator predicts of neurons given by their features, shape (neurons, amplitudes), Hz."""
-    from noble.ensemble import outside_hull_expected
-    from noble.ensemble.fi import family_rates_hz
+    from noble.evaluation import outside_hull_expected
+    from noble.studies.fi import family_rates_hz
 
     if len(neurons) == 0:
         return np.empty((0, len(amplitudes_na)))
     with outside_hull_expected(), tracked("predicting") as progress:
-        return family_rates_hz(noble, list(neurons), amplitudes_na, step, progress=progress)
+        return family_rates_hz(operator, list(neurons), amplitudes_na, step, progress=progress)
 
 
 def _simulated(
     hall: HallOfFame, models: Sequence[int], amplitudes_na: np.ndarray, step: StepProtocol, data_folder: Path | None
 ) -> np.ndarray:
     """Firing rates of some of the hall's models, shape (models, amplitudes), Hz."""
-    from noble.ensemble.fi import family_rates_hz
-    from noble.simulate import ArborSimulator
+    from noble.simulators import ArborSimulator
+    from noble.studies.fi import family_rates_hz
 
     cells = [hall.cell_model(index) for index in models]
     with tracked("simulating") as progress:
@@ -157,7 +157,7 @@ def _simulated(
 
 def _described(read: Recording, step_ms: float) -> dict[str, Any]:
     """Points of the recording's F-I curve over as much of its steps as was predicted, a sweep each, JSON-ready."""
-    from noble.ensemble.fi import recorded_points
+    from noble.studies.fi import recorded_points
 
     return {
         "source": read.source,

@@ -17,7 +17,7 @@ from noble.cli.train import epoch_note
 
 if TYPE_CHECKING:
     from noble.data import Store
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.train import FineTuneConfig
 
 # What the operators are called in table, figure and JSON, and where the last two are written.
@@ -54,21 +54,21 @@ def finetune(
     Twice the same further training, without and with the feature's term; then all three operators on the test splits, once.
     """
     from noble.data import Store
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.train import fine_tune_config
     from noble.train.finetune import check_hyperpolarises, check_matches
 
-    noble = Noble.load(bundle)
+    operator = Operator.load(bundle)
     data = Store.open(store)
     settings = {"feature": feature, "learning_rate": learning_rate, "epochs": epochs, "seed": seed}
     configs = {
-        label: fine_tune_config(noble, data, weight=w, **settings) for label, w in ((CONTROL, 0.0), (TUNED, weight))
+        label: fine_tune_config(operator, data, weight=w, **settings) for label, w in ((CONTROL, 0.0), (TUNED, weight))
     }
     watched = data if watch is None else Store.open(watch)
-    check_matches(noble, watched)
-    check_matches(noble, data)
+    check_matches(operator, watched)
+    check_matches(operator, data)
     check_hyperpolarises(data, limit=configs[TUNED].validation_limit)
-    operators = {BEFORE: noble, **_trained(noble, configs, store, output, resume=resume)}
+    operators = {BEFORE: operator, **_trained(operator, configs, store, output, resume=resume)}
     comparison = _compared(operators, data, watched, feature)
     summary = {
         **{key: getattr(configs[TUNED], key) for key in ("weight", "epochs", "seed")},
@@ -87,8 +87,8 @@ def finetune(
 
 
 def _trained(
-    noble: Noble, configs: Mapping[str, FineTuneConfig], store: Path, output: Path, *, resume: bool
-) -> dict[str, Noble]:
+    operator: Operator, configs: Mapping[str, FineTuneConfig], store: Path, output: Path, *, resume: bool
+) -> dict[str, Operator]:
     """The operators of all runs, each run in its own folder."""
     from noble.train import fine_tune
 
@@ -96,7 +96,7 @@ def _trained(
     for label, config in configs.items():
         with tracked(f"training: {label}") as progress:
             tuned[label] = fine_tune(
-                noble,
+                operator,
                 config,
                 store,
                 output / "runs" / label,
@@ -106,9 +106,9 @@ def _trained(
     return tuned
 
 
-def _compared(operators: Mapping[str, Noble], data: Store, watched: Store, feature: str) -> dict[str, Any]:
+def _compared(operators: Mapping[str, Operator], data: Store, watched: Store, feature: str) -> dict[str, Any]:
     """All operators on the test splits."""
-    from noble.ensemble.feature_report import compare_operators
+    from noble.studies.feature_report import compare_operators
     from noble.train import hyperpolarising_indices
 
     indices = {split: hyperpolarising_indices(data, split) for split in ("test", "unseen_models")}
@@ -116,13 +116,13 @@ def _compared(operators: Mapping[str, Noble], data: Store, watched: Store, featu
         return compare_operators(operators, data, indices, feature, watch=watched, progress=progress)
 
 
-def _write(operators: Mapping[str, Noble], summary: Mapping[str, Any], output: Path) -> None:
+def _write(operators: Mapping[str, Operator], summary: Mapping[str, Any], output: Path) -> None:
     """Bundles with their cards, and the figure."""
     import numpy as np
 
-    from noble.ensemble.feature_report import error_ratios, fine_tuned_card
     from noble.plots.finetune import finetune_figure
     from noble.plots.style import save_figure
+    from noble.studies.feature_report import error_ratios, fine_tuned_card
 
     for label in (CONTROL, TUNED):
         found = summary["operators"][label]
@@ -140,7 +140,7 @@ def _write(operators: Mapping[str, Noble], summary: Mapping[str, Any], output: P
 
 def _print(summary: Mapping[str, Any]) -> None:
     """One table of the three operators on unseen currents; unseen models are in the JSON and on the cards."""
-    from noble.ensemble.feature_report import comparison_rows
+    from noble.studies.feature_report import comparison_rows
 
     title = f"{summary['feature']}, weight {summary['weight']:g}, unseen currents"
     table = Table(Column("quantity", no_wrap=True), *summary["operators"], title=title)

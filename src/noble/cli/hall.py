@@ -39,12 +39,12 @@ def show(
 ) -> None:
     """Say what a hall is worth: how near its models come to the recording, how far they spread, where they fail."""
     from noble.cells import HallOfFame
-    from noble.cells.worth import hall_worth
+    from noble.cells.statistics import hall_statistics
     from noble.report.evolution import WORTH_LABELS
     from noble.report.page import number_text
 
     hall = HallOfFame.load(name)
-    worth = hall_worth(hall)
+    worth = hall_statistics(hall)
     if models:
         print_models(hall)
     table = Table("what", "number", title=f"{hall.name}: {hall.cell.name}")
@@ -107,7 +107,9 @@ def check(
     Interrupted, it goes on where it stopped when run again.
     """
     from noble.cells import HallOfFame
-    from noble.evolve import HallRules, Pool, Targets, recheck_hall
+    from noble.evolve import HallRules, recheck_hall
+    from noble.jobs import Pool
+    from noble.targets import Targets
 
     hall, wanted = HallOfFame.load(name), Targets.load(targets)
     kept = len(hall.held_out) if held_out is None else held_out
@@ -176,8 +178,9 @@ def interpolate(
 ) -> None:
     """Simulate models halfway between the *parameters* of two, the baseline that must fail, and score them as the hall's."""
     from noble.cells import HallOfFame
-    from noble.evolve import Pool, Targets
     from noble.evolve.interpolate import interpolate_parameters
+    from noble.jobs import Pool
+    from noble.targets import Targets
 
     hall, wanted = HallOfFame.load(name), Targets.load(targets)
     with tracked(f"simulating halfway models of {hall.name}") as progress, Pool(workers=workers) as pool:
@@ -201,7 +204,7 @@ def interpolate(
 
 def print_models(hall: HallOfFame) -> None:
     """The models of a hall with the first few features that all of them have; the names of the others below."""
-    from noble.cells import HALL_FEATURE_UNITS
+    from noble.features.catalogue import HALL_FEATURE_UNITS
 
     names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
     names, others = names[:_SHOWN_FEATURES], names[_SHOWN_FEATURES:]

@@ -106,10 +106,10 @@ def _print_versions() -> None:
 
 
 def _print_bundle(folder: Path) -> None:
-    from noble.operator import Noble
+    from noble.operator import Operator
 
-    noble = Noble.load(folder)
-    spec = noble.spec
+    operator = Operator.load(folder)
+    spec = operator.spec
     ranges = [
         f"{name} {low:.4g} to {high:.4g} {unit}"
         for name, low, high, unit in zip(spec.names, spec.minimum, spec.maximum, spec.units, strict=True)
@@ -117,11 +117,11 @@ def _print_bundle(folder: Path) -> None:
     _print_pairs(
         {
             "bundle": str(folder),
-            "operator": noble.config.kind,
-            "parameters": f"{sum(parameter.numel() for parameter in noble.parameters()):,}",
+            "operator": operator.config.kind,
+            "parameters": f"{sum(parameter.numel() for parameter in operator.parameters()):,}",
             "features": "; ".join(ranges),
-            "trained on": f"{noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms",
-            "provenance": json.dumps(noble.provenance.get("training_run", {})),
+            "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
+            "provenance": json.dumps(operator.provenance.get("training_run", {})),
         }
     )
 

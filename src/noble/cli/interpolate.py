@@ -49,19 +49,21 @@ def interpolate(
     ] = None,
 ) -> None:
     """Compare neurons round held-out models with these, and neurons halfway between two models with the recording."""
-    from noble.ensemble.interpolation import compare_halfway, disc_errors, summarise_discs, training_models
-    from noble.evolve import Pool, Targets, interpolate_parameters
+    from noble.evolve import interpolate_parameters
     from noble.evolve.interpolate import draw_pairs
-    from noble.operator import Noble
-    from noble.simulate import ArborSimulator
+    from noble.jobs import Pool
+    from noble.operator import Operator
+    from noble.simulators import ArborSimulator
+    from noble.studies.interpolation import compare_halfway, disc_errors, summarise_discs, training_models
+    from noble.targets import Targets
 
-    noble, wanted = Noble.load(bundle), Targets.load(targets)
-    known = hall_of(noble, hall)
+    operator, wanted = Operator.load(bundle), Targets.load(targets)
+    known = hall_of(operator, hall)
     training = training_models(known)
     draw_pairs(len(training), pairs, seed)  # refuses too many before anything is simulated
     with tracked("neurons round held-out models") as progress:
         discs = disc_errors(
-            noble,
+            operator,
             known,
             ArborSimulator(data_folder=data_folder),
             amplitudes_na=step,
@@ -75,7 +77,9 @@ def interpolate(
             training, wanted, pool, pairs=pairs, seed=seed, mean=mean, data_folder=data_folder, progress=progress
         )
     with tracked("predicting halfway in features") as progress:
-        found = compare_halfway(noble, known, wanted, parameters, range_na=_trained_range_na(noble), progress=progress)
+        found = compare_halfway(
+            operator, known, wanted, parameters, range_na=_trained_range_na(operator), progress=progress
+        )
     summary = {
         "seed": seed,
         "discs": {"points_each": points, "radius": radius, "amplitudes_na": list(step), **summarise_discs(discs)},
@@ -86,8 +90,8 @@ def interpolate(
     if json is not None:
         write_numbers(summary, json, bundle)
     if output is not None:
-        from noble.ensemble.interpolation import POPULATIONS
         from noble.plots.studies import disc_figure, halfway_figure
+        from noble.studies.interpolation import POPULATIONS
 
         drawn = [(f"model {disc.model}", disc.simulated, disc.predicted) for disc in discs]
         deviations = {label: found["populations"][name]["mean_abs_z"] for name, label in POPULATIONS.items()}
@@ -95,9 +99,9 @@ def interpolate(
             write_figure(figure, output / name)
 
 
-def _trained_range_na(noble: Any) -> tuple[float, float] | None:
+def _trained_range_na(operator: Any) -> tuple[float, float] | None:
     """Currents that an operator's data were drawn from, nA, if it records them."""
-    amplitude = (noble.provenance.get("generation") or {}).get("amplitude")
+    amplitude = (operator.provenance.get("generation") or {}).get("amplitude")
     return None if amplitude is None else (amplitude["low_na"], amplitude["high_na"])
 
 
@@ -121,7 +125,7 @@ def _print_discs(discs: Mapping[str, Any]) -> None:
 
 def _print_halfway(found: Mapping[str, Any]) -> None:
     """Who stays within the recording's z-scores as the hall does."""
-    from noble.ensemble.interpolation import POPULATIONS
+    from noble.studies.interpolation import POPULATIONS
 
     title = f"against {found['targets']}, {len(found['steps_na'])} steps"
     table = Table(

@@ -15,10 +15,10 @@ from noble.cli.family_options import Json
 from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
-from noble.excitability import StepProtocol
+from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
-    from noble.ensemble.maps import FeatureMap
+    from noble.studies.maps import FeatureMap
 
 
 @app.command("map")
@@ -40,14 +40,14 @@ def draw_map(
 
     Sampled finely, since at 0.06 ms the width of a spike moves by up to 0.02 ms with where the samples happen to fall.
     """
-    from noble.ensemble.maps import feature_map
-    from noble.operator import Noble
+    from noble.operator import Operator
+    from noble.studies.maps import feature_map
 
-    noble = Noble.load(bundle)
+    operator = Operator.load(bundle)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     started = time.perf_counter()
     with tracked(f"mapping {feature}") as progress:
-        found = feature_map(noble, feature, step, protocol, size=size, progress=progress)
+        found = feature_map(operator, feature, step, protocol, size=size, progress=progress)
     seconds = time.perf_counter() - started
     _print(found, seconds)
     if json is not None:

@@ -21,18 +21,18 @@ def report(
     ],
 ) -> None:
     """Gather what exists for a bundle in one page, `report.html` of a folder: every figure with the command that made it."""
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.operator.bundle import METRICS, locate
     from noble.report.bundle import write_bundle_report
 
-    noble = Noble.load(bundle)
-    run = noble.provenance.get("training_run") or {}
+    operator = Operator.load(bundle)
+    run = operator.provenance.get("training_run") or {}
     facts = {
-        "operator": noble.config.kind,
-        "hall": (noble.provenance.get("hall") or {}).get("name", "unknown"),
-        "models it learned": len(noble.spec.training_features),
-        "features of a neuron": len(noble.spec),
-        "trained on": f"{noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms",
+        "operator": operator.config.kind,
+        "hall": (operator.provenance.get("hall") or {}).get("name", "unknown"),
+        "models it learned": len(operator.spec.training_features),
+        "features of a neuron": len(operator.spec),
+        "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
         **{name.replace("_", " "): value for name, value in run.items()},
     }
     metrics = json.loads((locate(bundle) / METRICS).read_text(encoding="utf-8"))

@@ -48,17 +48,17 @@ def resolution(
     ] = None,
 ) -> None:
     """Answer the same currents at several sampling intervals, each against the simulation at that interval."""
-    from noble.ensemble.resolution import resolution_errors
-    from noble.operator import Noble
-    from noble.simulate import ArborSimulator, Numerics
+    from noble.operator import Operator
+    from noble.simulators import ArborSimulator, SolverSettings
+    from noble.studies.resolution import resolution_errors
 
-    noble = Noble.load(bundle)
-    settings = generation_of(noble, config)
-    simulator = ArborSimulator(numerics=Numerics(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
+    operator = Operator.load(bundle)
+    settings = generation_of(operator, config)
+    simulator = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
     with tracked("simulating and predicting") as progress:
         found = resolution_errors(
-            noble,
-            hall_of(noble, hall or settings.hall),
+            operator,
+            hall_of(operator, hall or settings.hall),
             simulator,
             dts_ms=dt,
             count=traces,
@@ -66,8 +66,8 @@ def resolution(
             config=settings,
             progress=progress,
         )
-    summary = {"trained_dt_ms": noble.grid.dt_ms, **found}
-    title = f"{traces} traces; trained at {noble.grid.dt_ms:g} ms, simulated at {found['simulated_dt_ms']:g} ms"
+    summary = {"trained_dt_ms": operator.grid.dt_ms, **found}
+    title = f"{traces} traces; trained at {operator.grid.dt_ms:g} ms, simulated at {found['simulated_dt_ms']:g} ms"
     table = Table("dt (ms)", *_SHOWN.values(), title=title)
     for row in found["resolutions"]:
         table.add_row(f"{row['dt_ms']:g}", *(shown(row[key]) for key in _SHOWN))

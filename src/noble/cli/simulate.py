@@ -24,8 +24,8 @@ from noble.cli.stimulus_options import (
     stimuli_of,
     write_traces,
 )
-from noble.excitability import StepProtocol
 from noble.files import write_json
+from noble.protocols import StepProtocol
 from noble.spikes import spike_times_ms
 from noble.traces import TraceBatch
 
@@ -57,11 +57,11 @@ def simulate(
     )
     with tracked(f"simulating with {backend}") as progress:
         if backend == "arbor":
-            from noble.simulate.arbor import ArborSimulator
+            from noble.simulators.arbor import ArborSimulator
 
             batch = ArborSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
         else:
-            from noble.simulate.neuron import NeuronSimulator
+            from noble.simulators.neuron import NeuronSimulator
 
             batch = NeuronSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
         progress(len(stimuli), len(stimuli))

@@ -9,8 +9,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from noble.excitability import StepProtocol
 from noble.files import write_text
+from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus, from_dict
 from noble.traces import TimeGrid, Trace, TraceBatch
 

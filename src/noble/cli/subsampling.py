@@ -49,9 +49,9 @@ def subsampling(
 ) -> None:
     """Decimate simulations, with low-pass and without, and compare each e-feature's error with the hall's own."""
     from noble.cells import HallOfFame
-    from noble.evolve import Targets
-    from noble.evolve.subsampling import subsampling_errors
-    from noble.simulate import ArborSimulator
+    from noble.simulators import ArborSimulator
+    from noble.studies.subsampling import subsampling_errors
+    from noble.targets import Targets
 
     with tracked("simulating and measuring") as progress:
         found = subsampling_errors(

@@ -14,8 +14,8 @@ from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, 
 from noble.files import write_json
 
 if TYPE_CHECKING:
-    from noble.evolve.targets import Targets
     from noble.recordings import Recording
+    from noble.targets.targets import Targets
 
 
 @app.command()
@@ -35,7 +35,7 @@ def targets(
     ] = None,
 ) -> None:
     """Measure e-features of a recording at each step: mean and standard deviation over trials."""
-    from noble.evolve.targets import measure_targets
+    from noble.targets.targets import measure_targets
 
     read = read_recording(recording, junction_potential, protocol, electrode)
     measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)

@@ -12,7 +12,7 @@ from noble.cli.app import app
 from noble.cli.progress import console, tracked
 
 if TYPE_CHECKING:
-    from noble.operator import Noble
+    from noble.operator import Operator
     from noble.train import TrainConfig
 
 # Where in a run's folder its bundle lies.
@@ -49,18 +49,18 @@ def train_and_evaluate(
     test: bool = True,
     titles: tuple[str, str] = ("training", "evaluating"),
     **options: Any,
-) -> tuple[Noble, dict[str, Any]] | None:
+) -> tuple[Operator, dict[str, Any]] | None:
     """Train with `fit`'s options, evaluate unless told not to, and write the bundle, with progress under the titles.
 
     Returns:
         The operator and its metrics; None in every process but the first, which does the rest.
     """
     from noble.data import Store
-    from noble.ensemble import evaluate, model_card
+    from noble.evaluation import evaluate, model_card
     from noble.train import fit, is_first_process
 
     with tracked(titles[0]) as progress:
-        noble = fit(
+        operator = fit(
             config,
             store,
             output,
@@ -69,13 +69,13 @@ def train_and_evaluate(
         )
     if not is_first_process():
         return None
-    noble.save(output / BUNDLE, card=model_card(noble, {}))  # so that nothing is lost if the evaluation fails
+    operator.save(output / BUNDLE, card=model_card(operator, {}))  # so that nothing is lost if the evaluation fails
     if not test:
-        return noble, {}
+        return operator, {}
     with tracked(titles[1]) as progress:
-        metrics = evaluate(noble, Store.open(store), progress=progress)
-    noble.save(output / BUNDLE, card=model_card(noble, metrics), metrics=metrics)
-    return noble, metrics
+        metrics = evaluate(operator, Store.open(store), progress=progress)
+    operator.save(output / BUNDLE, card=model_card(operator, metrics), metrics=metrics)
+    return operator, metrics
 
 
 def epoch_note(values: Mapping[str, float]) -> str:

@@ -7,8 +7,9 @@ needs numpy and Zarr, neither a simulator nor torch.
 from noble.data.check import check_store
 from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
 from noble.data.generate import generate
-from noble.data.schema import SPLITS, WindowFacts
+from noble.data.schema import SPLITS
 from noble.data.store import SplitArrays, Store
+from noble.protocols import Window
 
 __all__ = [
     "SPLITS",
@@ -18,7 +19,7 @@ __all__ = [
     "StimulusMix",
     "Store",
     "TraceCounts",
-    "WindowFacts",
+    "Window",
     "check_store",
     "generate",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from noble.data.plan import Plan, shared_samples
 from noble.data.schema import (
     ARRAY_DTYPES,
     KIND_PARAMETERS,
@@ -18,13 +19,12 @@ from noble.data.schema import (
     VOLTAGE_MISSING,
     VOLTAGE_OFFSET_MV,
     VOLTAGE_SCALE_MV,
-    WindowFacts,
     check_schema,
     decode_stimulus,
     written_chunks,
 )
-from noble.data.splits import Plan, shared_samples
 from noble.data.store import attributes_of, open_group, read_arrays, read_plan
+from noble.protocols import Window
 from noble.traces import TimeGrid
 
 # No membrane of these cells gets here; beyond lies a wrong unit or an unstable simulation.
@@ -82,7 +82,7 @@ def _check_layout(attributes: Mapping[str, Any], arrays: Mapping[str, zarr.Array
         if arrays[name].ndim != axes:
             yield f"{name} has shape {arrays[name].shape}; expected {axes} axes."
             return
-    grid, window = TimeGrid(**attributes["grid"]), WindowFacts(**attributes["protocol"])
+    grid, window = TimeGrid(**attributes["grid"]), Window(**attributes["protocol"])
     if grid != window.simulated_grid:
         yield f"grid is {attributes['grid']}; the protocol asks for {window.simulated_grid}."
     if not 0 <= window.onset_ms < window.offset_ms <= window.window_ms:

@@ -7,8 +7,8 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from noble.configs import Frozen
-from noble.cores import available_cores
-from noble.data.schema import WindowFacts
+from noble.machine.cores import available_cores
+from noble.protocols import Window
 from noble.units import check_current_na
 
 
@@ -112,7 +112,7 @@ class GenerationConfig(Frozen):
         traces: traces in each split.
         amplitude: distribution of the amplitude.
         mix: kinds of stimulus.
-        onset_ms, step_ms, window_ms, tail_margin_ms, dt_ms, simulation_dt_ms: see `WindowFacts`.
+        onset_ms, step_ms, window_ms, tail_margin_ms, dt_ms, simulation_dt_ms: see `Window`.
         seed: of the whole data set.
         chunk_traces: traces in a chunk, which is simulated, written and read at once.
         workers: processes; None means one for each core this process may use.
@@ -150,9 +150,9 @@ class GenerationConfig(Frozen):
         return self
 
     @property
-    def window(self) -> WindowFacts:
+    def window(self) -> Window:
         """The window of every trace."""
-        return WindowFacts(
+        return Window(
             onset_ms=self.onset_ms,
             step_ms=self.step_ms,
             window_ms=self.window_ms,

@@ -18,8 +18,9 @@ import numpy as np
 import zarr
 from zarr.codecs import BytesCodec, ZstdCodec
 
-from noble.cells.hall import HALL_FEATURE_UNITS, HallOfFame
+from noble.cells.hall import HallOfFame
 from noble.data.config import GenerationConfig
+from noble.data.plan import Plan, draw_plan
 from noble.data.schema import (
     KIND_PARAMETERS,
     PLAN_DTYPES,
@@ -32,9 +33,9 @@ from noble.data.schema import (
     check_schema,
     written_chunks,
 )
-from noble.data.splits import Plan, draw_plan
 from noble.data.store import Store, attributes_of, open_group, read_arrays, verified_plan
 from noble.data.workers import Job, ResponderFactory, Worker, run_pool
+from noble.features.catalogue import HALL_FEATURE_UNITS
 
 Progress = Callable[[int, int], None]
 
@@ -295,7 +296,9 @@ class ArborFactory:
 
     def __call__(self) -> Any:
         """One simulator."""
-        from noble.simulate.arbor import ArborSimulator
-        from noble.simulate.protocol import Numerics
+        from noble.simulators.arbor import ArborSimulator
+        from noble.simulators.numerics import SolverSettings
 
-        return ArborSimulator(threads=1, numerics=Numerics(dt_ms=self.simulation_dt_ms), data_folder=self.data_folder)
+        return ArborSimulator(
+            threads=1, numerics=SolverSettings(dt_ms=self.simulation_dt_ms), data_folder=self.data_folder
+        )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from noble.stimuli import STIMULUS_KINDS, Stimulus, step_end_ms
-from noble.traces import TimeGrid
+from noble.stimuli import STIMULUS_KINDS, Stimulus
 
 SCHEMA_NAME: Final = "noble-store"
 SCHEMA_VERSION: Final = 1
@@ -58,45 +56,6 @@ PLAN_DTYPES: Final[dict[str, str]] = {
     "seed": "uint64",
 }
 ARRAY_DTYPES: Final[dict[str, str]] = {"voltage": "int16", **PLAN_DTYPES, "model_features": "float64"}
-
-
-@dataclass(frozen=True)
-class WindowFacts:
-    """The window of every trace: when the current comes, and how much longer than the window was simulated.
-
-    Attributes:
-        onset_ms, step_ms: start and length of the current, ms.
-        window_ms: length of the window that is learned and evaluated, ms.
-        tail_margin_ms: simulated time after the window, so that training can move the window later, ms.
-        dt_ms: sampling interval of the stored traces, ms.
-        simulation_dt_ms: time step of the simulator before filtering and decimation, ms.
-    """
-
-    onset_ms: float = 15.0
-    step_ms: float = 400.0
-    window_ms: float = 515.0
-    tail_margin_ms: float = 15.0
-    dt_ms: float = 0.06
-    simulation_dt_ms: float = 0.02
-
-    @property
-    def offset_ms(self) -> float:
-        """Instant at which the current ends, ms."""
-        return step_end_ms(self.onset_ms, self.step_ms, self.grid)
-
-    @property
-    def grid(self) -> TimeGrid:
-        """The window without the margin."""
-        return TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
-
-    @property
-    def simulated_grid(self) -> TimeGrid:
-        """The window with the margin: the columns of the voltage array."""
-        return TimeGrid.spanning(self.window_ms + self.tail_margin_ms, dt_ms=self.dt_ms)
-
-    def to_dict(self) -> dict[str, float]:
-        """A JSON-ready description; the constructor reads it back."""
-        return asdict(self)
 
 
 def encode_voltage(voltage_mv: np.ndarray) -> np.ndarray:

@@ -12,16 +12,9 @@ from typing import Any, cast
 import numpy as np
 import zarr
 
-from noble.data.schema import (
-    ARRAY_DTYPES,
-    PLAN_DTYPES,
-    SPLITS,
-    WindowFacts,
-    check_schema,
-    decode_voltage,
-    written_chunks,
-)
-from noble.data.splits import Plan
+from noble.data.plan import Plan
+from noble.data.schema import ARRAY_DTYPES, PLAN_DTYPES, SPLITS, check_schema, decode_voltage, written_chunks
+from noble.protocols import Window
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
 
@@ -61,7 +54,7 @@ class Store:
     path: Path
     attributes: Mapping[str, Any]
     grid: TimeGrid
-    protocol: WindowFacts
+    protocol: Window
     plan: Plan
     feature_names: tuple[str, ...]
     feature_units: tuple[str, ...]
@@ -91,7 +84,7 @@ class Store:
             path=path,
             attributes=attributes,
             grid=TimeGrid(**attributes["grid"]),
-            protocol=WindowFacts(**attributes["protocol"]),
+            protocol=Window(**attributes["protocol"]),
             plan=verified_plan(arrays, attributes, path),
             feature_names=tuple(described["names"]),
             feature_units=tuple(described["units"]),

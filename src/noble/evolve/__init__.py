@@ -6,30 +6,22 @@ from noble.evolve.evolution import Candidate, Evolution, Generation, with_seeds
 from noble.evolve.gather import draw_held_out, gather_hall
 from noble.evolve.interpolate import Interpolation, interpolate_parameters
 from noble.evolve.merge import merge_halls
-from noble.evolve.pool import Failed, Pool
 from noble.evolve.recheck import Rechecked, recheck_hall
-from noble.evolve.targets import StepTargets, Target, Targets, measure_targets
 
 __all__ = [
     "Candidate",
     "Evolution",
     "EvolutionConfig",
-    "Failed",
     "Generation",
     "HallRules",
     "Interpolation",
-    "Pool",
     "Rechecked",
     "Stage",
-    "StepTargets",
-    "Target",
-    "Targets",
     "check_candidates",
     "draw_held_out",
     "full_scores",
     "gather_hall",
     "interpolate_parameters",
-    "measure_targets",
     "merge_halls",
     "reasons_against",
     "recheck_hall",

@@ -14,10 +14,11 @@ from typing import Any, Final
 import numpy as np
 
 from noble.cells import Cell, CellModel
-from noble.evolve.targets import Targets, measure_step
-from noble.excitability import StepProtocol
-from noble.simulate import ArborSimulator, Numerics
+from noble.features.windows import measure_step
+from noble.protocols import StepProtocol
+from noble.simulators import ArborSimulator, SolverSettings
 from noble.spikes import spike_times_ms
+from noble.targets.targets import Targets
 from noble.traces import TraceBatch
 
 # A feature that is missing (no spike where spikes are wanted), or off by more, counts as this many standard deviations.
@@ -77,7 +78,7 @@ class Assay:
 
     cell: Cell
     targets: Targets
-    numerics: Numerics
+    numerics: SolverSettings
     data_folder: Path | str | None = None
 
     @property

@@ -15,14 +15,14 @@ from noble.evolve.assay import Assay, Score
 from noble.evolve.config import HallRules
 from noble.evolve.evaluator import evaluate
 from noble.evolve.evolution import Candidate, Evolution
-from noble.evolve.pool import Pool
-from noble.evolve.targets import Targets
 from noble.files import write_json
-from noble.simulate import Numerics
+from noble.jobs.pool import Pool
+from noble.simulators import SolverSettings
+from noble.targets.targets import Targets
 
 # Checks and measurements are saved after so many candidates.
 AT_ONCE: Final = 8
-_SILENT: Final = Numerics(dt_ms=0.06)
+_SILENT: Final = SolverSettings(dt_ms=0.06)
 
 
 def check_candidates(
@@ -101,7 +101,7 @@ def full_scores(
         progress: called with models done and models in all; a model half of whose steps are done counts as half a one.
     """
     scores, rows = [Score({})] * len(values), list(range(len(values)))
-    parts = [item for item in ((targets.firing, Numerics()), (targets.silent, _SILENT)) if item[0]]
+    parts = [item for item in ((targets.firing, SolverSettings()), (targets.silent, _SILENT)) if item[0]]
     for part, (steps, numerics) in enumerate(parts):
         rows = [row for row in rows if not hopeless(scores[row])]
 

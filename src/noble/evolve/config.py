@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, all_active_cell_from_swc, builtin_cell
-from noble.cells.worth import COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE, count_tolerance
+from noble.cells.statistics import COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE, count_tolerance
 from noble.configs import Frozen
 from noble.files import content_sha256
-from noble.simulate import Numerics
+from noble.simulators import SolverSettings
 
 
 class Stage(Frozen):
@@ -32,7 +32,7 @@ class Stage(Frozen):
         population, generations: of the optimiser; the cost is population x generations x steps simulations.
         eta: IBEA's distribution index of crossover and mutation; larger stays closer to the parents.
         confine: how far a parameter that an earlier stage fitted may leave the range of that stage's best models, in spreads.
-        dt_ms, settle_ms: of the simulations; coarser than a data set's, since this only ranks models.
+        dt_ms, equilibration_ms: of the simulations; coarser than a data set's, since this only ranks models.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -47,12 +47,12 @@ class Stage(Frozen):
     eta: float = Field(default=10.0, gt=0)
     confine: float = Field(default=0.5, ge=0)
     dt_ms: float = Field(default=0.03, gt=0)
-    settle_ms: float = Field(default=200.0, ge=0)
+    equilibration_ms: float = Field(default=200.0, ge=0)
 
     @property
-    def numerics(self) -> Numerics:
+    def numerics(self) -> SolverSettings:
         """How its simulations are integrated."""
-        return Numerics(dt_ms=self.dt_ms, settle_ms=self.settle_ms)
+        return SolverSettings(dt_ms=self.dt_ms, equilibration_ms=self.equilibration_ms)
 
 
 class HallRules(Frozen):

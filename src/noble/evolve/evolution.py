@@ -25,12 +25,12 @@ from noble.evolve.assay import LARGEST_Z, Assay, Score
 from noble.evolve.config import EvolutionConfig, Stage
 from noble.evolve.evaluator import evaluate
 from noble.evolve.optimise import optimise
-from noble.evolve.pool import Pool
 from noble.evolve.space import Space
-from noble.evolve.targets import Targets
-from noble.excitability import StepProtocol
 from noble.files import content_sha256, write_json
-from noble.simulate.protocol import decimation_factor
+from noble.jobs.pool import Pool
+from noble.protocols import StepProtocol
+from noble.simulators.numerics import decimation_factor
+from noble.targets.targets import Targets
 
 # The best this many models of a stage say where the next one looks for the parameters that it fitted.
 BEST_OF_A_STAGE: Final = 12

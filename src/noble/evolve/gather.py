@@ -9,22 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from noble.cells import HALL_FEATURE_UNITS, CellModel, HallModel, HallOfFame
-from noble.evolve.check import (
-    AT_ONCE,
-    check_candidates,
-    in_spreads,
-    read_record,
-    reasons_against,
-    record_key,
-)
+from noble.cells import CellModel, HallModel, HallOfFame
+from noble.evolve.check import AT_ONCE, check_candidates, in_spreads, read_record, reasons_against, record_key
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, Evolution
-from noble.evolve.measure import measure_features
-from noble.evolve.pool import Failed, Pool
-from noble.evolve.targets import Targets
+from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.hall_features import measure_features
 from noble.files import write_json
-from noble.simulate import ArborSimulator
+from noble.jobs.pool import Failed, Pool
+from noble.simulators import ArborSimulator
+from noble.targets.targets import Targets
 
 
 def gather_hall(

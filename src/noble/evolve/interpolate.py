@@ -18,9 +18,9 @@ import numpy as np
 from noble.cells import HallOfFame
 from noble.evolve.assay import Score
 from noble.evolve.check import full_scores
-from noble.evolve.pool import Pool
 from noble.evolve.space import ADDITIVE
-from noble.evolve.targets import Targets
+from noble.jobs.pool import Pool
+from noble.targets.targets import Targets
 
 Mean = Literal["arithmetic", "geometric"]
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from noble.cells import HALL_FEATURE_UNITS, HallModel, HallOfFame
+from noble.cells import HallModel, HallOfFame
 from noble.evolve.assay import Score
 from noble.evolve.check import AT_ONCE, full_scores, read_record, reasons_against
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
-from noble.evolve.pool import Failed, Pool
-from noble.evolve.targets import Targets
+from noble.features.catalogue import HALL_FEATURE_UNITS
 from noble.files import content_sha256, write_json
+from noble.jobs.pool import Failed, Pool
+from noble.targets.targets import Targets
 
 
 @dataclass(frozen=True)

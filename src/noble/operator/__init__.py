@@ -1,8 +1,8 @@
-"""The operator: from features and current to voltage, behind `Noble`."""
+"""The operator: from features and current to voltage, behind `Operator`."""
 
 from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
-from noble.operator.noble import Noble, OutsideHullWarning
+from noble.operator.operator import Operator, OutsideHullWarning
 from noble.operator.spec import PLANE, FeatureSpec
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "PRESETS",
     "FeatureSpec",
     "FnoConfig",
-    "Noble",
+    "Operator",
     "OperatorConfig",
     "OutsideHullWarning",
     "SpikePhaseConfig",

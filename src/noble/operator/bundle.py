@@ -27,7 +27,7 @@ from noble.traces import TimeGrid
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from noble.operator.noble import Noble
+    from noble.operator.operator import Operator
 
 SCHEMA_VERSION: Final = 2
 WEIGHTS, CONFIG, CARD, METRICS = "model.safetensors", "config.json", "card.md", "metrics.json"
@@ -56,11 +56,11 @@ class _Config(BaseModel):
     weights_sha256: str
 
 
-def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]) -> None:
+def save(operator: Operator, folder: str | Path, card: str, metrics: Mapping[str, Any]) -> None:
     """Write a bundle; an older one in its place disappears only when the new one is complete.
 
     Args:
-        noble: the operator.
+        operator: the operator.
         folder: where; created, with its parents.
         card: Markdown for the reader.
         metrics: as `noble evaluate --json` writes them; NaN becomes null.
@@ -76,15 +76,15 @@ def save(noble: Noble, folder: str | Path, card: str, metrics: Mapping[str, Any]
     fresh = target.parent / f".{target.name}.{uuid.uuid4().hex}"
     fresh.mkdir()
     try:
-        weights = {name: value.detach().cpu().contiguous() for name, value in noble.state_dict().items()}
+        weights = {name: value.detach().cpu().contiguous() for name, value in operator.state_dict().items()}
         (fresh / WEIGHTS).write_bytes(save(weights))  # as readable as the other files, which safetensors' own is not
         config = _Config(
             schema_version=SCHEMA_VERSION,
-            operator=noble.config,
-            features=noble.spec,
-            grid=_Grid(dt_ms=noble.grid.dt_ms, count=noble.grid.count),
+            operator=operator.config,
+            features=operator.spec,
+            grid=_Grid(dt_ms=operator.grid.dt_ms, count=operator.grid.count),
             units=UNITS,
-            provenance=noble.provenance,
+            provenance=operator.provenance,
             weights_sha256=file_sha256(fresh / WEIGHTS),
         )
         (fresh / CONFIG).write_text(_json(config.model_dump()), encoding="utf-8")
@@ -121,7 +121,7 @@ def locate(folder_or_name: str | Path) -> Path:
     )
 
 
-def load(folder_or_name: str | Path) -> Noble:
+def load(folder_or_name: str | Path) -> Operator:
     """Read a bundle; needs no simulator, no store and no trainer.
 
     Args:
@@ -135,7 +135,7 @@ def load(folder_or_name: str | Path) -> Noble:
         ValueError: if a file is missing, corrupt or of another schema version, a key of the configuration is unknown,
             or the weights do not fit it.
     """
-    from noble.operator.noble import Noble
+    from noble.operator.operator import Operator
 
     source = locate(folder_or_name)
     missing = [name for name in FILES if not (source / name).is_file()]
@@ -144,15 +144,15 @@ def load(folder_or_name: str | Path) -> Noble:
     config = _read_config(source / CONFIG)
     read_metrics(source)
     weights = _read_weights(source / WEIGHTS, config.weights_sha256)
-    noble = Noble.build(
+    operator = Operator.build(
         config.operator, config.features, TimeGrid(dt_ms=config.grid.dt_ms, count=config.grid.count), seed=0
     )
-    noble.provenance = config.provenance
-    _check_fit(weights, noble.state_dict(), source / WEIGHTS)
+    operator.provenance = config.provenance
+    _check_fit(weights, operator.state_dict(), source / WEIGHTS)
     # A bundle saved in double precision comes back in it.
-    noble.to(next((value.dtype for value in weights.values() if value.is_floating_point()), None))
-    noble.load_state_dict(weights)
-    return noble.eval()
+    operator.to(next((value.dtype for value in weights.values() if value.is_floating_point()), None))
+    operator.load_state_dict(weights)
+    return operator.eval()
 
 
 def read_metrics(folder_or_name: str | Path) -> dict[str, Any]:

@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field
 
-from noble.configs import Frozen
-from noble.operator.phase_config import SpikePhaseConfig
-
-
-class FnoConfig(Frozen):
-    """The paper's operator: NeRF embedding of amplitude and features, then a 1-D Fourier neural operator.
-
-    Attributes:
-        layers, width: number of Fourier layers and of channels in them.
-        modes: Fourier modes counted on the full spectrum, as in neuraloperator; `modes // 2 + 1` stay on the half.
-        lifting_ratio, projection_ratio: hidden channels of the lifting and projection MLP, in widths.
-        channel_mlp_ratio: hidden channels of each layer's channel MLP, in widths.
-        amplitude_frequencies, feature_frequencies: K of the embedding for the amplitude and for every feature.
-        output_scale_mv, output_offset_mv: voltage = offset + scale * network output; 1000 and 0 are the paper's volts.
-        padded_count: samples the training window is padded to inside; None picks the next length with factors 2, 3, 5.
-    """
-
-    kind: Literal["fno"] = "fno"
-    layers: int = Field(default=12, ge=1)
-    width: int = Field(default=24, ge=1)
-    modes: int = Field(default=256, ge=2, multiple_of=2)
-    lifting_ratio: int = Field(default=2, ge=1)
-    projection_ratio: int = Field(default=4, ge=1)
-    channel_mlp_ratio: float = Field(default=0.5, gt=0)
-    amplitude_frequencies: int = Field(default=9, ge=1)
-    feature_frequencies: int = Field(default=1, ge=1)
-    output_scale_mv: float = Field(default=1000.0, gt=0)
-    output_offset_mv: float = 0.0
-    padded_count: int | None = Field(default=None, ge=2)
-
-    @property
-    def half_modes(self) -> int:
-        """Modes kept on the half spectrum."""
-        return self.modes // 2 + 1
-
+from noble.operator.fno.config import FnoConfig
+from noble.operator.spiking.config import SpikePhaseConfig
 
 OperatorConfig: TypeAlias = Annotated[FnoConfig | SpikePhaseConfig, Field(discriminator="kind")]
 

@@ -31,7 +31,7 @@ def ablation_figure(metrics: Mapping[str, Mapping[str, Any]]) -> Figure:
     """A dot plot: variants down the page in their order, a panel a quantity.
 
     Args:
-        metrics: of each variant, by its name: sections as `noble.ensemble.evaluate` gives them; what one lacks is not drawn.
+        metrics: of each variant, by its name: sections as `noble.evaluation.evaluate` gives them; what one lacks is not drawn.
 
     Raises:
         ValueError: if there is no variant.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
-    from noble.ensemble.maps import FeatureMap
+    from noble.studies.maps import FeatureMap
 
 RECORDED_COLOUR: Final = "#009E73"
 
@@ -175,7 +175,7 @@ def map_figure(found: FeatureMap) -> Figure:
     in the heat map and left out of the surface.
 
     Args:
-        found: from `noble.ensemble.maps.feature_map`.
+        found: from `noble.studies.maps.feature_map`.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable

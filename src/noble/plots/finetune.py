@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.plots.style import (
-    HULL_COLOUR,
-    PREDICTED_COLOUR,
-    SIMULATED_COLOUR,
-    TRAINING_COLOUR,
-    WIDTH_IN,
-    styled_figure,
-)
+from noble.plots.style import HULL_COLOUR, PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR, WIDTH_IN, styled_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from noble.ensemble.agreement import FeatureAgreement
-    from noble.ensemble.recording import RecordingComparison, StepComparison
+    from noble.comparison.agreement import FeatureAgreement
+    from noble.comparison.recording import RecordingComparison, StepComparison
 
 _TRIAL_COLOUR: Final = "#999999"
 # Dashes and widths tell the lines apart in grey.

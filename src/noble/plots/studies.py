@@ -55,7 +55,7 @@ def resolution_figure(found: Mapping[str, Any]) -> Figure:
     """An operator's errors over the sampling interval, a panel a measure; a dotted line marks the interval of its training.
 
     Args:
-        found: what `noble.ensemble.resolution.resolution_errors` gives, with `trained_dt_ms` (None draws no line).
+        found: what `noble.studies.resolution.resolution_errors` gives, with `trained_dt_ms` (None draws no line).
 
     Raises:
         ValueError: if there is no interval.
@@ -96,7 +96,7 @@ def subsampling_figure(found: Mapping[str, Any], *, columns: int = 4) -> Figure:
     Logarithmic. An error of exactly 0 lies on the horizontal axis. Grey: errors up to the part of the hall's that is negligible.
 
     Args:
-        found: what `noble.evolve.subsampling.subsampling_errors` gives.
+        found: what `noble.studies.subsampling.subsampling_errors` gives.
         columns: panels side by side.
 
     Raises:

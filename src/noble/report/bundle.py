@@ -40,7 +40,7 @@ def write_bundle_report(
     Args:
         folder: that commands wrote into (`-o`, `--json`), at any depth.
         title: of the page.
-        metrics: of the bundle: sections as `noble.ensemble.evaluate` gives them.
+        metrics: of the bundle: sections as `noble.evaluation.evaluate` gives them.
         facts: of the bundle, to list.
 
     Returns:

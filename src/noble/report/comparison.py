@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from noble.report.page import TextTable, number_text, write_index
 
 if TYPE_CHECKING:
-    from noble.ensemble.recording import RecordingComparison
+    from noble.comparison.recording import RecordingComparison
 
 _SUMMARY: Final = (
     "Recording and family are measured in the same windows, each on its own time grid. A z-score is the distance from the mean "

@@ -28,7 +28,7 @@ WORTH_LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "spike_count_out_of_tolerance": ("Models with a spike count off by more than 2 and 15 %", ""),
     "fires_where_silent": ("Models that fire at more than one step where the recording is silent", ""),
 }
-"""What a number of `noble.cells.hall_worth` is called, and its unit; in the order of the table."""
+"""What a number of `noble.cells.hall_statistics` is called, and its unit; in the order of the table."""
 
 
 def write_evolution_report(
@@ -52,7 +52,7 @@ def write_evolution_report(
         ValueError: if it is another recording, or its voltage has another junction potential subtracted, or if a model of the
             hall has no final check.
     """
-    from noble.cells.worth import hall_worth
+    from noble.cells.statistics import hall_statistics
     from noble.plots.style import save_figure
     from noble.report.evolution_figures import evolution_figures
 
@@ -63,7 +63,7 @@ def write_evolution_report(
         save_figure(figure, path.parent / file)
         drawn.append(figure_html(file.as_posix(), caption, ""))
     config, targets = evolution.config, evolution.check_targets
-    worth = hall_worth(hall)
+    worth = hall_statistics(hall)
     rows = [(label, number_text(worth[key], unit)) for key, (label, unit) in WORTH_LABELS.items()]
     facts = {
         "recording": config.source or targets.source,

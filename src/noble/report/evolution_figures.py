@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.cells import HALL_FEATURE_UNITS, HallOfFame
-from noble.evolve import Evolution, Targets
+from noble.cells import HallOfFame
+from noble.evolve import Evolution
 from noble.evolve.assay import Assay
 from noble.evolve.space import Axis
-from noble.excitability import StepProtocol
+from noble.features.catalogue import HALL_FEATURE_UNITS
 from noble.plots.evolution import (
     Answer,
     answers_figure,
@@ -22,8 +22,10 @@ from noble.plots.evolution import (
     rates_figure,
 )
 from noble.plots.operator import latent_plane_figure
+from noble.protocols import StepProtocol
 from noble.recordings import Recording
-from noble.simulate import ArborSimulator, Numerics
+from noble.simulators import ArborSimulator, SolverSettings
+from noble.targets import Targets
 from noble.units import MS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def _answers(evolution: Evolution, hall: HallOfFame, recording: Recording | None
     """Simulate the best models at a few steps; take the recording's first trial of each."""
     targets = evolution.check_targets
     amplitudes = _shown_amplitudes(targets)
-    assay = Assay(evolution.cell, targets, Numerics(), evolution.data_folder)
+    assay = Assay(evolution.cell, targets, SolverSettings(), evolution.data_folder)
     protocol, shown = assay.protocol, range(min(_SHOWN, len(hall)))
     recorded = None if recording is None else _recorded(recording, targets, amplitudes, protocol)
     responder = ArborSimulator(numerics=assay.numerics, data_folder=assay.data_folder)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from noble.operator import Noble
+from noble.operator import Operator
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
@@ -50,12 +50,18 @@ class FineTuneConfig(TrainConfig):
 
 
 def fine_tune_config(
-    noble: Noble, store: Store, *, feature: str, weight: float, learning_rate: float = LEARNING_RATE, **changes: Any
+    operator: Operator,
+    store: Store,
+    *,
+    feature: str,
+    weight: float,
+    learning_rate: float = LEARNING_RATE,
+    **changes: Any,
 ) -> FineTuneConfig:
     """The run that suits an operator and a store: loss, batch size and models as in training, as large a shift as fits.
 
     Args:
-        noble: where the run starts.
+        operator: where the run starts.
         store: what it learns from.
         feature: the target, by eFEL's name.
         weight: of its term.
@@ -67,14 +73,14 @@ def fine_tune_config(
             training on some of the models, since it draws which.
     """
     soft_feature(feature)
-    before = noble.provenance.get("training") or {}
+    before = operator.provenance.get("training") or {}
     window = store.protocol
     settings = {
-        "operator": noble.config,
-        "features": noble.spec.names,
+        "operator": operator.config,
+        "features": operator.spec.names,
         "feature": feature,
         "weight": weight,
-        "start_sha256": weights_sha256(noble),
+        "start_sha256": weights_sha256(operator),
         "optimiser": {**dict(_OPTIMISER), "learning_rate": learning_rate},
         "max_shift_ms": min(before.get("max_shift_ms", 15.0), window.onset_ms, window.tail_margin_ms),
         **{key: before[key] for key in _TAKEN_OVER if key in before},
@@ -89,7 +95,7 @@ def fine_tune_config(
 
 
 def fine_tune(
-    noble: Noble,
+    operator: Operator,
     config: FineTuneConfig,
     store: Path | str,
     folder: Path | str,
@@ -99,11 +105,11 @@ def fine_tune(
     accelerator: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Noble:
+) -> Operator:
     """Go on training an operator; all its weights move, its features and their scaling stay.
 
     Args:
-        noble: where the run starts; left as it is.
+        operator: where the run starts; left as it is.
         config: of the run, made for this operator and this store by `fine_tune_config`.
         store: made by `noble generate`, with hyperpolarising steps.
         folder: of the run, as `fit` fills it.
@@ -119,15 +125,15 @@ def fine_tune(
     from noble.train.finetune_module import FeatureTerm, FineTuneModule
 
     opened = Store.open(store)
-    check_matches(noble, opened)
+    check_matches(operator, opened)
     check_hyperpolarises(opened, limit=config.validation_limit)
-    if weights_sha256(noble) != config.start_sha256:
+    if weights_sha256(operator) != config.start_sha256:
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
     data, last = prepare(config, store, folder, resume=resume, threads=threads)
     feature = soft_feature(config.feature)
     term = FeatureTerm(feature, config.weight, scale=_training_scale(data, config.feature))
-    tuned = Noble.build(noble.config, noble.spec, noble.grid, config.seed)
-    tuned.load_state_dict(noble.state_dict())
+    tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed)
+    tuned.load_state_dict(operator.state_dict())
     module = FineTuneModule(tuned, config, window=data.window, term=term)
     outcome = run(module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress)
     facts = {
@@ -136,7 +142,7 @@ def fine_tune(
         "error_scale": term.scale,
         "run": outcome,
     }
-    tuned.provenance = {**noble.provenance, "fine_tuning": facts}
+    tuned.provenance = {**operator.provenance, "fine_tuning": facts}
     return tuned
 
 
@@ -180,20 +186,20 @@ def check_hyperpolarises(store: Store, *, limit: int) -> None:
             )
 
 
-def check_matches(noble: Noble, store: Store) -> None:
+def check_matches(operator: Operator, store: Store) -> None:
     """Refuse a store of other models, features or another window than the operator learned.
 
     Raises:
         ValueError: if one of them differs.
     """
-    spec = noble.spec
+    spec = operator.spec
     units = dict(zip(store.feature_names, store.feature_units, strict=True))
     if wrong := [name for name, unit in zip(spec.names, spec.units, strict=True) if units.get(name) != unit]:
         raise ValueError(
             f"the bundle knows neurons by {', '.join(wrong)}, which {store.path} lacks or has in another unit; generate the "
             "store from the hall that the bundle was trained on."
         )
-    learned = (noble.provenance.get("hall") or {}).get("digest")
+    learned = (operator.provenance.get("hall") or {}).get("digest")
     digest = store.attributes["hall"]["digest"]
     if learned is not None and learned != digest:
         raise ValueError(
@@ -201,9 +207,9 @@ def check_matches(noble: Noble, store: Store) -> None:
             "held-out models would be unknown; generate the store from the hall of its training."
         )
     window = store.protocol.grid
-    if not _same(window, noble.grid):
+    if not _same(window, operator.grid):
         raise ValueError(
-            f"the bundle was trained on {noble.grid.duration_ms:g} ms at dt {noble.grid.dt_ms:g} ms but {store.path} has "
+            f"the bundle was trained on {operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms but {store.path} has "
             f"{window.duration_ms:g} ms at dt {window.dt_ms:g} ms; generate the store with the window of the training."
         )
 
@@ -212,10 +218,10 @@ def _same(one: TimeGrid, two: TimeGrid) -> bool:
     return one.count == two.count and abs(one.dt_ms - two.dt_ms) < 1e-9
 
 
-def weights_sha256(noble: Noble) -> str:
+def weights_sha256(operator: Operator) -> str:
     """SHA-256 over names and values of an operator's weights, as hexadecimal text."""
     digest = hashlib.sha256()
-    for name, value in sorted(noble.state_dict().items()):
+    for name, value in sorted(operator.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().to(torch.float64).numpy().tobytes())
     return digest.hexdigest()

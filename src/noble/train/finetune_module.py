@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noble.operator import Noble
+from noble.operator import Operator
 from noble.traces import TimeGrid
 from noble.train.datamodule import Batch
 from noble.train.module import OperatorModule
@@ -67,16 +67,16 @@ class CompositeObjective:
     def __init__(self, objective: Objective, term: FeatureTerm, window: TimeGrid) -> None:
         self._objective, self._term, self._dt_ms = objective, term, window.dt_ms
 
-    def __call__(self, noble: Noble, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, operator: Operator, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The objective's losses, with the feature's under its name, and `loss` the sum of both."""
-        losses = self._objective(noble, batch, generator)
+        losses = self._objective(operator, batch, generator)
         if self._term.weight == 0:
             return losses
         steps = hyperpolarising_steps(batch.current_na, self._dt_ms)
         if not len(steps.rows):
             return {**losses, self._term.feature.name: losses["loss"].detach() * 0}
         # The operator runs freely: what the feature is measured on is what a user would see.
-        predicted = noble(batch.features[steps.rows], batch.current_na[steps.rows], self._dt_ms)
+        predicted = operator(batch.features[steps.rows], batch.current_na[steps.rows], self._dt_ms)
         reference = batch.voltage_mv[steps.rows]
         errors = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, self._dt_ms)
         squared = (errors**2).sum() / max(1, len(errors))
@@ -84,20 +84,20 @@ class CompositeObjective:
 
 
 class FineTuneModule(OperatorModule):
-    """Fine-tunes a `Noble` to a feature.
+    """Fine-tunes a `Operator` to a feature.
 
     The score that selects the epoch is that of `OperatorModule` plus the feature's error in percent: the root mean square of
     its relative errors over the hyperpolarising validation traces. It is the same whatever the weight.
 
     Args:
-        noble: the operator, changed in place.
+        operator: the operator, changed in place.
         config: of the run.
         window: of training.
         term: the feature.
     """
 
-    def __init__(self, noble: Noble, config: FineTuneConfig, *, window: TimeGrid, term: FeatureTerm) -> None:
-        super().__init__(noble, config, window=window)
+    def __init__(self, operator: Operator, config: FineTuneConfig, *, window: TimeGrid, term: FeatureTerm) -> None:
+        super().__init__(operator, config, window=window)
         self._objective = CompositeObjective(self._objective, term, window)
         self._term = term
         self._errors: list[Tensor] = []

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from noble.files import write_json, write_text
-from noble.operator import Noble
-from noble.operator.allocator import keep_freed_memory
+from noble.machine.allocator import keep_freed_memory
+from noble.operator import Operator
 from noble.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fit(
     accelerator: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Noble:
+) -> Operator:
     """Train an operator on a store; leaves checkpoints and CSV and TensorBoard logs in a folder.
 
     Args:
@@ -78,12 +78,12 @@ def fit(
         "training": config.model_dump(mode="json"),
         "lightning": version("lightning"),
     }
-    noble = Noble.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
-    module = OperatorModule(noble, config, window=data.window)
-    noble.provenance["training_run"] = run(
+    operator = Operator.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    module = OperatorModule(operator, config, window=data.window)
+    operator.provenance["training_run"] = run(
         module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress
     )
-    return noble
+    return operator
 
 
 def prepare(
@@ -140,7 +140,7 @@ def run(
         trainer.fit(module, datamodule=data, ckpt_path=last)
     chosen = torch.load(folder / CHECKPOINTS / "best.ckpt", weights_only=True, map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
-    module.noble.eval()
+    module.operator.eval()
     return {
         "best_epoch": int(chosen["epoch"]) + 1,
         "wall_seconds": round(training_seconds(folder / CURVES), 1),

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from noble.operator.phase import Firing
+from noble.operator.spiking.core import Firing
 
 # A phase that ends above the last spike by more than this would be about to fire once more.
 _HIGHEST_REST_PHASE: Final = 0.95

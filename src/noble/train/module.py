@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from noble.operator import Noble
+from noble.operator import Operator
 from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
@@ -19,24 +19,24 @@ from noble.train.objectives import objective_for
 
 
 class OperatorModule(LightningModule):
-    """Trains a `Noble`.
+    """Trains a `Operator`.
 
     Validation predicts whole traces and scores them by what a user sees; `val/score` selects the checkpoint: percent of traces
     missed and falsely fired, plus percent of spike-count error, plus median spike-time error in tenths of a ms, plus percent of
     relative L2. Voltage alone would select silence.
 
     Args:
-        noble: the operator, changed in place.
+        operator: the operator, changed in place.
         config: of the run.
         window: of training.
     """
 
-    def __init__(self, noble: Noble, config: TrainConfig, *, window: TimeGrid) -> None:
+    def __init__(self, operator: Operator, config: TrainConfig, *, window: TimeGrid) -> None:
         super().__init__()
-        self.noble = noble
+        self.operator = operator
         self.config = config
         self._window = window
-        self._objective = objective_for(noble, config.loss, window=window)
+        self._objective = objective_for(operator, config.loss, window=window)
         self._scores: list[np.ndarray] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -48,7 +48,7 @@ class OperatorModule(LightningModule):
         stored = batch.current_na.shape[1] - self._window.count
         largest = min(math.floor(self.config.max_shift_ms / self._window.dt_ms + 1e-9), stored)
         shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator).to(batch.index.device)
-        losses = self._objective(self.noble, shifted_window(batch, shift, window=self._window), generator)
+        losses = self._objective(self.operator, shifted_window(batch, shift, window=self._window), generator)
         for name, value in losses.items():
             self.log(
                 f"train/{name}",
@@ -64,10 +64,10 @@ class OperatorModule(LightningModule):
         """Loss and whole predicted traces, without augmentation."""
         window = self._window
         still = shifted_window(batch, torch.zeros_like(batch.index), window=window)
-        losses = self._objective(self.noble, still, torch.Generator().manual_seed(batch_index))
+        losses = self._objective(self.operator, still, torch.Generator().manual_seed(batch_index))
         self.log("val/loss", losses["loss"], batch_size=len(batch.index), sync_dist=True)
         with torch.no_grad():
-            self.observe(still, self.noble(still.features, still.current_na, window.dt_ms))
+            self.observe(still, self.operator(still.features, still.current_na, window.dt_ms))
 
     def observe(self, batch: Batch, predicted_mv: Tensor) -> None:
         """Keep what the summary needs of a validation batch and of its prediction; a subclass may keep more."""

@@ -7,22 +7,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from noble.operator import Noble
-from noble.operator.phase import SpikePhaseCore
+from noble.operator import Operator
+from noble.operator.spiking.core import SpikePhaseCore
 from noble.traces import TimeGrid
 from noble.train.config import LossConfig
 from noble.train.datamodule import Batch
 from noble.train.losses import phase_losses, pseudo_huber, relative_h1, relative_lp
 
-Objective = Callable[[Noble, Batch, torch.Generator], dict[str, Tensor]]
+Objective = Callable[[Operator, Batch, torch.Generator], dict[str, Tensor]]
 """Operator, batch on the training window and a source of random numbers -> named losses, with their sum as `loss`."""
 
 _NEAR_SPIKE_MS = 2.0
 
 
-def objective_for(noble: Noble, config: LossConfig, *, window: TimeGrid) -> Objective:
+def objective_for(operator: Operator, config: LossConfig, *, window: TimeGrid) -> Objective:
     """The objective that fits an operator."""
-    if isinstance(noble.core, SpikePhaseCore):
+    if isinstance(operator.core, SpikePhaseCore):
         return _SpikePhaseObjective(config, window)
     return _VoltageObjective(config, window)
 
@@ -33,8 +33,8 @@ class _VoltageObjective:
     def __init__(self, config: LossConfig, window: TimeGrid) -> None:
         self._name, self._dt_ms = config.voltage, window.dt_ms
 
-    def __call__(self, noble: Noble, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        predicted = noble(batch.features, batch.current_na, self._dt_ms)
+    def __call__(self, operator: Operator, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        predicted = operator(batch.features, batch.current_na, self._dt_ms)
         if self._name == "h1":
             return {"loss": relative_h1(predicted, batch.voltage_mv, dt_ms=self._dt_ms)}
         return {"loss": relative_lp(predicted, batch.voltage_mv, p=2.0 if self._name == "l2" else 4.0)}
@@ -50,10 +50,10 @@ class _SpikePhaseObjective:
     def __init__(self, config: LossConfig, window: TimeGrid) -> None:
         self._config, self._window = config, window
 
-    def __call__(self, noble: Noble, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        core = noble.core
+    def __call__(self, operator: Operator, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        core = operator.core
         assert isinstance(core, SpikePhaseCore)
-        encoded = core.encode(noble.spec.scale(batch.features), batch.current_na, self._window.dt_ms)
+        encoded = core.encode(operator.spec.scale(batch.features), batch.current_na, self._window.dt_ms)
         timing, intervals, silence = phase_losses(encoded, batch.spikes_ms, scale_ms=self._config.timing_scale_ms)
         samples = self._samples(batch, generator)
         times = samples * self._window.dt_ms

@@ -1,0 +1,161 @@
+"""How fast an operator answers, next to the simulators that it stands in for, in one run on one machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from noble.evaluation.evaluate import fresh_plan, outside_hull_expected
+from noble.protocols import StepProtocol
+from noble.responders import Responder
+from noble.stimuli import Stimulus
+from noble.traces import TimeGrid
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.data import GenerationConfig
+    from noble.operator import Operator
+
+STABLE_SPEED_KEYS: Final = (
+    "ms_per_trace",
+    "ms_per_trace_batch1",
+    "speedup_vs_neuron",
+    "speedup_vs_arbor",
+    "batch",
+    "threads",
+)
+"""Keys that scripts may rely on."""
+
+AMPLITUDES_NA: Final = (-0.11, 0.28)  # the paper's range
+# Whole passes over the batch that are timed, of which the median counts.
+_REPEATS: Final = 5
+_SINGLES: Final = 10
+
+
+def measure_speed(
+    operator: Operator,
+    hall: HallOfFame,
+    *,
+    arbor: Responder[Any],
+    neuron: Responder[Any] | None = None,
+    batch: int = 128,
+    arbor_traces: int = 16,
+    neuron_traces: int = 2,
+    config: GenerationConfig | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Milliseconds a trace, and how many times faster than the simulators on the same cell and currents.
+
+    Models and currents are drawn as for a data set, since what fires takes longer to draw. Operator and simulators answer
+    through the same protocol, physical units in, mV out; what they load, build or compile at the first answer is not counted.
+    The operator is timed before, between and after the simulators, and the median counts: machines change their speed.
+
+    Args:
+        operator: the operator.
+        hall: the models that it learned.
+        arbor: as many threads as it likes.
+        neuron: serial; not measured if None. What either simulator takes to
+            settle is counted: give them `SolverSettings` without.
+        batch: traces that the operator answers at once.
+        arbor_traces, neuron_traces: traces simulated, spread over models and amplitudes.
+        config: distribution of currents, and window; without it steps spread evenly over the paper's range, in its window.
+        progress: called with parts done and parts in all.
+
+    Returns:
+        `STABLE_SPEED_KEYS` (`speedup_vs_neuron` is None where it was not measured), fastest and slowest pass of the operator,
+        seconds a trace of the simulators, and the machine.
+
+    Raises:
+        ValueError: for a number of traces below one.
+    """
+    import torch
+
+    if min(batch, arbor_traces, 1 if neuron is None else neuron_traces) < 1:
+        raise ValueError(
+            f"batch is {batch}, arbor_traces {arbor_traces} and neuron_traces {neuron_traces}; expected at least 1 of each."
+        )
+    report = progress or (lambda done, total: None)
+    grid = StepProtocol().grid if config is None else config.window.grid
+    table = hall.feature_table(operator.feature_names)
+    models, stimuli = _drawn(hall, batch, config)
+
+    def operator_seconds() -> list[float]:
+        return seconds_of(
+            lambda: operator.predict(table[models], stimuli, grid, batch_size=batch), repeats=_REPEATS, each=batch
+        )
+
+    report(0, 4)
+    with outside_hull_expected():
+        passes = operator_seconds()
+        report(1, 4)
+        alone = seconds_of(lambda: operator.predict(table[models[-1:]], stimuli[-1:], grid), repeats=_SINGLES)
+        report(2, 4)
+        seconds: dict[str, float | None] = {}
+        simulators = (("arbor", arbor, arbor_traces), ("neuron", neuron, neuron_traces))
+        for done, (name, responder, count) in enumerate(simulators, 3):
+            seconds[name] = None
+            if responder is not None:
+                seconds[name] = _simulation_seconds(responder, hall, count, config, grid) / count
+                passes += operator_seconds()
+            report(done, 4)
+    together = float(np.median(passes))
+    faster = {name: None if value is None else value / together for name, value in seconds.items()}
+    return {
+        "ms_per_trace": 1e3 * together,
+        "ms_per_trace_range": [1e3 * min(passes), 1e3 * max(passes)],
+        "ms_per_trace_batch1": 1e3 * float(np.median(alone)),
+        "speedup_vs_neuron": faster["neuron"],
+        "speedup_vs_arbor": faster["arbor"],
+        "batch": batch,
+        "threads": torch.get_num_threads(),
+        "arbor_seconds_per_trace": seconds["arbor"],
+        "arbor_threads": getattr(arbor, "threads", None),
+        "arbor_traces": arbor_traces,
+        "neuron_seconds_per_trace": seconds["neuron"],
+        "neuron_traces": 0 if neuron is None else neuron_traces,
+        "window_ms": grid.duration_ms,
+        "dt_ms": grid.dt_ms,
+        "hall": hall.name,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+    }
+
+
+def _drawn(hall: HallOfFame, count: int, config: GenerationConfig | None) -> tuple[list[int], list[Stimulus]]:
+    """A model and a current for each trace: as for a data set, or steps and models spread evenly and not in the same order."""
+    if config is not None:
+        plan = fresh_plan(hall, config, count=count, unseen_count=0, seed=0)
+        return plan.model_index.tolist(), [plan.stimulus(row) for row in range(count)]
+    amplitudes = np.linspace(*AMPLITUDES_NA, count) if count > 1 else np.array(AMPLITUDES_NA[1:])
+    protocol = StepProtocol()
+    order = np.random.default_rng(0).permutation(len(hall))
+    return [int(order[index % len(hall)]) for index in range(count)], [protocol.stimulus(value) for value in amplitudes]
+
+
+def seconds_of(answer: Callable[[], object], *, repeats: int, each: int = 1) -> list[float]:
+    """Seconds of so many answers, after one that is not counted, divided by how many traces `each` has."""
+    answer()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        answer()
+        times.append((time.perf_counter() - started) / each)
+    return times
+
+
+def _simulation_seconds(
+    responder: Responder[Any], hall: HallOfFame, count: int, config: GenerationConfig | None, grid: TimeGrid
+) -> float:
+    """Seconds of so many traces, after a single one that compiles, loads and builds."""
+    models, stimuli = _drawn(hall, count, config)
+    cells = [hall.cell_model(index) for index in models]
+    responder.respond(cells[:1], stimuli[:1], grid)
+    started = time.perf_counter()
+    responder.respond(cells, stimuli, grid)
+    return time.perf_counter() - started

@@ -1,0 +1,82 @@
+"""Families of neurons: who belongs to one, and how far the features of one family's traces are from those of another's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from noble.family.sampling import disc_points, hull_points
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.operator import FeatureSpec
+
+# A feature that so many of the plausible traces have is missed where it is missing.
+_USUAL_SHARE: Final = 0.95
+_QUANTILES: Final = {"median": 0.5, "q05": 0.05, "q95": 0.95}
+
+
+def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> np.ndarray:
+    """The features of a family's neurons.
+
+    Args:
+        spec: of the operator that is to answer for them.
+        hall: the models that it learned.
+        family: `hall`, the training models themselves; `hull`, neurons anywhere in the training models' hull; or
+            `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the training models' range. The latter
+            two are drawn in the latent plane. The other features are those of a model, the disc's or for each neuron a training
+            model drawn at random, moved by how much what is typical (`FeatureSpec.complete`) differs between the two points: so
+            a family varies beyond the plane as the models do.
+        count: neurons to draw; not used for `hall`.
+        seed: of the draw.
+
+    Returns:
+        Shape (neurons, features), physical units, in the order of `spec.names`.
+
+    Raises:
+        ValueError: for another family, or a model that the hall does not have.
+    """
+    import torch
+
+    columns = spec.plane_columns
+
+    def typical(points: np.ndarray) -> np.ndarray:
+        return spec.complete(torch.as_tensor(points)).numpy()
+
+    def moved(neurons: np.ndarray, points: np.ndarray) -> np.ndarray:
+        return neurons + typical(points) - typical(neurons[:, columns])
+
+    if family == "hall":
+        return hall.feature_table(spec.names)[list(hall.train)]
+    if family == "hull":
+        known = np.array(spec.training_features)
+        points = hull_points(known[:, columns], count, seed=seed)
+        return moved(known[np.random.default_rng([seed, 1]).integers(len(known), size=count)], points)
+    model, radius = _disc(family, len(hall))
+    own = hall.feature_table(spec.names)[[model]]
+    return moved(own, disc_points(own[0, columns], radius, count, spec=spec, seed=seed))
+
+
+def family_models(hall: HallOfFame, family: str) -> tuple[int, ...]:
+    """The models of the hall that a family lies among: the one that a disc lies round, otherwise those to train on.
+
+    Raises:
+        ValueError: for a disc round a model that the hall does not have, or another family.
+    """
+    return hall.train if family in ("hall", "hull") else (_disc(family, len(hall))[0],)
+
+
+def _disc(family: str, models: int) -> tuple[int, float]:
+    """Model and radius of `disc:MODEL:RADIUS`."""
+    try:
+        kind, model, radius = family.split(":")
+        numbers = int(model), float(radius)
+        if kind != "disc" or not 0 <= numbers[0] < models:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"the family {family!r} is unknown; expected hall, hull or disc:MODEL:RADIUS, with a model from 0 to {models - 1} "
+            "and a radius in units of the training models' range, for example disc:3:0.1."
+        ) from None
+    return numbers

@@ -1,0 +1,7 @@
+"""Simulators of cell models: Arbor by default, NEURON as the reference; neither is imported before it is used."""
+
+from noble.simulators.arbor import ArborSimulator
+from noble.simulators.neuron import NeuronSimulator
+from noble.simulators.numerics import SolverSettings
+
+__all__ = ["ArborSimulator", "NeuronSimulator", "SolverSettings"]

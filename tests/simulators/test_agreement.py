@@ -1,0 +1,152 @@
+"""Arbor against NEURON: the same cable, the same channels, the same spikes.
+
+Below threshold the two agree to the solver's rounding. Spike times differ by less than a step for the first spikes; the
+difference comes from the channels' solvers, shrinks with dt, and accumulates from spike to spike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_cells import ALL_ACTIVE, FIRING, SHORT_SETTLING, WINDOW, stylised
+
+from noble.cells import Cell, CellModel, HallOfFame, MorphologySource, read_allen_fit
+from noble.simulators import ArborSimulator, NeuronSimulator, SolverSettings
+from noble.spikes import spike_times_ms
+from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus
+from noble.traces import TimeGrid
+
+pytestmark = pytest.mark.neuron
+
+
+def both(
+    models: Sequence[CellModel],
+    stimuli: Sequence[Stimulus],
+    grid: TimeGrid = WINDOW,
+    numerics: SolverSettings = SHORT_SETTLING,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Voltage of Arbor and of NEURON, each (models, time), mV."""
+    arbor = ArborSimulator(threads=1, numerics=numerics).respond(models, stimuli, grid)
+    neuron = NeuronSimulator(numerics=numerics).respond(models, stimuli, grid)
+    np.testing.assert_array_equal(arbor.current_na, neuron.current_na)
+    return arbor.voltage_mv, neuron.voltage_mv
+
+
+def assert_same_spikes(arbor_mv: np.ndarray, neuron_mv: np.ndarray, *, dt_ms: float, within_ms: float) -> int:
+    """Compare counts and times; return the count."""
+    arbor, neuron = (spike_times_ms(voltage, dt_ms=dt_ms) for voltage in (arbor_mv, neuron_mv))
+    assert arbor.size == neuron.size
+    np.testing.assert_allclose(arbor, neuron, atol=within_ms)
+    return arbor.size
+
+
+def test_the_published_pv_model(shared_data: Path) -> None:
+    source = MorphologySource.from_swc(shared_data / "Pvalb_470522102_m.swc")
+    model = read_allen_fit(shared_data / "472912177_fit.json", source)
+    grid = TimeGrid.spanning(515.0, dt_ms=0.02)
+    amplitudes_na = (-0.11, 0.05, 0.1, 0.2, 0.28)
+    arbor, neuron = both(
+        [model] * 5, [Step(15.0, 415.0, amplitude) for amplitude in amplitudes_na], grid, SolverSettings()
+    )
+    # Half a second of settling ends 0.1 mV above the -95.4 mV that a window started at v_init shows at its onset.
+    np.testing.assert_allclose(arbor[:, 0], -95.27, atol=0.01)
+    assert arbor[0].min() == pytest.approx(-131.35, abs=0.05)
+    np.testing.assert_allclose(arbor[:3], neuron[:3], atol=1e-3)
+    counts = [assert_same_spikes(*pair, dt_ms=0.02, within_ms=0.05) for pair in zip(arbor, neuron, strict=True)]
+    assert counts == [0, 0, 0, 11, 25]
+
+
+def test_rest_without_settling_is_the_published_one(shared_data: Path) -> None:
+    """-95.4 mV is the voltage 15 ms after starting from v_init, with the slow Ih still on its way."""
+    source = MorphologySource.from_swc(shared_data / "Pvalb_470522102_m.swc")
+    model = read_allen_fit(shared_data / "472912177_fit.json", source)
+    arbor, neuron = both(
+        [model], [Step(15.0, 16.0, 0.0)], TimeGrid.spanning(16.0, dt_ms=0.02), SolverSettings(equilibration_ms=0.0)
+    )
+    assert arbor[0, 750] == pytest.approx(-95.4, abs=0.02)
+    np.testing.assert_allclose(arbor, neuron, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["stylised-pv", "stylised-vip"])
+def test_a_stylised_cell(name: str) -> None:
+    model = stylised(name, FIRING)
+    stimuli = [Step(5.0, 95.0, amplitude) for amplitude in (-0.05, 0.01, 0.2)]
+    arbor, neuron = both([model] * 3, stimuli)
+    np.testing.assert_allclose(arbor[:2], neuron[:2], atol=1e-3)
+    assert assert_same_spikes(arbor[2], neuron[2], dt_ms=0.02, within_ms=0.02) >= 5
+
+
+def test_all_channels_at_once() -> None:
+    model = stylised("stylised-vip", ALL_ACTIVE)
+    arbor, neuron = both([model] * 2, [Step(5.0, 95.0, amplitude) for amplitude in (-0.05, 0.3)])
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=1e-3)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.1) >= 2
+
+
+def test_the_shipped_hall() -> None:
+    hall = HallOfFame.load("stylised-pv")
+    threshold_na = float(hall.feature_table(["i_thr"])[0, 0])
+    stimuli = [Step(5.0, 95.0, -0.05), Step(5.0, 95.0, threshold_na + 0.1)]
+    arbor, neuron = both([hall.cell_model(0)] * 2, stimuli)
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=1e-3)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.1) >= 3
+
+
+def test_the_difference_between_spike_times_shrinks_with_the_step() -> None:
+    model, stimulus = stylised("stylised-vip", FIRING), Step(5.0, 80.0, 0.2)
+    largest = []
+    for dt_ms in (0.02, 0.005):
+        grid, numerics = TimeGrid.spanning(80.0, dt_ms=dt_ms), SolverSettings(dt_ms=dt_ms, equilibration_ms=50.0)
+        times = [spike_times_ms(voltage[0], dt_ms=dt_ms) for voltage in both([model], [stimulus], grid, numerics)]
+        assert times[0].size == times[1].size == 9
+        largest.append(np.abs(times[0] - times[1]).max())
+    assert largest[1] < 0.5 * largest[0]
+
+
+def test_currents_that_are_not_steps() -> None:
+    model = stylised("stylised-vip", FIRING)
+    noise = np.random.default_rng(0).normal(-0.02, 0.01, size=90)
+    stimuli: list[Stimulus] = [
+        Ramp(5.0, 95.0, -0.1, 0.01),
+        Ramp(5.0, 95.0, 0.0, 0.4),
+        OrnsteinUhlenbeck(5.0, 95.0, mean_na=-0.02, sd_na=0.01, seed=3),
+        OrnsteinUhlenbeck(5.0, 95.0, mean_na=0.15, sd_na=0.05, seed=3),
+        Chirp(5.0, 95.0, amplitude_na=0.03, first_hz=5.0, last_hz=200.0),
+        Sampled(noise, dt_ms=1.0, start_ms=0.0),
+        Step(20.0, 40.0, 0.03) + Ramp(10.0, 80.0, 0.02, -0.05),
+    ]
+    arbor, neuron = both([model] * len(stimuli), stimuli)
+    fired = [
+        assert_same_spikes(*pair, dt_ms=0.02, within_ms=0.05) if index in (1, 3) else np.abs(pair[0] - pair[1]).max()
+        for index, pair in enumerate(zip(arbor, neuron, strict=True))
+    ]
+    assert min(fired[1], fired[3]) >= 3
+    # Arbor takes a step's current at its start, NEURON at its middle: half a step of a changing current apart.
+    below = [fired[index] for index in (0, 2, 4, 5, 6)]
+    assert max(below) < 0.1, below
+
+
+@pytest.mark.parametrize(
+    "soma",
+    [
+        pytest.param("1 1 0 0 0 4 -1\n2 1 12 0 0 9 1\n3 1 13 0 0 9 2\n4 1 17 0 0 2 3\n", id="uneven line"),
+        pytest.param("1 1 0 0 0 4 -1\n2 1 -9 0 0 9 1\n3 1 3 0 0 3 1\n", id="uneven three points"),
+        pytest.param("1 1 0 0 0 4 -1\n2 1 12 0 0 9 1\n", id="two points"),
+        pytest.param("1 1 0 0 0 6 -1\n", id="one point"),
+    ],
+)
+@pytest.mark.parametrize("axon", ["keep", "stub"])
+def test_somata_of_any_shape(soma: str, axon, tmp_path: Path) -> None:
+    dendrite = "10 3 0 20 0 1 1\n11 3 300 40 0 1 10\n12 3 400 80 0 0.5 11\n13 3 400 -80 0 0.5 11\n"
+    path = tmp_path / f"{tmp_path.name}.swc"  # a name of its own, since folders are remembered by name
+    path.write_text(soma + dendrite)
+    model = Cell("soma", MorphologySource.from_swc(path, axon=axon), fixed=FIRING).model({})
+    grid = TimeGrid.spanning(40.0, dt_ms=0.02)
+    arbor, neuron = both(
+        [model] * 2, [Step(5.0, 35.0, -0.02), Step(5.0, 35.0, 0.1)], grid, SolverSettings(equilibration_ms=50.0)
+    )
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 1
