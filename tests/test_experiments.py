@@ -58,3 +58,8 @@ def test_the_table_of_a_race_is_made_from_its_results(hall: str):
     table = runpy.run_path(str(ROOT / "experiments/race/compare.py"))["table"](hall)
     assert (ROOT / f"experiments/race/{hall}.md").read_text() == table
     assert table in (ROOT / "experiments/race/README.md").read_text()
+
+
+def test_the_table_of_the_scope_is_made_from_its_results():
+    table = runpy.run_path(str(ROOT / "experiments/scope/table.py"))["table"]()
+    assert table in (ROOT / "experiments/scope/README.md").read_text()
