@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
+from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
@@ -24,7 +25,7 @@ from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
 
-class OutsideHullWarning(UserWarning):
+class OutsideHullWarning(OutsideTrainingWarning):
     """Some features lie outside the convex hull of the training models, where the operator extrapolates."""
 
 
@@ -38,6 +39,7 @@ class Operator(nn.Module):
         core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
             `causal` says whether any duration will do; one that knows its spikes before it draws them has `firing`
             (see `SpikePhaseCore`).
+        scope: the currents that it has learned; None if that is not known.
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
     """
 
@@ -48,6 +50,7 @@ class Operator(nn.Module):
         grid: TimeGrid,
         *,
         core: nn.Module,
+        scope: Scope | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -55,6 +58,7 @@ class Operator(nn.Module):
         self.spec = spec
         self.grid = grid
         self.core = core
+        self.scope = scope
         self.provenance = dict(provenance or {})
 
     @classmethod
@@ -65,6 +69,7 @@ class Operator(nn.Module):
         grid: TimeGrid,
         seed: int,
         *,
+        scope: Scope | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Operator:
         """An untrained operator, the same for the same seed; the global random state is left as it was.
@@ -74,13 +79,14 @@ class Operator(nn.Module):
             spec: fitted on the training models.
             grid: the training window.
             seed: of the initial weights.
+            scope: the currents that it is going to learn.
             provenance: further facts to record, for example the data hash.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             core = _build_core(config, spec, grid)
         facts = {"seed": seed, "versions": _versions(), **(provenance or {})}
-        return cls(config, spec, grid, core=core, provenance=facts)
+        return cls(config, spec, grid, core=core, scope=scope, provenance=facts)
 
     @classmethod
     def load(cls, folder_or_name: str | Path) -> Operator:
@@ -140,9 +146,11 @@ class Operator(nn.Module):
 
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
+            OutsideScopeWarning: if currents are not such as the operator has learned, with how far from them they are.
         """
         values = self._prepared(features, stimuli, grid, batch_size)
         current_na = _sampled(stimuli, grid)
+        warn_outside_scope(self._departures(stimuli, current_na, grid.dt_ms), len(stimuli))
         voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
         return TraceBatch(
             grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
@@ -180,19 +188,22 @@ class Operator(nn.Module):
             ValueError: as `predict`.
 
         Warns:
-            OutsideHullWarning: as `predict`.
+            OutsideHullWarning, OutsideScopeWarning: as `predict`.
         """
         features = neurons if isinstance(neurons, np.ndarray) else self._stacked(neurons)
         values = self._prepared(features, stimuli, grid, batch_size)
         trains: list[np.ndarray] = []
+        departures: list[Departure] = []
         for start in range(0, len(stimuli), batch_size):
             part = slice(start, start + batch_size)
             current_na = _sampled(stimuli[part], grid)
+            departures += self._departures(stimuli[part], current_na, grid.dt_ms)
             if hasattr(self.core, "firing"):
                 trains += self._phase_times(values[part], current_na, grid)
             else:
                 voltage_mv = self._in_batches(values[part], current_na, grid.dt_ms, batch_size)
                 trains += [spike_times_ms(row, dt_ms=grid.dt_ms) for row in voltage_mv]
+        warn_outside_scope(departures, len(stimuli))
         return trains
 
     def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
@@ -286,6 +297,12 @@ class Operator(nn.Module):
             OutsideHullWarning,
             stacklevel=4,
         )
+
+    def _departures(
+        self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float
+    ) -> tuple[Departure, ...]:
+        """What of some currents was not learned, as far as that is known."""
+        return () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
 
     def _in_batches(self, features: np.ndarray, current_na: np.ndarray, dt_ms: float, batch_size: int) -> np.ndarray:
         """The core's answers in mV, float32."""
