@@ -56,7 +56,7 @@ def test_respond_is_predict_for_a_sequence_of_vectors(operator):
     [
         Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.0),
         Step(start_ms=10.0, stop_ms=60.0, amplitude_na=-0.11),
-        Ramp(start_ms=10.0, stop_ms=60.0, first_na=0.1, last_na=-0.2),
+        Ramp(start_ms=10.0, stop_ms=60.0, start_na=0.1, stop_na=-0.2),
         Chirp(start_ms=0.0, stop_ms=90.0, amplitude_na=0.1),
         OrnsteinUhlenbeck(start_ms=10.0, stop_ms=60.0, mean_na=0.05, sd_na=0.05, seed=4),
         Sampled(samples_na=np.linspace(0, 0.2, 50), dt_ms=1.0),

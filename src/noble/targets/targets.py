@@ -18,7 +18,7 @@ from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
 from noble.files import content_sha256, write_json
 from noble.recordings import Recording, Sweep, mean_na
-from noble.spikes import spike_times_ms
+from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
 from noble.traces import TimeGrid, Trace, TraceBatch
 
@@ -345,7 +345,7 @@ def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> t
 def _spikes_within(trace: Trace, onset_ms: float, step_ms: float) -> int:
     """Spikes that peak within the step."""
     times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
-    return int(np.sum((times >= onset_ms) & (times < onset_ms + step_ms)))
+    return within(times, onset_ms, onset_ms + step_ms).size
 
 
 def _names_at(amplitude_na: float, counts: Sequence[int], names: Sequence[str] | None) -> list[str]:
