@@ -88,7 +88,7 @@ def test_an_unknown_kind_names_the_known_ones(tmp_path):
         (b"- a\n- b\n", "holds list; expected keys and values"),
         (b"just words", "holds str; expected keys and values"),
         (b"a: [1", "is not YAML: "),
-        (b"\xff\xfe\x00", "is not YAML: "),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
     ],
 )
 def test_a_file_that_is_no_configuration(tmp_path, content, message):

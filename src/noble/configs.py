@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from noble.files import read_yaml
 
 
 class Frozen(BaseModel):
-    """A configuration: unknown keys are errors, and nothing changes after it is made."""
+    """A configuration: unknown keys are errors, numbers are finite, and nothing changes after it is made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -21,13 +22,10 @@ class Frozen(BaseModel):
         Raises:
             ValueError: if it is missing, is not YAML, or has an unknown key or a bad value; one sentence says which.
         """
-        path = Path(path)
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read ({error.strerror}); expected a YAML file.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+            content = read_yaml(path, expected="a YAML file of settings")
+        except FileNotFoundError as error:
+            raise ValueError(f"{path} cannot be read (No such file or directory); expected a YAML file.") from error
         if content is None:  # an empty file, or one of comments only: all defaults
             content = {}
         if not isinstance(content, dict):

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noble.features.catalogue import canonical, unit_of
+from noble.features.neurons import Neurons
 from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
+from noble.operator.describe import as_html, one_line
+from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
 from noble.operator.spiking.config import SpikePhaseConfig
+from noble.responders import answer_all, as_stimuli
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
+if TYPE_CHECKING:
+    import xarray
 
-class OutsideHullWarning(UserWarning):
+
+class OutsideHullWarning(OutsideTrainingWarning):
     """Some features lie outside the convex hull of the training models, where the operator extrapolates."""
 
 
@@ -38,7 +46,10 @@ class Operator(nn.Module):
         core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
             `causal` says whether any duration will do; one that knows its spikes before it draws them has `firing`
             (see `SpikePhaseCore`).
+        scope: the currents that it has learned; None if that is not known.
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
+        name: of the bundle that it was loaded from; empty if it was not.
+        metrics: what that bundle says of its accuracy, as `noble evaluate --json` writes it.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class Operator(nn.Module):
         grid: TimeGrid,
         *,
         core: nn.Module,
+        scope: Scope | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -55,7 +67,16 @@ class Operator(nn.Module):
         self.spec = spec
         self.grid = grid
         self.core = core
+        self.scope = scope
         self.provenance = dict(provenance or {})
+        self.name = ""
+        self.metrics: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @classmethod
     def build(
@@ -65,6 +86,7 @@ class Operator(nn.Module):
         grid: TimeGrid,
         seed: int,
         *,
+        scope: Scope | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Operator:
         """An untrained operator, the same for the same seed; the global random state is left as it was.
@@ -74,13 +96,14 @@ class Operator(nn.Module):
             spec: fitted on the training models.
             grid: the training window.
             seed: of the initial weights.
+            scope: the currents that it is going to learn.
             provenance: further facts to record, for example the data hash.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             core = _build_core(config, spec, grid)
         facts = {"seed": seed, "versions": _versions(), **(provenance or {})}
-        return cls(config, spec, grid, core=core, provenance=facts)
+        return cls(config, spec, grid, core=core, scope=scope, provenance=facts)
 
     @classmethod
     def load(cls, folder_or_name: str | Path) -> Operator:
@@ -134,7 +157,7 @@ class Operator(nn.Module):
         """
         names = self._known_names(given)
         table = torch.stack([*given.values()], dim=-1)
-        offset, slopes = self.prior.regression(names)
+        offset, slopes = self.spec.regression(names)
         return table.new_tensor(offset) + table @ table.new_tensor(slopes)
 
     def neurons(self, given: object) -> Neurons:
@@ -156,7 +179,7 @@ class Operator(nn.Module):
         names = self._known_names(named.names)
         if set(names) == set(self.feature_names):
             return Neurons(self.feature_names, named.table(self.feature_names))
-        offset, slopes = self.prior.regression(names)
+        offset, slopes = self.spec.regression(names)
         return Neurons(self.feature_names, offset + named.values @ slopes)
 
     def predict(
@@ -226,9 +249,11 @@ class Operator(nn.Module):
 
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
+            OutsideScopeWarning: if currents are not such as the operator has learned, with how far from them they are.
         """
         values = self._prepared(neurons, stimuli, grid, batch_size)
         current_na = _sampled(stimuli, grid)
+        warn_outside_scope(self._departures(stimuli, current_na, grid.dt_ms), len(stimuli))
         voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
         return TraceBatch(
             grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
@@ -257,18 +282,21 @@ class Operator(nn.Module):
             ValueError: as `respond`.
 
         Warns:
-            OutsideHullWarning: as `respond`.
+            OutsideHullWarning, OutsideScopeWarning: as `predict`.
         """
         values = self._prepared(neurons, stimuli, grid, batch_size)
         trains: list[np.ndarray] = []
+        departures: list[Departure] = []
         for start in range(0, len(stimuli), batch_size):
             part = slice(start, start + batch_size)
             current_na = _sampled(stimuli[part], grid)
+            departures += self._departures(stimuli[part], current_na, grid.dt_ms)
             if hasattr(self.core, "firing"):
                 trains += self._phase_times(values[part], current_na, grid)
             else:
                 voltage_mv = self._in_batches(values[part], current_na, grid.dt_ms, batch_size)
                 trains += [spike_times_ms(row, dt_ms=grid.dt_ms) for row in voltage_mv]
+        warn_outside_scope(departures, len(stimuli))
         return trains
 
     def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
@@ -283,7 +311,7 @@ class Operator(nn.Module):
 
     def _prepared(self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int) -> np.ndarray:
         """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
-        values = self.neurons(neurons).values
+        values = np.array(self.neurons(neurons).values)  # torch takes no read-only array
         if len(values) != len(stimuli):
             raise ValueError(
                 f"{len(values)} neurons and {len(stimuli)} stimuli; expected one stimulus per neuron. Operator.predict lets "
@@ -305,7 +333,9 @@ class Operator(nn.Module):
         names = [canonical(name) for name in given]
         if unknown := [name for name in names if name not in own] or ([] if names or not own else ["nothing"]):
             wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(self.spec.names, self.spec.units, strict=True))
-            raise ValueError(f"{', '.join(unknown)} was given of the neurons; expected some of what the operator knows: {wanted}.")
+            raise ValueError(
+                f"{', '.join(unknown)} was given of the neurons; expected some of what the operator knows: {wanted}."
+            )
         return tuple(own[name] for name in names)
 
     def _check_window(self, count: int, dt_ms: float) -> None:
@@ -341,12 +371,16 @@ class Operator(nn.Module):
             )
         ]
         warnings.warn(
-            f"{count} of {features.shape[0]} feature vectors lie outside the hull of the "
+            f"{count} of {features.shape[0]} neurons lie outside the hull of the "
             f"{len(self.spec.training_features)} training models, where the operator extrapolates; the farthest is "
-            f"vector {worst}: {'; '.join(parts)}.",
+            f"neuron {worst}: {'; '.join(parts)}.",
             OutsideHullWarning,
             stacklevel=4,
         )
+
+    def _departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
+        """What of some currents was not learned, as far as that is known."""
+        return () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
 
     def _in_batches(self, features: np.ndarray, current_na: np.ndarray, dt_ms: float, batch_size: int) -> np.ndarray:
         """The core's answers in mV, float32."""
@@ -395,17 +429,6 @@ def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: T
     from noble.operator.spiking.core import SpikePhaseCore
 
     return SpikePhaseCore(config, spec, grid)
-
-
-def _widths(spec: FeatureSpec) -> set[int]:
-    """Numbers of features that name a neuron."""
-    return {len(spec), len(spec.plane)}
-
-
-def _feature_message(shape: tuple[int, ...], spec: FeatureSpec) -> str:
-    wanted = ", ".join(f"{name} in {unit}" for name, unit in zip(spec.names, spec.units, strict=True))
-    short = "" if len(spec.plane) == len(spec) else f"; or {' and '.join(spec.plane)} alone"
-    return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}{short}."
 
 
 def _versions() -> dict[str, str]:
