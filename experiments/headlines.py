@@ -26,7 +26,9 @@ def rows() -> str:
     bench = [read(f"race/{name}-bench.json") for name in BUNDLES]
     currents, models = ([metrics[subset] for metrics in fresh] for subset in ("unseen_currents", "unseen_models"))
     at_chance = [
-        ", ".join(f"{read(f'scope/{name}-{kind}.json')['unseen_currents']['coincidence_1ms']:.2f}" for kind in UNLEARNED)
+        ", ".join(
+            f"{read(f'scope/{name}-{kind}.json')['unseen_currents']['coincidence_1ms']:.2f}" for kind in UNLEARNED
+        )
         for name in BUNDLES
     ]
     table = {
@@ -34,7 +36,9 @@ def rows() -> str:
         "---": ["---"] * len(BUNDLES),
         "steps: relative L2, %": [number(item["relative_l2_percent"]) for item in currents],
         "steps: spike time, median, ms": [number(item["spike_time_median_ms"]) for item in currents],
-        "steps: coincidence at 1 ms (1 is perfect, 0 is chance)": [number(item["coincidence_1ms"]) for item in currents],
+        "steps: coincidence at 1 ms (1 is perfect, 0 is chance)": [
+            number(item["coincidence_1ms"]) for item in currents
+        ],
         "noise, ramps, chirps: coincidence at 1 ms": at_chance,
         "steps, models never trained on: relative L2, %": [number(item["relative_l2_percent"]) for item in models],
         "times faster than serial NEURON": [number(item["speedup_vs_neuron"]) for item in bench],

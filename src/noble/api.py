@@ -54,7 +54,9 @@ def list_operators() -> pandas.DataFrame:
         operator = Operator.load(name)
         learned = "" if operator.scope is None else operator.scope.describe()
         numbers = {key: headline(operator.metrics, "unseen_currents", key) for key, *_ in HEADLINES}
-        rows.append({"name": name, "kind": operator.config.kind, "features": len(operator.spec), "learned": learned, **numbers})
+        rows.append(
+            {"name": name, "kind": operator.config.kind, "features": len(operator.spec), "learned": learned, **numbers}
+        )
     return pandas.DataFrame(rows).set_index("name")
 
 
@@ -85,18 +87,16 @@ def simulate(
     Raises:
         ValueError: for members without a hall, an unknown simulator, or stimuli that outlast the window.
     """
-    from noble.responders import answer_all
+    from noble.responders import answer_all, as_stimuli
 
     chosen = _models(models, members)
     responder = _simulator(simulator, data_folder)
-    currents = _listed(stimuli, Stimulus)
+    currents = as_stimuli(stimuli)
     grid = window(currents, duration_ms, dt_ms)
     return answer_all(responder, chosen, currents, grid, labels=[model.name for model in chosen])
 
 
-def read_recording(
-    path: str | Path, *, electrode: str | None = None, junction_potential_mv: float = 0.0
-) -> Recording:
+def read_recording(path: str | Path, *, electrode: str | None = None, junction_potential_mv: float = 0.0) -> Recording:
     """Read a current-clamp recording.
 
     Args:
@@ -378,18 +378,3 @@ def _config(kind: Any, given: Any) -> Any:
     if isinstance(given, kind):
         return given
     return kind.load(given) if isinstance(given, str | Path) else kind.model_validate(dict(given))
-
-
-def _listed(given: Any, kind: type) -> list[Any]:
-    """One or several as a list.
-
-    Raises:
-        ValueError: if something among them is of another kind, such as a bare amplitude.
-    """
-    listed = [given] if isinstance(given, kind) else list(given) if isinstance(given, Sequence) else [given]
-    if wrong := [item for item in listed if not isinstance(item, kind)]:
-        raise ValueError(
-            f"{wrong[0]!r} is a {type(wrong[0]).__name__}; expected a {kind.__name__.lower()} such as noble.Step(15, 415, 0.2), "
-            "or a list of them."
-        )
-    return listed

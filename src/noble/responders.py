@@ -79,4 +79,22 @@ def edges_ms(stimulus: Stimulus) -> tuple[float, float]:
     """First and last instant at which a stimulus is not zero, ms; its end twice if it is zero throughout."""
     times, currents = stimulus.envelope()
     some = np.flatnonzero(currents)
-    return (float(times[some[0]]), float(times[some[-1]])) if some.size else (stimulus.end_ms, stimulus.end_ms)
+    if not some.size:
+        return stimulus.end_ms, stimulus.end_ms
+    # A ramp leaves zero at the point before its first that is not zero, and comes back to it at the point after its last.
+    return float(times[max(some[0] - 1, 0)]), float(times[min(some[-1] + 1, times.size - 1)])
+
+
+def as_stimuli(given: Stimulus | Sequence[Stimulus]) -> list[Stimulus]:
+    """One or several stimuli as a list.
+
+    Raises:
+        ValueError: if something among them is no stimulus, such as a bare amplitude or an array.
+    """
+    listed: list[Stimulus] = list(given) if isinstance(given, Sequence) else [given]
+    if wrong := [item for item in listed if not isinstance(item, Stimulus)]:
+        raise ValueError(
+            f"a {type(wrong[0]).__name__} was given as a current; expected a stimulus such as noble.Step(15, 415, 0.2) (ms, ms, "
+            "nA), noble.Sampled(array_in_na, dt_ms=0.1), or a list of them."
+        )
+    return listed

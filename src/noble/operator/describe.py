@@ -91,7 +91,5 @@ def _sparkline(operator: Operator) -> str:
 def _outline(voltage_mv: np.ndarray) -> np.ndarray:
     """Lowest and highest voltage of consecutive parts, in the order in which they come: no spike is lost."""
     parts = np.array_split(voltage_mv, min(_SPARK_POINTS // 2, voltage_mv.size))
-    pairs = [
-        (part.min(), part.max()) if part.argmin() <= part.argmax() else (part.max(), part.min()) for part in parts
-    ]
+    pairs = [(part.min(), part.max()) if part.argmin() <= part.argmax() else (part.max(), part.min()) for part in parts]
     return np.array(pairs, dtype=float).reshape(-1)
