@@ -298,9 +298,7 @@ class Operator(nn.Module):
             stacklevel=4,
         )
 
-    def _departures(
-        self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float
-    ) -> tuple[Departure, ...]:
+    def _departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
         """What of some currents was not learned, as far as that is known."""
         return () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
 

@@ -123,9 +123,7 @@ class Scope(Frozen):
             dt_ms=other.dt_ms,
         )
 
-    def departures(
-        self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float
-    ) -> tuple[Departure, ...]:
+    def departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
         """What of some currents was not learned, and how far from it they are.
 
         Args:
