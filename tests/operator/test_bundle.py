@@ -197,7 +197,7 @@ def test_weights_that_lack_a_tensor_are_refused(folder):
 def test_loading_needs_neither_simulator_nor_trainer(folder):
     program = (
         "import sys; from noble.operator import Operator; Operator.load(sys.argv[1]); "
-        "print(sorted({'arbor', 'neuron', 'lightning', 'zarr', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'arbor', 'neuron', 'lightning_fabric', 'zarr', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
