@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
@@ -305,7 +304,6 @@ class Operator(nn.Module):
     @contextmanager
     def _predicting(self, samples: int) -> Iterator[None]:
         """So many samples at once, without gradients and outside training mode; afterwards all is as it was."""
-        keep_freed_memory()
         was_training = self.training
         if was_training:  # which takes a while for a single trace
             self.eval()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from noble.files import write_json, write_text
-from noble.machine.allocator import keep_freed_memory
+from noble.machine import tune_process
 from noble.operator import Operator
 from noble.train.config import TrainConfig
 
@@ -93,7 +93,7 @@ def prepare(
     from noble.train.datamodule import StoreData
 
     folder = Path(folder)
-    keep_freed_memory()
+    tune_process()
     if threads is not None:
         torch.set_num_threads(threads)
     data = StoreData(
