@@ -10,7 +10,7 @@ calls = []
 class Library:
     def __getattr__(self, name):
         return lambda *given: calls.append(name) or 1
-load, ctypes.CDLL = ctypes.CDLL, lambda name, *rest: load(name, *rest) if name else Library()
+load, ctypes.CDLL = ctypes.CDLL, lambda name, *rest, **more: load(name, *rest, **more) if name else Library()
 """
 PREDICT = """
 import torch
