@@ -18,7 +18,7 @@ from noble.features.windows import measure_step
 from noble.files import numbers_by_name
 from noble.protocols import StepProtocol
 from noble.simulators import ArborSimulator, SolverSettings
-from noble.spikes import spike_times_ms
+from noble.spikes import spike_times_ms, within
 from noble.targets.targets import Targets
 from noble.traces import TraceBatch
 
@@ -169,8 +169,7 @@ class Assay:
                 item["z"][f"{feature}@{amplitude}"] = round(float(z), 4)
         for item, voltage, blocked in zip(scores, answers.voltage_mv, found["depol_block"], strict=True):
             times = spike_times_ms(np.nan_to_num(voltage), dt_ms=answers.grid.dt_ms)
-            within = (times >= protocol.onset_ms) & (times < protocol.offset_ms)
-            item["spike_counts"][amplitude] = int(np.sum(within))
+            item["spike_counts"][amplitude] = within(times, protocol.onset_ms, protocol.offset_ms).size
             if blocked == 1:
                 item["blocked"].append(amplitude)
 

@@ -142,7 +142,7 @@ def load(folder_or_name: str | Path) -> Operator:
     if missing:
         raise ValueError(f"{source} is not a complete bundle: {', '.join(missing)} missing. Copy or save it again.")
     config = _read_config(source / CONFIG)
-    read_metrics(source)
+    metrics = read_metrics(source)
     weights = _read_weights(source / WEIGHTS, config.weights_sha256)
     operator = Operator.build(
         config.operator, config.features, TimeGrid(dt_ms=config.grid.dt_ms, count=config.grid.count), seed=0
@@ -152,6 +152,7 @@ def load(folder_or_name: str | Path) -> Operator:
     # A bundle saved in double precision comes back in it.
     operator.to(next((value.dtype for value in weights.values() if value.is_floating_point()), None))
     operator.load_state_dict(weights)
+    operator.name, operator.metrics = source.resolve().name, metrics
     return operator.eval()
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from noble.operator import Operator
+from noble.operator import Operator, Scope
+from noble.operator.bundle import weights_sha256
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
-from noble.train.fit import Progress, prepare, run
+from noble.train.fit import Progress, generation_of, prepare, run
 from noble.train.soft_features import feature_scale, hyperpolarising_steps, soft_feature
 
 if TYPE_CHECKING:
@@ -132,7 +131,9 @@ def fine_tune(
     data, last = prepare(config, store, folder, resume=resume, threads=threads)
     feature = soft_feature(config.feature)
     term = FeatureTerm(feature, config.weight, scale=_training_scale(data, config.feature))
-    tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed)
+    learned = Scope.of_generation(generation_of(data.store))
+    scope = learned if operator.scope is None else operator.scope.united(learned)
+    tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed, scope=scope)
     tuned.load_state_dict(operator.state_dict())
     module = FineTuneModule(tuned, config, window=data.window, term=term)
     outcome = run(module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress)
@@ -216,12 +217,3 @@ def check_matches(operator: Operator, store: Store) -> None:
 
 def _same(one: TimeGrid, two: TimeGrid) -> bool:
     return one.count == two.count and abs(one.dt_ms - two.dt_ms) < 1e-9
-
-
-def weights_sha256(operator: Operator) -> str:
-    """SHA-256 over names and values of an operator's weights, as hexadecimal text."""
-    digest = hashlib.sha256()
-    for name, value in sorted(operator.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().to(torch.float64).numpy().tobytes())
-    return digest.hexdigest()

@@ -19,7 +19,7 @@ import torch
 
 from noble.files import write_json, write_text
 from noble.machine import tune_process
-from noble.operator import Operator
+from noble.operator import Operator, Scope
 from noble.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -70,15 +70,23 @@ def fit(
     from noble.train.module import OperatorModule
 
     data, last = prepare(config, store, folder, resume=resume, threads=threads)
+    generation = generation_of(data.store)
     provenance = {
         "store_digest": data.store.digest,
         "models": list(data.models),
         "hall": data.store.attributes.get("hall"),
-        "generation": _generation(data.store.attributes),
+        "generation": generation,
         "training": config.model_dump(mode="json"),
         "lightning": version("lightning"),
     }
-    operator = Operator.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    operator = Operator.build(
+        config.operator,
+        data.feature_spec(),
+        data.window,
+        config.seed,
+        scope=Scope.of_generation(generation),
+        provenance=provenance,
+    )
     module = OperatorModule(operator, config, window=data.window)
     operator.provenance["training_run"] = run(
         module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress
@@ -208,9 +216,9 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The store's configuration, complete, so that fresh traces can be drawn as its own were."""
-    return {**attributes["config"], "hall": attributes["hall"]["name"]}
+def generation_of(store: Store) -> dict[str, Any]:
+    """A store's configuration, complete, so that fresh traces can be drawn as its own were."""
+    return {**store.attributes["config"], "hall": store.attributes["hall"]["name"]}
 
 
 def _prepare_folder(folder: Path, config: TrainConfig, store_digest: str, *, resume: bool) -> Path | None:
