@@ -15,6 +15,7 @@ import numpy as np
 
 from noble.cells import Cell, CellModel
 from noble.features.windows import measure_step
+from noble.files import numbers_by_name
 from noble.protocols import StepProtocol
 from noble.simulators import ArborSimulator, SolverSettings
 from noble.spikes import spike_times_ms, within
@@ -61,8 +62,19 @@ class Score:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Score:
-        """Read back what `to_dict` wrote."""
-        return cls(content["z"], content["spike_counts"], tuple(content.get("blocked", ())), content.get("failure"))
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: if a part is missing, or is not what it should be.
+        """
+        z = numbers_by_name(content.get("z"), what="z of a score")
+        counts = numbers_by_name(content.get("spike_counts"), what="spike_counts of a score")
+        blocked, failure = content.get("blocked", []), content.get("failure")
+        if not z or not isinstance(blocked, list) or not isinstance(failure, str | None):
+            raise ValueError(
+                "a score has no z, or a `blocked` or `failure` that is not one; expected what noble wrote."
+            )
+        return cls(z, {amplitude: int(count) for amplitude, count in counts.items()}, tuple(map(str, blocked)), failure)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from noble.features.catalogue import canonical, unit_of
 from noble.features.neurons import Neurons
-from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
 from noble.operator.describe import as_html, one_line
@@ -400,7 +399,6 @@ class Operator(nn.Module):
     @contextmanager
     def _predicting(self, samples: int) -> Iterator[None]:
         """So many samples at once, without gradients and outside training mode; afterwards all is as it was."""
-        keep_freed_memory()
         was_training = self.training
         if was_training:  # which takes a while for a single trace
             self.eval()

@@ -6,7 +6,6 @@ described in `docs/targets.md`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
-from noble.files import content_sha256, write_json
+from noble.files import content_sha256, read_json, write_json
 from noble.recordings import Recording, Sweep, mean_na
 from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
@@ -217,13 +216,14 @@ class Targets:
             FileNotFoundError: if there is none.
             ValueError: if it is not JSON, of another schema or lacks a part.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file of targets {path}; noble targets makes one from a recording.")
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not valid JSON: {error}.") from error
+            content = read_json(path, expected="a file of targets")
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"there is no file of targets {path}; noble targets makes one from a recording."
+            ) from error
+        try:
+            return cls.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from noble.machine.allocator import keep_freed_memory
+from noble.machine import tune_process
 from noble.operator import Operator, Scope
 from noble.train.config import TrainConfig
 from noble.train.curves import total_seconds
@@ -82,7 +82,7 @@ def open_data(config: TrainConfig, store: Path | str, *, threads: int | None) ->
     """The data of a run, which fit its configuration; sets the threads of torch. The first half of `fit`."""
     from noble.train.dataset import StoreData
 
-    keep_freed_memory()
+    tune_process()
     if threads is not None:
         torch.set_num_threads(threads)
     data = StoreData(
