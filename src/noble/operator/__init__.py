@@ -2,14 +2,18 @@
 
 from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
+from noble.operator.core import AbstractCore
+from noble.operator.losses import LossConfig
 from noble.operator.operator import Operator, OutsideHullWarning
 from noble.operator.spec import PLANE, FeatureSpec
 
 __all__ = [
     "PLANE",
     "PRESETS",
+    "AbstractCore",
     "FeatureSpec",
     "FnoConfig",
+    "LossConfig",
     "Operator",
     "OperatorConfig",
     "OutsideHullWarning",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
-from noble.operator.config import FnoConfig
+from noble.operator.config import FnoConfig, SpikePhaseConfig
+from noble.operator.core import AbstractCore
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
-from noble.operator.spiking.config import SpikePhaseConfig
-from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -35,9 +34,7 @@ class Operator(nn.Module):
         config: of the core.
         spec: names, units, scaling and training hull of the features.
         grid: the window it was trained on.
-        core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
-            `causal` says whether any duration will do; one that knows its spikes before it draws them has `firing`
-            (see `SpikePhaseCore`).
+        core: network from scaled features and current to mV and spike times; see `AbstractCore`.
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
     """
 
@@ -47,7 +44,7 @@ class Operator(nn.Module):
         spec: FeatureSpec,
         grid: TimeGrid,
         *,
-        core: nn.Module,
+        core: AbstractCore[Any],
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -78,7 +75,7 @@ class Operator(nn.Module):
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            core = _build_core(config, spec, grid)
+            core = config.build(spec, grid)
         facts = {"seed": seed, "versions": _versions(), **(provenance or {})}
         return cls(config, spec, grid, core=core, provenance=facts)
 
@@ -112,11 +109,11 @@ class Operator(nn.Module):
             dt_ms: sampling interval, ms; any, whatever the dt of training.
 
         Raises:
-            ValueError: for another number of features, or a window that a core which is not causal was not trained on.
+            ValueError: for another number of features, or a window that the core cannot answer.
         """
         if features.shape[-1] not in _widths(self.spec):
             raise ValueError(_feature_message(tuple(features.shape), self.spec))
-        self._check_window(current_na.shape[-1], dt_ms)
+        self.core.check_window(current_na.shape[-1], dt_ms)
         return self.core(self.spec.scale(self.spec.complete(features)), current_na, dt_ms)
 
     def predict(
@@ -128,7 +125,7 @@ class Operator(nn.Module):
             features: shape (n, features), physical units, in the order of `feature_names`; or (n, 2), threshold and slope alone,
                 where the other features are completed by what is typical there (`FeatureSpec.complete`).
             stimuli: n currents.
-            grid: where to sample; for a core that is not causal its duration must be that of the training window.
+            grid: where to sample; for a core of infinite latency its duration must be that of the training window.
             batch_size: traces computed at once.
 
         Returns:
@@ -188,22 +185,17 @@ class Operator(nn.Module):
         for start in range(0, len(stimuli), batch_size):
             part = slice(start, start + batch_size)
             current_na = _sampled(stimuli[part], grid)
-            if hasattr(self.core, "firing"):
-                trains += self._phase_times(values[part], current_na, grid)
-            else:
-                voltage_mv = self._in_batches(values[part], current_na, grid.dt_ms, batch_size)
-                trains += [spike_times_ms(row, dt_ms=grid.dt_ms) for row in voltage_mv]
+            trains += self._core_spike_times(values[part], current_na, grid)
         return trains
 
-    def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
-        """Spike times of one batch from the core's phase, ms."""
-        parameter, core = next(self.parameters()), cast(Any, self.core)
+    def _core_spike_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
+        """Spike times of one batch within the window, ms."""
+        parameter = next(self.parameters())
         with self._predicting(current_na.size):
             scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
-            firing = core.firing(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
-            times = firing.spike_times_ms().double().cpu().numpy()
-        # The phase runs to the end of the last token, and fills short rows up with infinity.
-        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times]
+            times = self.core.spike_times_ms(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
+        # A core may know spikes beyond the window, and fills short rows up with infinity.
+        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times.double().cpu().numpy()]
 
     def _stacked(self, neurons: Sequence[np.ndarray]) -> np.ndarray:
         """Feature vectors of one form as an array, shape (n, features), also if there are none."""
@@ -224,7 +216,7 @@ class Operator(nn.Module):
         values = self._checked_features(features, stimuli)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
-        self._check_window(grid.count, grid.dt_ms)
+        self.core.check_window(grid.count, grid.dt_ms)
         self._warn_outside(values)
         return values
 
@@ -246,18 +238,6 @@ class Operator(nn.Module):
                 f"in {self.spec.units[self.spec.names.index(name)]}."
             )
         return self.spec.complete(torch.as_tensor(values)).numpy()
-
-    def _check_window(self, count: int, dt_ms: float) -> None:
-        """Refuse a window of another duration, up to one sample, unless the core is causal."""
-        if getattr(self.core, "causal", False):
-            return
-        duration_ms = count * dt_ms
-        if abs(duration_ms - self.grid.duration_ms) > max(dt_ms, self.grid.dt_ms) + 1e-6:
-            raise ValueError(
-                f"a window of {duration_ms:g} ms was asked for, but this {self.config.kind} operator was trained on "
-                f"{self.grid.duration_ms:g} ms and its embedding spans exactly that window. Ask for that duration (dt "
-                "is free), or use a causal operator such as spike-phase."
-            )
 
     def _warn_outside(self, features: np.ndarray) -> None:
         """Say how many vectors lie outside the training hull, and how far the farthest, feature by feature."""
@@ -323,17 +303,6 @@ def _sampled(stimuli: Sequence[Stimulus], grid: TimeGrid) -> np.ndarray:
     for row, stimulus in zip(current_na, stimuli, strict=True):
         row[:] = stimulus.sample(grid)
     return current_na
-
-
-def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: TimeGrid) -> nn.Module:
-    """The core of a kind, each from its own file."""
-    if isinstance(config, FnoConfig):
-        from noble.operator.fno.core import FnoCore
-
-        return FnoCore(config, spec, grid)
-    from noble.operator.spiking.core import SpikePhaseCore
-
-    return SpikePhaseCore(config, spec, grid)
 
 
 def _widths(spec: FeatureSpec) -> set[int]:

@@ -36,7 +36,7 @@ class OperatorModule(LightningModule):
         self.operator = operator
         self.config = config
         self._window = window
-        self._objective = objective_for(operator, config.loss, window=window)
+        self._objective = objective_for(config.loss, window=window)
         self._scores: list[np.ndarray] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:

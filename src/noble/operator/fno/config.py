@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from noble.configs import Frozen
+from noble.operator.core import AbstractCore, CoreConfig, TrainingDefaults
+from noble.operator.spec import PLANE, FeatureSpec
+from noble.traces import TimeGrid
 
 
-class FnoConfig(Frozen):
+class FnoConfig(CoreConfig):
     """The paper's operator: NeRF embedding of amplitude and features, then a 1-D Fourier neural operator.
 
     Attributes:
@@ -22,6 +24,9 @@ class FnoConfig(Frozen):
         padded_count: samples the training window is padded to inside; None picks the next length with factors 2, 3, 5.
     """
 
+    training: ClassVar = TrainingDefaults(
+        features=PLANE, optimiser={"name": "adam", "learning_rate": 4e-3, "schedule": "plateau", "clip_norm": None}
+    )
     kind: Literal["fno"] = "fno"
     layers: int = Field(default=12, ge=1)
     width: int = Field(default=24, ge=1)
@@ -39,3 +44,9 @@ class FnoConfig(Frozen):
     def half_modes(self) -> int:
         """Modes kept on the half spectrum."""
         return self.modes // 2 + 1
+
+    def build(self, spec: FeatureSpec, grid: TimeGrid) -> AbstractCore[Any]:
+        """An untrained core; see `CoreConfig.build`."""
+        from noble.operator.fno.core import FnoCore  # the core imports this file
+
+        return FnoCore(self, spec, grid)
