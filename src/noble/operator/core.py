@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -172,14 +172,14 @@ def check_neurons(scaled_features: Tensor) -> int:
     return len(scaled_features)
 
 
-def check_piece(current_na: Tensor, dt_ms: float, *, neurons: int, dt_before_ms: float) -> None:
+def check_piece(current_na: Tensor, dt_ms: float, *, neurons: int, dt_before_ms: Sequence[float] = ()) -> None:
     """Refuse a piece of current that does not continue a stream.
 
     Args:
         current_na: the piece.
         dt_ms: its sampling interval.
         neurons: how many the stream has.
-        dt_before_ms: sampling interval of the pieces before; NaN if there were none.
+        dt_before_ms: sampling intervals of the pieces before; NaN where there were none.
 
     Raises:
         ValueError: if shape or dt do not fit, or a value is not finite.
@@ -191,9 +191,9 @@ def check_piece(current_na: Tensor, dt_ms: float, *, neurons: int, dt_before_ms:
         )
     if not (math.isfinite(dt_ms) and dt_ms > 0):
         raise ValueError(f"dt_ms is {dt_ms:g}; expected a positive number of milliseconds.")
-    if not math.isnan(dt_before_ms) and not math.isclose(dt_ms, dt_before_ms, rel_tol=1e-9):
+    if others := [item for item in dt_before_ms if abs(item - dt_ms) > 1e-9 * dt_ms]:
         raise ValueError(
-            f"dt_ms is {dt_ms:g}, but this stream began with {dt_before_ms:g}; resample the current, or begin again from rest."
+            f"dt_ms is {dt_ms:g}, but this stream began with {others[0]:g}; resample the current, or begin again from rest."
         )
     if not torch.isfinite(current_na).all():
         neuron, sample = (int(index[0]) for index in torch.nonzero(~torch.isfinite(current_na), as_tuple=True))

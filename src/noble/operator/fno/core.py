@@ -233,7 +233,7 @@ class FnoCore(AbstractCore[FnoState]):
             ValueError: for a window of another duration, one after the first, another number of neurons, or a current that is
                 not finite.
         """
-        check_piece(current_na, dt_ms, neurons=len(state.scaled_features), dt_before_ms=math.nan)
+        check_piece(current_na, dt_ms, neurons=len(state.scaled_features))
         self.check_window(current_na.shape[1], dt_ms)
         if state.answered.any():
             raise ValueError(

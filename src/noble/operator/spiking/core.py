@@ -148,7 +148,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
         went before.
         """
         told, neurons = state.spikes_told, len(state.scaled_features)
-        check_piece(current_na, dt_ms, neurons=neurons, dt_before_ms=float(state.dt_ms[0]))
+        check_piece(current_na, dt_ms, neurons=neurons, dt_before_ms=state.dt_ms.tolist())
         whole = torch.cat([state.current_na, current_na.to(state.current_na)], dim=1)
         before, tokens = (self._tokens(item.shape[1] * dt_ms) for item in (state.current_na, whole))
         samples = range(self._settled_samples(before, dt_ms), self._settled_samples(tokens, dt_ms))
@@ -249,9 +249,15 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
             spikes_ms: spike times in order, filled up with infinity, ms.
             rows: which trace each row of times and spikes belongs to; by default each to its own.
         """
+        return self._decode(self.shapes.ready(), encoded, times_ms, spikes_ms, rows)
+
+    def _decode(
+        self, shapes: SpikeShapes | Tensor, encoded: Encoded, times_ms: Tensor, spikes_ms: Tensor, rows: Tensor | None
+    ) -> Tensor:
+        """`decode` with shapes made ready once for several parts of a window."""
         slow = interpolate(encoded.slow_mv, times_ms / encoded.bin_ms, rows)
         channels = interpolate(encoded.channels, times_ms / encoded.token_ms, rows)
-        return slow + self.config.scale_mv * draw(self.shapes.ready(), *time_to_spikes(times_ms, spikes_ms), channels)
+        return slow + self.config.scale_mv * draw(shapes, *time_to_spikes(times_ms, spikes_ms), channels)
 
     def _voltage(
         self, encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], samples: range, dt_ms: float
@@ -263,7 +269,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
             return self.decode(encoded, times.expand(batch, -1), spikes_ms)
         step = max(1, self.config.decode_points // batch)
         parts = [samples[start : start + step] for start in range(0, len(samples), step)]
-        decode, knot_ms = partial(self.decode, encoded), encoded.bin_ms / KNOTS_OF_A_BIN
+        decode, knot_ms = partial(self._decode, self.shapes.ready(), encoded), encoded.bin_ms / KNOTS_OF_A_BIN
         return torch.cat([drawn_between_knots(decode, spikes_ms, part, dt_ms, knot_ms) for part in parts], dim=1)
 
     def _tokens(self, duration_ms: float) -> int:
