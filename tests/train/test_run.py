@@ -13,6 +13,7 @@ import torch
 from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
 
 from noble.data import Store, TraceCounts
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec, Operator
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
@@ -198,9 +199,9 @@ def test_what_a_run_leaves(store_path, tmp_path):
     assert operator.grid == store.protocol.grid
     operator.save(tmp_path / "bundle")
     step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
-    table = SpikingHall().feature_table(operator.feature_names)[:1]
+    neuron = Neurons(operator.feature_names, SpikingHall().feature_table(operator.feature_names)[:1])
     answers = [
-        item.predict(table, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
+        item.respond(neuron, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
     ]
     np.testing.assert_array_equal(*answers)
 
@@ -284,7 +285,7 @@ def test_one_batch_is_learned_by_heart():
         grid,
         seed=0,
     )
-    objective = objective_for(operator, LossConfig(waveform_points=128), window=grid)
+    objective = objective_for(LossConfig(waveform_points=128), window=grid)
     optimiser = torch.optim.AdamW(operator.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
