@@ -30,7 +30,7 @@ StateT = TypeVar("StateT")
 
 @dataclass(frozen=True)
 class Response:
-    """What one advance settled. Times count from rest.
+    """What one advance has settled; all times count from rest.
 
     Attributes:
         start_ms: time of the first sample of `voltage_mv`; where the response before ended.
@@ -74,22 +74,24 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
     @property
     @abstractmethod
     def latency_ms(self) -> float:
-        """How far beyond an instant the current must be known before the voltage there is settled; infinite for a core that must
-        see the whole window it was trained on."""
+        """How far beyond an instant the current must be known before the voltage there is settled, ms.
+
+        It is infinite for a core that must see the whole window it was trained on.
+        """
 
     @abstractmethod
     def check_window(self, count: int, dt_ms: float) -> None:
-        """Do nothing if the core can answer a window of so many samples.
+        """The core refuses a window of `count` samples, `dt_ms` apart, that it cannot answer.
 
         Raises:
-            ValueError: if it cannot.
+            ValueError: if it refuses.
         """
 
     @abstractmethod
     def forward(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
     ) -> Float[Tensor, "batch time"]:
-        """Voltage in mV at every sample of the current; differentiable in features and current.
+        """The voltage in mV at every sample of the current is returned; it is differentiable in features and current.
 
         After the last sample the current is taken to stay as it is. Up to `latency_ms` before the end the answer is that of
         `advance` from `rest`, in whatever pieces the current comes.
@@ -99,11 +101,11 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
     def spike_times_ms(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
     ) -> Float[Tensor, "batch spike"]:
-        """Spike times under the same current in order, rows filled up with infinity, ms; some may lie beyond the last sample."""
+        """Spike times are returned in order, ms, rows filled up with infinity; some may lie beyond the last sample."""
 
     @abstractmethod
     def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> StateT:
-        """Neurons that have seen no current yet.
+        """A stream begins with neurons that have seen no current yet.
 
         Returns:
             A named tuple of tensors, all of which have neurons along their first axis, so that a state is saved, joined with
@@ -112,7 +114,7 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def advance(self, state: StateT, current_na: Float[Tensor, "neuron time"], dt_ms: float) -> tuple[StateT, Response]:
-        """The state after a further piece of current, and what that settles. The given state stays as it is.
+        """A further piece of current gives a new state and settles a part of the answer; the given state stays as it is.
 
         Raises:
             ValueError: for another number of neurons or another dt than before, or for a current that is not finite.
@@ -120,7 +122,7 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
-        """What training minimises, under `loss`, and the terms that it is made of by name.
+        """Training minimises what is returned under `loss`; the terms that it is made of are returned by their names.
 
         Args:
             examples: to learn from.
@@ -131,7 +133,7 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
 
 @dataclass(frozen=True)
 class TrainingDefaults:
-    """How a core learns best as far as is known (LOG.md), where a run does not say otherwise.
+    """How a core is trained where a run does not say otherwise; LOG.md has the comparisons behind it.
 
     Attributes:
         features: which address a neuron; None for all in which the training models differ.
@@ -143,7 +145,7 @@ class TrainingDefaults:
 
 
 class CoreConfig(Frozen, ABC):
-    """The sizes of a core, told apart from others by their `kind`.
+    """A configuration holds the sizes of one kind of core; its `kind` tells it from the others.
 
     Attributes:
         training: how the core is trained unless told otherwise; no key of the configuration.
@@ -153,7 +155,7 @@ class CoreConfig(Frozen, ABC):
 
     @abstractmethod
     def build(self, spec: FeatureSpec, grid: TimeGrid) -> AbstractCore[Any]:
-        """An untrained core; initial weights come from torch's global random state.
+        """The configuration builds an untrained core, with initial weights from torch's global random state.
 
         Args:
             spec: of the features that the core will be given.
@@ -162,7 +164,7 @@ class CoreConfig(Frozen, ABC):
 
 
 def check_neurons(scaled_features: Tensor) -> int:
-    """How many neurons a stream is to have.
+    """A stream has at least one neuron; their number is returned.
 
     Raises:
         ValueError: for none.
@@ -173,7 +175,7 @@ def check_neurons(scaled_features: Tensor) -> int:
 
 
 def check_piece(current_na: Tensor, dt_ms: float, *, neurons: int, dt_before_ms: Sequence[float] = ()) -> None:
-    """Refuse a piece of current that does not continue a stream.
+    """A piece of current that does not continue a stream is refused.
 
     Args:
         current_na: the piece.

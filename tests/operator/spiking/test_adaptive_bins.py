@@ -1,4 +1,4 @@
-"""Time cut into pieces, against the parts themselves."""
+"""Adaptive time bins, against their parts, and means of a current in bins, against integrals."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ def parts_of(*bins: list[float]) -> torch.Tensor:
 
 
 def test_a_steady_bin_is_one_piece_and_a_changing_one_its_parts():
-    pieces = subdivide(parts_of([0.1] * PARTS, [0.1, 0.1, 0.3, 0.3], [0.3] * PARTS))
-    assert pieces.bin.tolist() == [[0, 1, 1, 1, 1, 2]]
-    torch.testing.assert_close(pieces.current_na, torch.tensor([[0.1, 0.1, 0.1, 0.3, 0.3, 0.3]]).double())
-    torch.testing.assert_close(pieces.share, torch.tensor([[1, 0.25, 0.25, 0.25, 0.25, 1]]).double())
+    adaptive = subdivide(parts_of([0.1] * PARTS, [0.1, 0.1, 0.3, 0.3], [0.3] * PARTS))
+    assert adaptive.bin.tolist() == [[0, 1, 1, 1, 1, 2]]
+    torch.testing.assert_close(adaptive.current_na, torch.tensor([[0.1, 0.1, 0.1, 0.3, 0.3, 0.3]]).double())
+    torch.testing.assert_close(adaptive.share, torch.tensor([[1, 0.25, 0.25, 0.25, 0.25, 1]]).double())
 
 
 @pytest.mark.parametrize("changing", [0, 1, 3, 7])
@@ -25,12 +25,12 @@ def test_means_of_anything_are_those_of_the_parts(changing):
     generator = torch.Generator().manual_seed(changing)
     current = torch.rand((3, 7, 1), generator=generator).double().repeat(1, 1, PARTS)
     current[1, :changing] = torch.rand((changing, PARTS), generator=generator).double()  # the other traces are steady
-    pieces = subdivide(current)
-    assert pieces.current_na.shape == (3, 7 + changing * (PARTS - 1))
-    torch.testing.assert_close(pieces.means(torch.ones_like(pieces.share)), torch.ones(3, 7).double())
-    torch.testing.assert_close(pieces.means(pieces.current_na**2), (current**2).mean(dim=2))
-    both = torch.stack([pieces.current_na, torch.exp(pieces.current_na)], dim=2)
-    torch.testing.assert_close(pieces.means(both), torch.stack([current, torch.exp(current)], dim=3).mean(dim=2))
+    adaptive = subdivide(current)
+    assert adaptive.current_na.shape == (3, 7 + changing * (PARTS - 1))
+    torch.testing.assert_close(adaptive.means(torch.ones_like(adaptive.share)), torch.ones(3, 7).double())
+    torch.testing.assert_close(adaptive.means(adaptive.current_na**2), (current**2).mean(dim=2))
+    both = torch.stack([adaptive.current_na, torch.exp(adaptive.current_na)], dim=2)
+    torch.testing.assert_close(adaptive.means(both), torch.stack([current, torch.exp(current)], dim=3).mean(dim=2))
 
 
 def held_mean(samples: np.ndarray, dt_ms: float, start: float, stop: float) -> float:

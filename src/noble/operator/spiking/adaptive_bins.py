@@ -1,4 +1,4 @@
-"""Time cut into pieces: a bin where the current holds still, a part of one where it changes.
+"""Adaptive time bins: whole where the current holds still, in parts where it changes.
 
 Where a step begins within a bin, its mean current says nothing of the firing at its height, nor when firing starts. So where the
 current changes, a bin is looked at in parts; elsewhere, which is nearly everywhere for a step, as a whole.

@@ -65,7 +65,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
     """Scaled features and current in, mV out; see the module's docstring.
 
     In training mode every sample is drawn by the network of shapes; in evaluation shapes are looked up in a table and most
-    samples are interpolated (`drawing`), which is several times faster and right within 0.1 mV.
+    samples are interpolated (`drawing`), which is several times faster and right within 0.1 mV for given spikes.
 
     Args:
         config: sizes.
@@ -103,14 +103,15 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
 
     @property
     def latency_ms(self) -> float:
-        """A token, since rates depend on all of theirs, and how far ahead a coming spike is seen where voltage is interpolated.
+        """It is a token, since rates depend on all of theirs, plus how far ahead of a sample a coming spike is seen, ms.
 
-        Spikes are known earlier, after a token.
+        Spikes are settled sooner, with their token.
         """
         return self.config.token_ms + self._seen_ahead_ms
 
     @property
     def _seen_ahead_ms(self) -> float:
+        """A sample may be interpolated from the knot after it, which sees a coming spike `LOOK_AHEAD_MS` ahead."""
         return LOOK_AHEAD_MS + self.config.bin_ms / KNOTS_OF_A_BIN
 
     def check_window(self, count: int, dt_ms: float) -> None:
@@ -228,10 +229,10 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
         config, parts = self.config, _PARTS_OF_A_BIN
         current = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms / parts, bins=tokens * config.bins * parts)
         # A token of rest before the first: where the averages start, so that nothing moves until the current does.
-        pieces = subdivide(nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts)))
-        signals, log_rate = self.drive(scaled, pieces.current_na, pieces.share * config.bin_ms)
-        signals = pieces.means(signals).unflatten(1, (tokens + 1, config.bins)).flatten(2)
-        rate = pieces.means(torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)))[:, config.bins :]
+        adaptive = subdivide(nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts)))
+        signals, log_rate = self.drive(scaled, adaptive.current_na, adaptive.share * config.bin_ms)
+        signals = adaptive.means(signals).unflatten(1, (tokens + 1, config.bins)).flatten(2)
+        rate = adaptive.means(torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)))[:, config.bins :]
         return signals, torch.log(rate).clamp(min=_LEAST_EXPECTED_LOG_RATE)
 
     def decode(
@@ -296,7 +297,7 @@ def _full(values: Tensor) -> Tensor:
 
 
 def _nanoseconds(duration_ms: float) -> int:
-    """Times as whole numbers, which compare without rounding errors."""
+    """A time as a whole number compares without rounding errors."""
     return round(duration_ms * 1e6)
 
 
