@@ -66,8 +66,10 @@ def main() -> None:
         targets,
         train,
     )
+    from noble.machine import tune_process
 
     warnings.showwarning = _show_warning
+    tune_process()
     try:
         app()
     except SystemExit as end:

@@ -1,27 +1,117 @@
-"""What is known of each feature: one place for names and units."""
+"""The one catalogue of features: what each is called, its unit, what it means, and which values it can have.
+
+A feature of a neuron is a number with a name. Some are eFEL's, measured in a trace; the others are measured by simulating a
+neuron again (`noble.features.excitability`). Whatever names, labels, checks or weighs a feature asks here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final
 
-# The F-I curve of a model, by its answers to steps so many pA above its threshold: a narrow grid near it, where the curve bends.
-CURVE_PA: Final = (5, 10, 25, 50, 100, 150, 200)
-_CURVE_FEATURES: Final = {"rate": "Hz", "latency": "ms", "first_ISI": "ms"}
+import numpy as np
 
-# Units of the features that a hall knows about each of its models; `docs/hall.md` defines them.
-HALL_FEATURE_UNITS: Final = {
-    "i_thr": "nA",
-    "s_thr": "Hz/nA",
-    "voltage_base": "mV",
-    "input_resistance": "MOhm",
-    "sag_ratio": "1",
-    "time_constant": "ms",
-    "latency": "ms",
-    "AP1_peak": "mV",
-    "AP1_width": "ms",
-    "AHP_depth": "mV",
-    "mean_AP_amplitude": "mV",
-    "mean_frequency": "Hz",
-    "ISI_CV": "1",
-    **{f"{name}_{above}pA": unit for above in CURVE_PA for name, unit in _CURVE_FEATURES.items()},
+from noble.features.feature import Feature
+from noble.features.records import (
+    CURVE_PA,
+    CURVE_QUANTITIES,
+    NEURON_RECORDS,
+    TRACE_RECORDS,
+    curve_feature,
+)
+
+CATALOGUE: Final[Mapping[str, Feature]] = MappingProxyType(
+    {item.name: item for item in (*NEURON_RECORDS, *TRACE_RECORDS)}
+)
+"""Every feature by its name."""
+
+_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {alias: item.name for item in CATALOGUE.values() for alias in item.aliases}
+)
+
+HALL_FEATURES: Final[tuple[str, ...]] = (
+    "rheobase",
+    "fi_gain",
+    "voltage_base",
+    "input_resistance",
+    "sag_ratio",
+    "rise_time_63",
+    "latency",
+    "AP1_peak",
+    "AP1_width",
+    "AHP_depth",
+    "mean_AP_amplitude",
+    "mean_frequency",
+    "ISI_CV",
+    *(curve_feature(quantity, above) for above in CURVE_PA for quantity in CURVE_QUANTITIES),
+)
+"""The features that a hall knows about each of its models, in the order of its file; `docs/hall.md` describes them."""
+
+EFEATURES: Final[tuple[str, ...]] = tuple(item.name for item in TRACE_RECORDS)
+"""The features of a trace, which eFEL measures."""
+
+_UNIT_HINTS: Final = {
+    "nA": "If the number is in pA, divide by 1000.",
+    "mV": "If the number is in uV, divide by 1000.",
+    "ms": "If the number is in us, divide by 1000.",
+    "MOhm": "If the number is in Ohm, divide by 1e6.",
+    "Hz/nA": "If the number is in Hz/A, divide by 1e9.",
 }
+
+
+def feature(name: str) -> Feature:
+    """The record of a feature, by its name or an alias.
+
+    Raises:
+        ValueError: if the catalogue does not hold it, with the names nearest to it.
+    """
+    found = CATALOGUE.get(canonical(name))
+    if found is None:
+        near = get_close_matches(name, [*CATALOGUE, *_ALIASES], n=3) or ["rheobase", "fi_gain"]
+        raise ValueError(
+            f"the feature {name!r} is unknown; expected a name of the catalogue of features, such as {', '.join(near)} "
+            "(names are case-sensitive)."
+        )
+    return found
+
+
+def canonical(name: str) -> str:
+    """The catalogue's name of a feature that is given by its name or an alias.
+
+    A name that the catalogue does not know stays as it is, since a file may hold features of its own; `feature` refuses it.
+    """
+    return _ALIASES.get(name, name)
+
+
+def unit_of(name: str) -> str:
+    """Unit of a feature; empty for one that the catalogue does not hold."""
+    found = CATALOGUE.get(canonical(name))
+    return found.unit if found else ""
+
+
+def check_plausible(name: str, values: np.ndarray | float) -> None:
+    """Refuse values that no neuron has: they are in another unit, or another feature's.
+
+    Args:
+        name: feature that the values are of; nothing is known of one outside the catalogue, so nothing is refused.
+        values: of any shape, in the feature's unit; NaN passes, since a feature may be missing.
+
+    Raises:
+        ValueError: if a value lies outside the feature's `plausible` range.
+    """
+    found = CATALOGUE.get(canonical(name))
+    if found is None:
+        return
+    low, high = found.plausible
+    flat = np.ravel(np.asarray(values, dtype=float))
+    wrong = flat[(flat < low) | (flat > high)]
+    if wrong.size:
+        unit = "" if found.unit == "1" else f" {found.unit}"
+        hint = _UNIT_HINTS.get(found.unit, "Check that it is the right feature, in the right unit.")
+        raise ValueError(f"feature {name} is {wrong[0]:g}{unit}; expected {low:g} to {high:g}{unit}. {hint}")
+
+
+# Halls still hold the old names; gone with their second schema.
+HALL_FEATURE_UNITS: Final = {(CATALOGUE[name].aliases or (name,))[0]: CATALOGUE[name].unit for name in HALL_FEATURES}

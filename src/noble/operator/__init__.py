@@ -3,6 +3,7 @@
 from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
 from noble.operator.operator import Operator, OutsideHullWarning
+from noble.operator.scope import OutsideScopeWarning, OutsideTrainingWarning, Scope
 from noble.operator.spec import PLANE, FeatureSpec
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "Operator",
     "OperatorConfig",
     "OutsideHullWarning",
+    "OutsideScopeWarning",
+    "OutsideTrainingWarning",
+    "Scope",
     "SpikePhaseConfig",
     "preset",
     "shipped_bundles",

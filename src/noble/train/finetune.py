@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,12 +9,13 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from noble.operator import Operator
+from noble.operator import Operator, Scope
+from noble.operator.bundle import weights_sha256
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
 from noble.train.loop import TrainProgress
-from noble.train.run import open_data, run
+from noble.train.run import generation_of, open_data, run
 from noble.train.soft_features import feature_scale, hyperpolarising_steps, soft_feature
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def fine_tune(
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
     data = open_data(config, store, threads=threads)
     term = FeatureTerm(soft_feature(config.feature), config.weight, scale=_training_scale(data, config.feature))
-    tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed)
+    learned = Scope.of_generation(generation_of(data.store))
+    scope = learned if operator.scope is None else operator.scope.united(learned)
+    tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed, scope=scope)
     tuned.load_state_dict(operator.state_dict())
     learner = FineTuneLearner(tuned, config, window=data.window, term=term)
     outcome = run(learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress)
@@ -220,12 +222,3 @@ def check_matches(operator: Operator, store: Store) -> None:
 
 def _same(one: TimeGrid, two: TimeGrid) -> bool:
     return one.count == two.count and abs(one.dt_ms - two.dt_ms) < 1e-9
-
-
-def weights_sha256(operator: Operator) -> str:
-    """SHA-256 over names and values of an operator's weights, as hexadecimal text."""
-    digest = hashlib.sha256()
-    for name, value in sorted(operator.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().to(torch.float64).numpy().tobytes())
-    return digest.hexdigest()

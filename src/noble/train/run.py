@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from noble.machine.allocator import keep_freed_memory
-from noble.operator import Operator
+from noble.machine import tune_process
+from noble.operator import Operator, Scope
 from noble.train.config import TrainConfig
 from noble.train.curves import total_seconds
 from noble.train.folder import run_folder
@@ -21,6 +20,7 @@ from noble.train.loop import Training, TrainProgress
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+    from noble.data import Store
     from noble.train.dataset import StoreData
 
 
@@ -57,14 +57,22 @@ def fit(
             is not set, another process trains in the folder, no checkpoint is undamaged, or the training diverges.
     """
     data = open_data(config, store, threads=threads)
+    generation = generation_of(data.store)
     provenance = {
         "store_digest": data.store.digest,
         "models": list(data.models),
         "hall": data.store.attributes.get("hall"),
-        "generation": _generation(data.store.attributes),
+        "generation": generation,
         "training": config.model_dump(mode="json"),
     }
-    operator = Operator.build(config.operator, data.feature_spec(), data.window, config.seed, provenance=provenance)
+    operator = Operator.build(
+        config.operator,
+        data.feature_spec(),
+        data.window,
+        config.seed,
+        scope=Scope.of_generation(generation),
+        provenance=provenance,
+    )
     learner = Learner(operator, config, window=data.window)
     operator.provenance["training_run"] = run(
         learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress
@@ -76,7 +84,7 @@ def open_data(config: TrainConfig, store: Path | str, *, threads: int | None) ->
     """The data of a run, which fit its configuration; sets the threads of torch. The first half of `fit`."""
     from noble.train.dataset import StoreData
 
-    keep_freed_memory()
+    tune_process()
     if threads is not None:
         torch.set_num_threads(threads)
     data = StoreData(
@@ -160,6 +168,6 @@ def _check_fits(config: TrainConfig, data: StoreData) -> None:
         )
 
 
-def _generation(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The store's configuration, complete, so that fresh traces can be drawn as its own were."""
-    return {**attributes["config"], "hall": attributes["hall"]["name"]}
+def generation_of(store: Store) -> dict[str, Any]:
+    """A store's configuration, complete, so that fresh traces can be drawn as its own were."""
+    return {**store.attributes["config"], "hall": store.attributes["hall"]["name"]}
