@@ -226,9 +226,9 @@ def test_what_a_run_leaves(store_path, tmp_path):
     assert operator.grid == store.protocol.grid
     operator.save(tmp_path / "bundle")
     step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
-    table = SpikingHall().feature_table(operator.feature_names)[:1]
+    neuron = {name: SpikingHall().feature_table([name])[0] for name in operator.feature_names}
     answers = [
-        item.predict(table, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
+        item.respond(neuron, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
     ]
     np.testing.assert_array_equal(*answers)
 
