@@ -40,6 +40,7 @@ class StandIn:
     share: float = 0.1
     rest_mv: float = -70.0
     spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",), plane_columns=[0]))
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
