@@ -97,13 +97,6 @@ def test_features_go_by_the_names_of_the_catalogue() -> None:
         HallModel({}, {"i_thr": 0.1, "rheobase": 0.1}, 0.0, 0)
 
 
-def test_rheobases_are_missing_where_they_are_not_known() -> None:
-    hall = tiny_hall()
-    np.testing.assert_allclose(hall.rheobase_na, [0.05, 0.1, 0.15])
-    bare = replace(hall, models=(replace(hall.models[0], features={}), *hall.models[1:]))
-    np.testing.assert_array_equal(np.isnan(bare.rheobase_na), [True, False, False])
-
-
 def _of_model(index: int, part: str, **values: object):
     return lambda hall: hall["models"][index][part].update(values)
 

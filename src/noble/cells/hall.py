@@ -98,11 +98,6 @@ class HallOfFame:
             )
         return np.array([[model.features[name] for name in wanted] for model in self.models])
 
-    @property
-    def rheobase_na(self) -> np.ndarray:
-        """Rheobase of every model, shape (models,), nA; NaN where a model lacks it."""
-        return np.array([model.features.get("rheobase", np.nan) for model in self.models])
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 of cell and models: what the simulations depend on.

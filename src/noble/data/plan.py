@@ -139,7 +139,7 @@ def threshold_mode_na(config: AmplitudeConfig, hall: HallOfFame) -> float:
     """
     if config.mode_na is not None:
         return config.mode_na
-    thresholds = hall.rheobase_na[list(hall.train)]
+    thresholds = [hall.models[index].features.get("rheobase", np.nan) for index in hall.train]
     if not np.all(np.isfinite(thresholds)):
         raise ValueError(f"hall {hall.name} has no rheobase for all training models; give amplitude.mode_na.")
     return math.fsum(thresholds) / len(thresholds)

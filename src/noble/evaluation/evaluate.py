@@ -133,7 +133,7 @@ def evaluate_fresh(
 
     plan = fresh_plan(hall, config, count=count, unseen_count=count if hall.held_out else 0, seed=seed)
     features = np.asarray(hall.feature_table(operator.spec.names), dtype=float)
-    thresholds = hall.rheobase_na
+    thresholds = np.array([model.features.get("rheobase", np.nan) for model in hall.models])
     advance = _Advance(progress, len(plan))
 
     def parts(rows: np.ndarray) -> tuple[np.ndarray, list[Stimulus], np.ndarray, np.ndarray | None]:

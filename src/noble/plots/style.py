@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.features import CATALOGUE
+from noble.features import CATALOGUE, canonical
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,8 @@ def command_of(path: Path | str) -> str:
 
 def feature_label(name: str, unit: str) -> str:
     """A feature with its unit, as an axis shows it: `rheobase` and nA become "Rheobase (nA)"."""
-    label = CATALOGUE[name].label if name in CATALOGUE else name.replace("_", " ")
+    known = CATALOGUE.get(canonical(name))
+    label = known.label if known else name.replace("_", " ")
     shown = _UNIT_LABELS.get(unit, unit)
     return f"{label} ({shown})" if shown else label
 
