@@ -120,19 +120,19 @@ def measure_speed(
         )
     report = progress or (lambda done, total: None)
     grid = StepProtocol().grid if config is None else config.window.grid
-    table = hall.feature_table(operator.feature_names)
     models, stimuli = _drawn(hall, batch, config)
+    neurons = hall.neurons(operator.feature_names, models)
 
     def operator_seconds() -> list[float]:
         return seconds_of(
-            lambda: operator.predict(table[models], stimuli, grid, batch_size=batch), repeats=_REPEATS, each=batch
+            lambda: operator.respond(neurons, stimuli, grid, batch_size=batch), repeats=_REPEATS, each=batch
         )
 
     report(0, 4)
     with outside_hull_expected():
         passes = operator_seconds()
         report(1, 4)
-        alone = seconds_of(lambda: operator.predict(table[models[-1:]], stimuli[-1:], grid), repeats=_SINGLES)
+        alone = seconds_of(lambda: operator.respond(neurons[-1:], stimuli[-1:], grid), repeats=_SINGLES)
         report(2, 4)
         seconds: dict[str, float | None] = {}
         simulators = (("arbor", arbor, arbor_traces), ("neuron", neuron, neuron_traces))
