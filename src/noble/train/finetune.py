@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,7 +145,7 @@ def fine_tune(
         "store_digest": data.store.digest,
         "config": config.model_dump(mode="json"),
         "error_scale": term.scale,
-        "run": outcome,
+        "run": asdict(outcome),
     }
     tuned.provenance = {**operator.provenance, "fine_tuning": facts}
     return tuned
