@@ -334,7 +334,7 @@ def test_an_addition_that_was_cut_short_is_finished(tmp_path):
         (
             small_config(traces=TraceCounts(train=0, validation=0, test=40, unseen_models=0)),
             FakeHall(),
-            "20 test samples",
+            "26 test samples",
         ),
     ],
 )
@@ -353,7 +353,7 @@ class Recorded(StimulusLaw):
     """One of two recorded currents, or a sum, scaled to the amplitude."""
 
     def draw(self, amplitude_na: float, *, seed: int, config) -> Stimulus:
-        shape = np.sin(np.arange(200) * (0.1 + 0.1 * (seed % 2)))
+        shape = 0.3 * np.sin(np.arange(200) * (0.1 + 0.1 * (seed % 2)))
         recorded = Sampled(shape, 1.0, config.onset_ms)
         return recorded if seed % 3 else Sum((amplitude_na * recorded, Chirp(15.0, 100.0, 0.1)))
 
@@ -363,7 +363,8 @@ def test_stimuli_of_any_kind_are_drawn_kept_and_read(tmp_path, monkeypatch):
     register_law("recorded", Recorded())
     with pytest.raises(ValueError, match="a share recorded of stimuli is already known"):
         register_law("recorded", Recorded())
-    config = small_config(mix=StimulusMix.model_validate({"step": 1, "recorded": 3}))
+    traces = TraceCounts(train=40, validation=0, test=0, unseen_models=0)
+    config = small_config(mix=StimulusMix.model_validate({"step": 1, "recorded": 3}), traces=traces)
     store = make(tmp_path / "a.zarr", config)
     kinds = [type(store.stimulus(row)) for row in range(40)]
     assert {Step, Sampled, Sum} == set(kinds)

@@ -48,9 +48,9 @@ class Index:
     sealed: str
 
     @property
-    def spikes_sha256(self) -> str:
-        """SHA-256 of offsets and times."""
-        return bytes_sha256(self.spikes.offsets, self.spikes.times_ms)
+    def content_sha256(self) -> str:
+        """SHA-256 of its arrays."""
+        return bytes_sha256(self.chunk_sha256, self.spikes.offsets, self.spikes.times_ms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,14 +223,14 @@ def _index(group: GroupReader, samples: int, chunk_rows: int) -> Index | None:
     chunks = -(-samples // chunk_rows)
     if digests.shape != (chunks, 32) or trains.offsets.shape != (samples + 1,):
         raise ValueError(f"{place} is the index of another part; delete it and run noble generate again.")
-    if index.spikes_sha256 != reader.attributes.get("spikes_sha256"):
-        raise ValueError(f"{place} has lost or changed spikes; delete it and run noble generate again.")
+    if index.content_sha256 != reader.attributes.get("content_sha256"):
+        raise ValueError(f"{place} has lost or changed a part of it; delete it and run noble generate again.")
     return index
 
 
 def index_attributes(index: Index) -> dict[str, Any]:
     """The attributes of the index's group."""
-    return {"sealed_sha256": index.sealed, "spikes_sha256": index.spikes_sha256, "spike_threshold_mv": THRESHOLD_MV}
+    return {"sealed_sha256": index.sealed, "content_sha256": index.content_sha256, "spike_threshold_mv": THRESHOLD_MV}
 
 
 def model_features(group: GroupReader) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
