@@ -45,6 +45,7 @@ def demo(
     from noble.evaluation import outside_hull_expected
     from noble.files import write_json
     from noble.report.page import write_index
+    from noble.simulators import ArborFactory
     from noble.train import TrainConfig, training_seconds
     from noble.train.curves import CURVES
 
@@ -52,7 +53,13 @@ def demo(
     generation, training = _scaled(scale)
     hall = HallOfFame.load(generation["hall"])
     with tracked(f"1/4 simulating {hall.name} with Arbor") as progress:
-        store = generate(GenerationConfig.model_validate(generation), hall, output / "store.zarr", progress=progress)
+        store = generate(
+            GenerationConfig.model_validate(generation),
+            hall,
+            output / "store.zarr",
+            responder_factory=ArborFactory(),
+            progress=progress,
+        )
     simulated = time.monotonic()
     trained = train_and_evaluate(
         TrainConfig.model_validate(training),

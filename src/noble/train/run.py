@@ -184,7 +184,7 @@ def _check_fits(config: TrainConfig, data: StoreData) -> None:
     for split, indices in (("train", data.training_indices), ("validation", data.validation_indices)):
         if indices.size == 0:
             raise ValueError(
-                f"{store.path} has no {split} traces of the models to learn from; generate a store with some in "
+                f"{store.place} has no {split} traces of the models to learn from; generate a store with some in "
                 f"traces.{split}."
             )
     window = store.protocol
