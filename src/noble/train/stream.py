@@ -106,7 +106,7 @@ class TraceSet:
         return [everything] if self.in_memory else self._cut(everything, 1)
 
     def batches(self, order: Sequence[np.ndarray], size: int) -> Iterator[Batch]:
-        """The traces in an order, so many at a time; the last batch of each block may be smaller.
+        """The traces in an order, in batches of a size; the last batch of each block may be smaller.
 
         Raises:
             ValueError: if the store is damaged.
