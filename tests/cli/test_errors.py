@@ -166,10 +166,10 @@ def bad_store(request, place) -> tuple[str, str]:
     """A store that cannot be used, and what is to be said about it."""
     if request.param == "version":
         path = place / "store.zarr" / "zarr.json"
-        path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 9'))
-        return "store.zarr", "schema version 9; this noble reads version 1"
+        path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 9'))
+        return "store.zarr", "schema version 9; this noble reads versions 1 and 2"
     if request.param == "cut short":
-        (place / "store.zarr/voltage/c/1/0").unlink()
+        (place / "store.zarr/parts/0/voltage/c/1/0").unlink()
         return "store.zarr", "run noble generate again to finish it"
     if request.param == "no store":
         (place / "folder").mkdir()

@@ -24,6 +24,7 @@ def generate(
         str | None,
         typer.Option(help="Address or scheduler file of a Dask cluster to simulate on instead.", show_default=False),
     ] = None,
+    timeout_s: Annotated[float, typer.Option(help="Time that a chunk may take on the cluster, s.")] = 1800.0,
     append: Annotated[bool, typer.Option(help="Add these traces to the store, beside those that it has.")] = False,
 ) -> None:
     """Simulate a data set. Interrupted, even killed, it goes on where it stopped when run again."""
@@ -40,7 +41,7 @@ def generate(
     factory = None
     if append or not is_complete(store):
         factory = ArborFactory.for_hall(hall, simulation_dt_ms=settings.simulation_dt_ms, data_folder=data_folder)
-    cluster = nullcontext() if dask is None else Pool(address=dask)
+    cluster = nullcontext() if dask is None else Pool(address=dask, timeout_s=timeout_s)
     with tracked(f"simulating {hall.name}") as progress, cluster as pool:
         made = generate_store(
             settings, hall, store, responder_factory=factory, pool=pool, append=append, progress=progress
