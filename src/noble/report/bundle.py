@@ -63,10 +63,9 @@ def write_bundle_report(
             f"noble ensemble BUNDLE -o {folder}/ensemble."
         )
     figures = [(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
+    contents = [read_json(folder / path, expected="the numbers of a command") for path in numbers]
     tables = [
-        table
-        for path in numbers
-        for table in tables_of(path.as_posix(), read_json(folder / path, expected="numbers that a command wrote"))
+        table for path, content in zip(numbers, contents, strict=True) for table in tables_of(path.as_posix(), content)
     ]
     return write_index(folder, title, metrics, figures, page=PAGE, facts=facts, details=tables)
 
