@@ -1,6 +1,6 @@
 """Make the golden files again: `python tests/operator/make_golden.py FOLDER`, with the reconstructions in FOLDER.
 
-Two minutes on one core for the three halls. The files change only when a hall or the simulator does, so commit them with
+A minute on one core for the three halls. The files change only when a hall or the simulator does, so commit them with
 whatever changed those.
 """
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from noble.files import file_sha256
 from noble.operator import FeatureSpec, FnoConfig, Operator, bundle
@@ -27,11 +26,6 @@ def operator() -> Operator:
 def folder(operator, tmp_path) -> Path:
     operator.save(tmp_path / "runs" / "bundle", card="# A card\n", metrics=METRICS)
     return tmp_path / "runs" / "bundle"
-
-
-def _edit(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_round_trip_is_bit_exact(operator, folder):
@@ -63,10 +57,11 @@ def test_double_precision_survives(operator, tmp_path):
     assert next(Operator.load(tmp_path / "bundle").parameters()).dtype == torch.float64
 
 
-def test_a_bundle_is_four_readable_files(folder):
+def test_a_bundle_is_five_readable_files(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         "card.md",
         "config.json",
+        "manifest.json",
         "metrics.json",
         "model.safetensors",
     ]
@@ -75,7 +70,7 @@ def test_a_bundle_is_four_readable_files(folder):
     assert (folder / "card.md").read_text() == "# A card\n"
     assert bundle.read_metrics(folder) == {"unseen_currents": {"relative_l2_percent": 2.5, "coincidence_1ms": None}}
     config = json.loads((folder / "config.json").read_text())
-    assert config["schema_version"] == 2
+    assert config["schema_version"] == 3
     assert config["units"] == {"time": "ms", "voltage": "mV", "current": "nA"}
     assert config["grid"] == {"dt_ms": 0.7, "count": 142}
     assert config["provenance"]["seed"] == 1
@@ -119,7 +114,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_shipped_bundle_is_loaded_by_name(operator, tmp_path, monkeypatch):
     operator.save(tmp_path / "bundles" / "some-cell", metrics={"unseen_currents": {"traces": 3}})
-    monkeypatch.setattr("noble.operator.bundle.resources.files", lambda package: tmp_path)
+    monkeypatch.setattr("noble.operator.bundle.locating.resources.files", lambda package: tmp_path)
     assert bundle.shipped_bundles() == ("some-cell",)
     assert torch.equal(next(Operator.load("some-cell").parameters()), next(operator.parameters()))
     assert bundle.read_metrics("some-cell") == {"unseen_currents": {"traces": 3}}
@@ -127,77 +122,10 @@ def test_a_shipped_bundle_is_loaded_by_name(operator, tmp_path, monkeypatch):
         Operator.load("another-cell")
 
 
-def test_truncated_weights_are_refused(folder):
-    path = folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="not a readable safetensors file"):
-        Operator.load(folder)
-
-
-def test_one_flipped_bit_is_found(folder):
-    path = folder / "model.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 1
-    path.write_bytes(bytes(content))
-    with pytest.raises(ValueError, match="SHA-256 differs"):
-        Operator.load(folder)
-
-
-def test_broken_json_is_refused(folder):
-    path = folder / "config.json"
-    path.write_text(path.read_text()[:-20])
-    with pytest.raises(ValueError, match=r"config.json is not valid JSON"):
-        Operator.load(folder)
-    path.write_text("[]")
-    with pytest.raises(ValueError, match="holds a JSON list; expected an object"):
-        Operator.load(folder)
-
-
-@pytest.mark.parametrize("version", [1, None, "2"])
-def test_another_schema_version_is_refused(folder, version):
-    _edit(folder, schema_version=version)
-    with pytest.raises(ValueError, match=f"schema version {version}; this release reads version 2"):
-        Operator.load(folder)
-
-
-def test_unknown_keys_are_refused_by_name(folder):
-    _edit(folder, colour="blue")
-    with pytest.raises(ValueError, match="colour: Extra inputs are not permitted"):
-        Operator.load(folder)
-
-
-def test_unknown_operator_keys_and_kinds_are_refused(folder):
-    operator = json.loads((folder / "config.json").read_text())["operator"]
-    _edit(folder, operator=operator | {"depth": 3})
-    with pytest.raises(ValueError, match=r"operator.fno.depth: Extra inputs are not permitted"):
-        Operator.load(folder)
-    _edit(folder, operator={"kind": "transformer"})
-    with pytest.raises(ValueError, match="'transformer'"):
-        Operator.load(folder)
-
-
-def test_weights_of_another_shape_are_refused(folder):
-    operator = json.loads((folder / "config.json").read_text())["operator"]
-    _edit(folder, operator=operator | {"width": 9})
-    with pytest.raises(
-        ValueError, match=r"weight core\.network\.layers\.0\.gate is \(8,\), but config.json describes \(9,\)"
-    ):
-        Operator.load(folder)
-
-
-def test_weights_that_lack_a_tensor_are_refused(folder):
-    weights = load_file(folder / "model.safetensors")
-    del weights["core.network.layers.1.gate"]
-    save_file(weights, folder / "model.safetensors")
-    _edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
-    with pytest.raises(ValueError, match=r"layers\.1\.gate is missing, but config.json describes \(8,\)"):
-        Operator.load(folder)
-
-
 def test_loading_needs_neither_simulator_nor_trainer(folder):
     program = (
         "import sys; from noble.operator import Operator; Operator.load(sys.argv[1]); "
-        "print(sorted({'arbor', 'neuron', 'lightning', 'zarr', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'arbor', 'neuron', 'lightning_fabric', 'zarr', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

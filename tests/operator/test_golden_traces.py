@@ -9,7 +9,7 @@ import golden_traces
 import numpy as np
 import pytest
 import torch
-from golden_traces import Golden, errors
+from golden_traces import PROTOCOL, Golden, errors
 from torch import nn
 
 from noble.cells import HallOfFame
@@ -126,3 +126,19 @@ def test_a_file_holds_what_is_hard(name: str) -> None:
         assert np.any(counts[amplitudes > 0] == 0)
         assert np.any((counts > 0) & (counts < 6))
         assert counts.max() > 10
+
+
+def test_the_simulator_still_answers_so() -> None:
+    """A file is of no use once simulator or hall have changed: then make the files again (`make_golden.py`)."""
+    pytest.importorskip("arbor")
+    from noble.simulators import ArborSimulator
+
+    golden, hall = golden_traces.load("stylised-pv"), HallOfFame.load("stylised-pv")
+    rows = np.array([0, 3])
+    neurons = [hall.cell_model(int(index)) for index in golden.models[rows]]
+    assert [golden.spikes_ms[row].size > 0 for row in rows] == [False, True]
+    simulated = ArborSimulator(threads=1).respond(neurons, [golden.stimuli[row] for row in rows], PROTOCOL.grid)
+    found = errors(simulated, golden, rows)
+    assert found["wrong_counts"] == 0
+    assert found["spike_time_p90_ms"] < 0.01
+    assert found["relative_l2_percent"] < 0.1

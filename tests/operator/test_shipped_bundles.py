@@ -48,7 +48,7 @@ def test_card_and_metrics_say_what_was_measured(name: str) -> None:
 def test_they_answer_without_simulator_and_trainer() -> None:
     code = (
         "import sys\n"
-        "for name in ('arbor', 'neuron', 'lightning', 'bluepyopt', 'distributed'):\n"
+        "for name in ('arbor', 'neuron', 'lightning_fabric', 'bluepyopt', 'distributed'):\n"
         "    sys.modules[name] = None\n"
         "from noble.cells import HallOfFame\n"
         "from noble.operator import Operator, shipped_bundles\n"

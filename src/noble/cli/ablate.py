@@ -92,7 +92,8 @@ def _print(title: str, columns: Mapping[str, str], values: Mapping[str, Mapping[
 def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test: bool) -> dict[str, Any]:
     """Training run of a variant, its validation, and its metrics if wanted; made if they are not there yet."""
     from noble.data import Store
-    from noble.train.fit import CURVES, RUN, other_settings, read_curves
+    from noble.train.curves import CURVES, read_curves
+    from noble.train.folder import RUN, other_settings
 
     record = folder / BUNDLE / "metrics.json"
     if other_settings(folder, config, Store.open(store).digest):

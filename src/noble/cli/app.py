@@ -33,8 +33,8 @@ _EXTRAS: Final = {
     "deap": "evolve",
     "distributed": "evolve",
     "pynwb": "recordings",
-    "lightning": "train",
-    "tensorboard": "train",
+    "lightning_fabric": "train",
+    "pytorch_optimizer": "train",
     "neuron": "neuron",
     "bmtk": "neuron",
 }

@@ -16,7 +16,7 @@ from noble.evolve.config import HallRules
 from noble.evolve.evaluator import evaluate
 from noble.evolve.evolution import Candidate, Evolution
 from noble.files import read_json, write_json
-from noble.jobs.pool import Pool
+from noble.jobs import Pool
 from noble.simulators import SolverSettings
 from noble.targets.targets import Targets
 

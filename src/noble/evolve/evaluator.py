@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from noble.evolve.assay import DIVERGED, Assay, Score
-from noble.jobs.pool import Failed, Pool
+from noble.jobs import Failed, Pool
 from noble.machine import give_memory_back
 
 

@@ -26,7 +26,7 @@ from noble.evolve.evaluator import evaluate
 from noble.evolve.optimise import optimise
 from noble.evolve.space import Space
 from noble.files import content_sha256, locked, number, numbers_by_name, read_json, shortened, write_json
-from noble.jobs.pool import Pool
+from noble.jobs import Pool
 from noble.protocols import StepProtocol
 from noble.simulators.numerics import decimation_factor
 from noble.targets.targets import Targets

@@ -16,7 +16,7 @@ from noble.evolve.evolution import Candidate, Evolution
 from noble.features.catalogue import HALL_FEATURE_UNITS
 from noble.features.hall_features import measure_features
 from noble.files import locked, numbers_by_name, write_json
-from noble.jobs.pool import Failed, Pool
+from noble.jobs import Failed, Pool
 from noble.simulators import ArborSimulator
 from noble.targets.targets import Targets
 

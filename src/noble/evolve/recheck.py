@@ -15,7 +15,7 @@ from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
 from noble.features.catalogue import HALL_FEATURE_UNITS
 from noble.files import content_sha256, locked, numbers_by_name, write_json
-from noble.jobs.pool import Failed, Pool
+from noble.jobs import Failed, Pool
 from noble.targets.targets import Targets
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from noble.configs import Frozen
+
+# A gigabyte with gradients; the paper's operator has two million.
+_MOST_WEIGHTS: Final = 100_000_000
 
 
 class FnoConfig(Frozen):
@@ -23,17 +26,27 @@ class FnoConfig(Frozen):
     """
 
     kind: Literal["fno"] = "fno"
-    layers: int = Field(default=12, ge=1)
-    width: int = Field(default=24, ge=1)
-    modes: int = Field(default=256, ge=2, multiple_of=2)
-    lifting_ratio: int = Field(default=2, ge=1)
-    projection_ratio: int = Field(default=4, ge=1)
-    channel_mlp_ratio: float = Field(default=0.5, gt=0)
-    amplitude_frequencies: int = Field(default=9, ge=1)
-    feature_frequencies: int = Field(default=1, ge=1)
-    output_scale_mv: float = Field(default=1000.0, gt=0)
-    output_offset_mv: float = 0.0
-    padded_count: int | None = Field(default=None, ge=2)
+    layers: int = Field(default=12, ge=1, le=256)
+    width: int = Field(default=24, ge=1, le=1024)
+    modes: int = Field(default=256, ge=2, le=100_000, multiple_of=2)
+    lifting_ratio: int = Field(default=2, ge=1, le=64)
+    projection_ratio: int = Field(default=4, ge=1, le=64)
+    channel_mlp_ratio: float = Field(default=0.5, gt=0, le=64)
+    amplitude_frequencies: int = Field(default=9, ge=1, le=64)
+    feature_frequencies: int = Field(default=1, ge=1, le=64)
+    output_scale_mv: float = Field(default=1000.0, gt=0, le=1e6)
+    output_offset_mv: float = Field(default=0.0, ge=-1000, le=1000)
+    padded_count: int | None = Field(default=None, ge=2, le=100_000_000)
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        weights = 2 * self.layers * self.half_modes * self.width**2
+        if weights > _MOST_WEIGHTS:
+            raise ValueError(
+                f"{self.layers} layers of {self.width} channels and {self.modes} modes have {weights:.2g} weights; expected at "
+                f"most {_MOST_WEIGHTS:.0g}"
+            )
+        return self
 
     @property
     def half_modes(self) -> int:

@@ -27,21 +27,21 @@ class SpikePhaseConfig(Frozen):
     """
 
     kind: Literal["spike-phase"] = "spike-phase"
-    token_ms: float = Field(default=11.52, gt=0)
-    bins: int = Field(default=8, ge=1)
-    width: int = Field(default=96, ge=4)
-    hidden: int = Field(default=128, ge=4)
-    blocks: int = Field(default=2, ge=1)
-    slow_width: int = Field(default=48, ge=4)
-    slow_blocks: int = Field(default=2, ge=1)
-    filters: int = Field(default=48, ge=2)
-    address: int = Field(default=64, ge=2)
-    shapes: int = Field(default=10, ge=1)
-    shape_width: int = Field(default=64, ge=4)
-    feature_frequencies: int = Field(default=0, ge=0)
-    rest_mv: float = -75.0
-    scale_mv: float = Field(default=20.0, gt=0)
-    decode_points: int = Field(default=384_000, ge=1)
+    token_ms: float = Field(default=11.52, ge=0.1, le=1000)
+    bins: int = Field(default=8, ge=1, le=256)
+    width: int = Field(default=96, ge=4, le=1024)
+    hidden: int = Field(default=128, ge=4, le=1024)
+    blocks: int = Field(default=2, ge=1, le=16)
+    slow_width: int = Field(default=48, ge=4, le=1024)
+    slow_blocks: int = Field(default=2, ge=1, le=16)
+    filters: int = Field(default=48, ge=2, le=1024)
+    address: int = Field(default=64, ge=2, le=1024)
+    shapes: int = Field(default=10, ge=1, le=256)
+    shape_width: int = Field(default=64, ge=4, le=1024)
+    feature_frequencies: int = Field(default=0, ge=0, le=32)
+    rest_mv: float = Field(default=-75.0, ge=-1000, le=1000)
+    scale_mv: float = Field(default=20.0, gt=0, le=10_000)
+    decode_points: int = Field(default=384_000, ge=1, le=10**9)
 
     @property
     def bin_ms(self) -> float:
