@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Column, Table
+from rich.text import Text
 
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle, shown
@@ -146,7 +147,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     table = Table(Column("quantity", no_wrap=True), *summary["operators"], title=title)
     for group, rows in comparison_rows(summary, _SHOWN).items():
         table.add_section()
-        table.add_row(f"[bold]{group}[/]")
+        table.add_row(Text(group, style="bold"))
         for quantity, values in rows.items():
             table.add_row(quantity, *map(shown, values))
     console.print(table)

@@ -18,7 +18,8 @@ _LINE_EVERY_S: Final = 10.0
 # A file or a pipe has no width: 80 columns, Rich's guess, would break names in two (COLUMNS decides where it is set).
 _NO_TERMINAL_COLUMNS: Final = 160
 
-console = Console()
+# Without markup: names of halls, files and models may hold brackets, which Rich would take for styles of its own.
+console = Console(markup=False, emoji=False)
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = _NO_TERMINAL_COLUMNS
 
@@ -28,12 +29,12 @@ def tracked(title: str) -> Iterator[Callable[..., None]]:
     """A callback `(done, total, note="")` that draws the progress of one task."""
     if console.is_terminal:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=None, note="")
