@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from noble.files import read_bytes
+from noble.files import read_bytes, shortened
 
 REGIONS: Final = ("soma", "axon", "dend", "apic")
 _REGION_OF_SWC_TYPE: Final = {1: "soma", 2: "axon", 3: "dend", 4: "apic"}
@@ -192,7 +192,7 @@ def _read_rows(path: Path) -> dict[int, _Row]:
             x, y, z, radius = (float(field) for field in fields[2:6])
         except (ValueError, IndexError) as error:
             raise ValueError(
-                f"{path.name}, line {number}: {line.strip()!r} is not an SWC point; "
+                f"{path.name}, line {number}: {shortened(line.strip())} is not an SWC point; "
                 "expected 'id type x y z radius parent'."
             ) from error
         if kind not in _REGION_OF_SWC_TYPE:
