@@ -121,7 +121,7 @@ def _stimulus(folder: Path) -> None:
             "tau_ms": 5,
             "seed": 1,
         },
-        {"kind": "Sampled", "values_na": [0.0, 0.1, 0.2, 0.1], "dt_ms": 1.0},
+        {"kind": "Sampled", "samples_na": [0.0, 0.1, 0.2, 0.1], "dt_ms": 1.0},
     ]
     (folder / "stimulus.json").write_text(json.dumps(content))
 
