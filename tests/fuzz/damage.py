@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Final
 
 import yaml
+from hdf5 import damage_hdf5
 
 # What a value is replaced by. The text is a name with markup, a way out of a folder, a control sequence, a very long one.
 VALUES: Final[tuple[Any, ...]] = (
@@ -47,13 +48,15 @@ def damage(path: Path, kind: str, draw: Random, others: list[bytes]) -> str:
 
     Args:
         path: of the file.
-        kind: what it holds: `json`, `yaml`, `table` (of text) or `binary`.
+        kind: what it holds: `json`, `yaml`, `table` (of text), `hdf5` or `binary`.
         draw: every choice is drawn from it.
         others: contents of files of the same format, and of other formats.
     """
     special = draw.random() < 0.06
     if special:
         return _instead(path, draw)
+    if kind == "hdf5" and draw.random() < 0.65:
+        return damage_hdf5(path, draw)
     content = path.read_bytes()
     inner = {"json": _json, "yaml": _yaml, "table": _table}.get(kind)
     if inner is not None and draw.random() < 0.65:

@@ -189,7 +189,7 @@ FORMATS: Final[dict[str, Format]] = {
     "bluepyopt": Format(
         _bluepyopt, {"parameters.json": "json"}, ("call", "noble.cells", "read_bluepyopt_parameters", "parameters.json")
     ),
-    "recording": Format(_nwb, {"recording.nwb": "binary"}, ("targets", "recording.nwb", "-o", "out.json")),
+    "recording": Format(_nwb, {"recording.nwb": "hdf5"}, ("targets", "recording.nwb", "-o", "out.json")),
     "bundle": Format(
         _bundle,
         {"bundle/config.json": "json", "bundle/metrics.json": "json", "bundle/model.safetensors": "binary"},

@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 _BAD_INPUT: Final = 2
+_LONGEST: Final = 800
 _INTERRUPTED: Final = 130
 
 # Which extra brings a module that only some commands need.
@@ -116,6 +117,8 @@ def _say(label: str, style: str, message: str) -> None:
     """One line on standard error; what files and names hold is shown as it is, and moves no cursor."""
     from rich.text import Text
 
+    if len(message) > _LONGEST:  # it quotes a file that is not what it should be
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
     line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(message.split()))
     console = Console(stderr=True, soft_wrap=True, emoji=False)
     console.print(Text.assemble((label, style), " ", line), highlight=False)
