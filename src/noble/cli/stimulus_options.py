@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 
-from noble.files import read_json, read_text, shortened, write_text
+from noble.files import read_json, read_text, write_text
 from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus, from_dict
 from noble.traces import TimeGrid, Trace, TraceBatch
@@ -81,7 +81,8 @@ def read_traces(path: Path) -> TraceBatch:
     currents = [name.replace("voltage_mv", "current_na") for name in voltages]
     if "time_ms" not in names or not voltages or set(currents) - set(names):
         raise ValueError(
-            f"{path} has columns {shortened(', '.join(names[:6]))}; expected time_ms, and current_na_K and voltage_mv_K for each trace."
+            f"{path} has columns {', '.join(name[:40] for name in names[:6])}; "
+            "expected time_ms, and current_na_K and voltage_mv_K for each trace."
         )
     try:
         table = np.loadtxt(StringIO(rows), delimiter=",", ndmin=2)
