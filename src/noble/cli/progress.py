@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from noble.progress import NotedProgress
 
 # Into a log file, a line every so many seconds is enough.
 _LINE_EVERY_S: Final = 10.0
@@ -25,8 +27,8 @@ if not console.is_terminal and "COLUMNS" not in os.environ:
 
 
 @contextmanager
-def tracked(title: str) -> Iterator[Callable[..., None]]:
-    """A callback `(done, total, note="")` that draws the progress of one task."""
+def tracked(title: str) -> Iterator[NotedProgress]:
+    """The `noble.progress.Tracking` of the command line: a callback that draws the progress of one task."""
     if console.is_terminal:
         columns = (
             TextColumn("{task.description}", markup=False),
