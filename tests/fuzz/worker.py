@@ -34,10 +34,10 @@ THE_COMMAND = app_module.app
 
 def stop_where_work_begins() -> None:
     """Reading is what is tested: what a command would do with a file that passes, for minutes, ends it here."""
-    import noble.cli.ablate
-    import noble.cli.train
     import noble.data
     import noble.evolve
+    import noble.studies.ablation
+    import noble.studies.training
     from noble.simulators.arbor import ArborSimulator
 
     def stop(*_: Any, **__: Any) -> None:
@@ -48,7 +48,7 @@ def stop_where_work_begins() -> None:
             stimulus.sample(grid)
         raise SystemExit(0)
 
-    noble.cli.ablate._trained = noble.cli.train.train_and_evaluate = stop
+    noble.studies.ablation.ablate = noble.studies.training.train_and_evaluate = stop
     noble.data.generate = noble.evolve.recheck_hall = stop
     noble.evolve.Evolution.run = stop
     ArborSimulator.respond = respond  # type: ignore[method-assign]
