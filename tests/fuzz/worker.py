@@ -26,10 +26,10 @@ from typing import Any
 from damage import damage
 from formats import FORMATS, Format
 
+from noble.cells import MorphologySource
 from noble.cli import app as app_module
 
 LIMIT_BYTES = 2**30
-THE_COMMAND = app_module.app
 
 
 def stop_where_work_begins() -> None:
@@ -58,13 +58,6 @@ def run(command: tuple[str, ...], real_stdout: Any) -> tuple[int, str]:
     """Exit code and error output of a command in this process; a traceback counts as code 1."""
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["noble", *command]
-    if command[0] == "call":
-        module, name, *arguments = command[1:]
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        more = [morphology()] if name == "read_bluepyopt_parameters" else []
-        app_module.app = lambda: function(*(Path(item) for item in arguments), *more)
-    else:
-        app_module.app = THE_COMMAND
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
             app_module.main()
@@ -76,10 +69,12 @@ def run(command: tuple[str, ...], real_stdout: Any) -> tuple[int, str]:
     return code, err.getvalue()
 
 
-def morphology() -> Any:
-    from noble.cells import MorphologySource
-
-    return MorphologySource("stylised-pv")
+@app_module.app.command(hidden=True, rich_help_panel=app_module.OPERATORS)
+def call(module: str, name: str, path: Path) -> None:
+    """Call a reader of ours that no command calls by itself."""
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    morphology = [MorphologySource("stylised-pv")] if name == "read_bluepyopt_parameters" else []
+    function(path, *morphology)
 
 
 def snapshot() -> dict[str, tuple[int, int]]:
