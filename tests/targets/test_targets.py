@@ -322,7 +322,7 @@ def test_a_file_that_is_no_targets_or_not_there(tmp_path):
     (tmp_path / "half.json").write_text('{"schema": ')
     with pytest.raises(ValueError, match=r"list\.json: expected targets"):
         Targets.load(tmp_path / "list.json")
-    with pytest.raises(ValueError, match=r"half\.json is not valid JSON"):
+    with pytest.raises(ValueError, match=r"half\.json is not a file of targets: it is not valid JSON"):
         Targets.load(tmp_path / "half.json")
     with pytest.raises(FileNotFoundError, match="there is no file of targets"):
         Targets.load(tmp_path / "none.json")

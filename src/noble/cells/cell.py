@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
-from noble.files import file_sha256
+from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
@@ -35,23 +36,21 @@ class MorphologySource:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
+        if not isinstance(self.name, str) or self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
             raise ValueError(
-                f"the morphology {self.name!r} is no plain file name; expected one such as cell.swc, and its folder with "
-                f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
+                f"the morphology is {shortened(self.name)}; expected the plain name of an SWC file, without a folder. Its folder "
+                "is given by --data-folder."
             )
-        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", self.sha256):
-            raise ValueError(
-                f"the morphology's sha256 is {self.sha256!r:.80}; expected 64 hexadecimal digits, or null."
-            )
+        if self.axon not in ("stub", "keep"):
+            raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub' or 'keep'.")
+        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", str(self.sha256)):
+            raise ValueError(f"sha256 of the morphology is {shortened(self.sha256)}; expected 64 hexadecimal digits.")
 
     @classmethod
     def from_swc(cls, path: Path | str, *, axon: AxonKind = "stub") -> MorphologySource:
         """A source for an SWC file; where it lies is remembered for this process only."""
         path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no morphology file {path}.")
-        sha256 = file_sha256(path)
+        sha256 = hashlib.sha256(read_bytes(path, expected="a morphology file (SWC)")).hexdigest()
         _SEEN_FILES[path.name, sha256] = path.resolve()
         return cls(path.name, axon, sha256)
 
@@ -165,6 +164,15 @@ def canonical_name(name: str) -> str:
     return f"{canonical_quantity(quantity)}.{region}"
 
 
+# What a cell's conditions can be, degrees Celsius and mV; anything else is a damaged file or another unit.
+_CONDITIONS: Final = {
+    "celsius": (-10.0, 60.0),
+    "e_na_mv": (-300.0, 300.0),
+    "e_k_mv": (-300.0, 300.0),
+    "v_init_mv": (-300.0, 300.0),
+}
+
+
 @dataclass(frozen=True)
 class Cell:
     """A neuron whose electrical properties are partly free.
@@ -190,6 +198,11 @@ class Cell:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", {canonical_name(name): float(value) for name, value in self.fixed.items()})
+        for name, (low, high) in _CONDITIONS.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"{name} of cell {self.name} is {getattr(self, name):g}; expected {low:g} to {high:g}."
+                )
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names) or set(names) & set(self.fixed):
             raise ValueError(f"cell {self.name} sets a parameter twice among {', '.join([*names, *self.fixed])}.")
@@ -223,13 +236,27 @@ class Cell:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Cell:
-        """Read back what `to_dict` wrote."""
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: for a value that is no number or cannot be.
+            KeyError, TypeError, AttributeError: if a part is missing or of another kind.
+        """
         parameters = []
         for item in description["parameters"]:
             quantity, _, region = item["name"].rpartition(".")
-            parameters.append(Parameter(quantity, region, item["low"], item["high"]))
+            low, high = (number(item[key], what=f"{key} of {item['name']}") for key in ("low", "high"))
+            parameters.append(Parameter(quantity, region, low, high))
+        if not isinstance(description["name"], str):
+            raise ValueError(f"the name of the cell is {shortened(description['name'])}; expected text.")
+        conditions = {
+            key: number(description[key], what=f"{key} of the cell")
+            for key in ("celsius", "e_na_mv", "e_k_mv", "v_init_mv")
+        }
         return cls(
-            **{key: description[key] for key in ("name", "fixed", "celsius", "e_na_mv", "e_k_mv", "v_init_mv")},
+            name=description["name"],
+            fixed=numbers_by_name(description["fixed"], what="fixed of the cell"),
+            **conditions,
             morphology=MorphologySource(**description["morphology"]),
             parameters=tuple(parameters),
         )
