@@ -60,7 +60,7 @@ def test_the_hall_is_compared_with_its_measurements_and_simulations(noble, place
     assert [row["model"] for row in told["per_model"]] == list(hall.train)
     assert len(simulated) == 3 * len(hall.train)
     row = told["per_model"][0]
-    assert row["i_thr_na"] == hall.models[hall.train[0]].features["i_thr"]
+    assert row["i_thr_na"] == hall.models[hall.train[0]].features["rheobase"]
     np.testing.assert_allclose(row["simulated_at_na"], [0, 0.15, 0.3])
     np.testing.assert_allclose(row["simulated_hz"], [0, 100, 100], rtol=1e-3)
     furthest = np.abs(np.subtract(row["predicted_hz"], row["simulated_hz"])).max()

@@ -17,7 +17,7 @@ from noble.stimuli import Step, Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
 WINDOW = Window(onset_ms=15.0, step_ms=120.0, window_ms=170.0, tail_margin_ms=12.0)
-NAMES = ("voltage_base", "i_thr")
+NAMES = ("voltage_base", "rheobase")
 TABLE = np.array([[-70.0, 0.10], [-75.0, 0.12], [-80.0, 0.05]])
 
 
@@ -39,7 +39,9 @@ class StandIn:
 
     delay_ms: float = 0.0
     calls: list[tuple[int, TimeGrid]] = field(default_factory=list)
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0, 1]))
+    spec: Any = field(
+        default_factory=lambda: SimpleNamespace(names=("rheobase", "voltage_base"), latent_columns=[0, 1])
+    )
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -139,7 +141,7 @@ def test_held_out_models_are_also_known_by_the_plane_alone():
                 features = np.column_stack([features[:, 0], np.full(len(features), -60.0)])
             return super().predict(features, *args, **options)
 
-    found = run(Guessing(spec=SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0])))
+    found = run(Guessing(spec=SimpleNamespace(names=("rheobase", "voltage_base"), latent_columns=[0])))
     assert list(found) == ["unseen_currents", "unseen_models", "unseen_models_plane"]
     assert found["unseen_models"]["relative_l2_percent"] < 1e-5
     plane = found["unseen_models_plane"]
@@ -169,8 +171,10 @@ def test_held_out_models_do_not_fill_the_screen_with_warnings():
 
 
 def test_a_store_without_a_feature_is_refused():
-    operator = StandIn(spec=SimpleNamespace(names=("i_thr", "s_thr"), plane_columns=[0, 1]))
-    with pytest.raises(ValueError, match="the operator needs s_thr but the store's models have voltage_base, i_thr"):
+    operator = StandIn(spec=SimpleNamespace(names=("rheobase", "fi_gain"), latent_columns=[0, 1]))
+    with pytest.raises(
+        ValueError, match="the operator needs fi_gain but the store's models have voltage_base, rheobase"
+    ):
         run(operator)
 
 

@@ -25,7 +25,7 @@ class Slow:
 
 
 class Quick(Slow):
-    feature_names = ("i_thr",)
+    feature_names = ("rheobase",)
 
     def predict(self, features: np.ndarray, stimuli: Any, grid: Any, *, batch_size: int = 128) -> TraceBatch:
         return self.respond([float(value) for (value,) in features], stimuli, grid)

@@ -8,7 +8,7 @@ from noble.family import family_features
 from noble.operator import FeatureSpec
 from noble.studies import compare_features
 
-NAMES = ("i_thr", "s_thr", "voltage_base", "AP1_width")
+NAMES = ("rheobase", "fi_gain", "voltage_base", "AP1_width")
 HALL = HallOfFame.load("stylised-pv")
 TABLE = HALL.feature_table(NAMES)
 TRAINING = np.array([not model.held_out for model in HALL.models])
@@ -16,7 +16,9 @@ SPEC = FeatureSpec.fit(TABLE[TRAINING], NAMES, ("nA", "Hz/nA", "mV", "ms"))
 
 
 def family(name: str, count: int = 40) -> np.ndarray:
-    return family_features(SPEC, HALL, name, count=count, seed=1)
+    drawn = family_features(SPEC, HALL, name, count=count, seed=1)
+    assert drawn.names == NAMES
+    return drawn.values
 
 
 def test_the_hall_is_its_training_models():
@@ -27,17 +29,17 @@ def test_neurons_of_the_hull_lie_in_it_and_have_all_features():
     drawn = family("hull")
     assert drawn.shape == (40, 4)
     assert (Delaunay(TABLE[TRAINING, :2]).find_simplex(drawn[:, :2]) >= 0).all()
-    # The features that nobody drew follow those of the plane as they do in the hall.
+    # The features that nobody drew follow the latent ones as they do in the hall.
     assert np.ptp(drawn[:, 2]) > 0
     assert TABLE[:, 2].min() <= drawn[:, 2].mean() <= TABLE[:, 2].max()
 
 
-def test_neurons_of_the_hull_vary_beyond_the_plane_as_the_models_do():
+def test_neurons_of_the_hull_vary_beyond_the_latent_features_as_the_models_do():
     """What is typical at their points is moved by how much single models differ from what is typical at theirs."""
     drawn = family("hull", 4000)
 
     def beyond(neurons: np.ndarray) -> np.ndarray:
-        return neurons - SPEC.complete(torch.as_tensor(neurons[:, :2])).numpy()
+        return neurons - SPEC.complete(torch.tensor(neurons[:, :2])).numpy()
 
     models = beyond(TABLE[TRAINING])
     found = beyond(drawn)

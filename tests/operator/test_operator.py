@@ -8,7 +8,7 @@ from noble.operator import FeatureSpec, FnoConfig, Operator, OutsideHullWarning
 from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus
 from noble.traces import TimeGrid
 
-SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0]]), ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
 GRID = TimeGrid.spanning(100.0, dt_ms=0.5)
 CONFIG = FnoConfig(layers=2, width=8, modes=16)
 INSIDE = np.array([[0.15, 150.0]])
@@ -112,7 +112,10 @@ def test_features_outside_the_hull_warn_with_how_far(operator):
         operator.predict(features, [STEP, STEP], GRID)
     message = str(record[0].message)
     assert message.startswith("1 of 2 feature vectors lie outside the hull of the 3 training models")
-    assert "vector 1: i_thr = 0.3 nA, +50.0% of its range away; s_thr = 300 Hz/nA, +50.0% of its range away" in message
+    assert (
+        "vector 1: rheobase = 0.3 nA, +50.0% of its range away; fi_gain = 300 Hz/nA, +50.0% of its range away"
+        in message
+    )
 
 
 def test_features_inside_the_hull_do_not_warn(operator):
@@ -133,10 +136,10 @@ def test_predict_leaves_the_training_mode_as_it_was(operator):
         (
             np.array([[0.1]]),
             [STEP],
-            r"shape \(1, 1\) were given; expected 2 per neuron, in this order: i_thr in nA, s_thr",
+            r"shape \(1, 1\) were given; expected 2 per neuron, in this order: rheobase in nA, fi_gain",
         ),
         (np.array([0.1, 150.0]), [STEP], r"shape \(2,\) were given"),
-        (np.array([[0.1, np.nan]]), [STEP], "feature s_thr of vector 0 is nan; expected a finite number in Hz/nA"),
+        (np.array([[0.1, np.nan]]), [STEP], "feature fi_gain of vector 0 is nan; expected a finite number in Hz/nA"),
         (INSIDE, [STEP, STEP], "1 feature vectors and 2 stimuli"),
         (INSIDE, [Step(start_ms=0.0, stop_ms=50.0, amplitude_na=200.0)], "divide it by 1000"),
         (INSIDE, [Step(start_ms=0.0, stop_ms=500.0, amplitude_na=0.1)], "Shorten the stimulus"),
@@ -158,7 +161,7 @@ def test_threshold_and_slope_alone_name_a_neuron():
     table = np.column_stack(
         [generator.normal(20, 1, 12), generator.uniform(0.1, 0.2, 12), generator.uniform(100, 300, 12)]
     )
-    spec = FeatureSpec.fit(table, ("AP1_peak", "i_thr", "s_thr"), ("mV", "nA", "Hz/nA"))
+    spec = FeatureSpec.fit(table, ("AP1_peak", "rheobase", "fi_gain"), ("mV", "nA", "Hz/nA"))
     operator = Operator.build(CONFIG, spec, GRID, seed=2).eval()
     point = table[:, 1:].mean(axis=0, keepdims=True)
     whole = spec.complete(torch.as_tensor(point)).numpy()
@@ -170,9 +173,9 @@ def test_threshold_and_slope_alone_name_a_neuron():
     )
     with pytest.raises(ValueError, match="one form"):
         operator.respond([point[0], whole[0]], [STEP, STEP], GRID)
-    with pytest.raises(ValueError, match=r"expected 3 per neuron.*or i_thr and s_thr alone"):
+    with pytest.raises(ValueError, match=r"expected 3 per neuron.*or rheobase and fi_gain alone"):
         operator.predict(np.ones((1, 4)), [STEP], GRID)
-    with pytest.raises(ValueError, match="feature s_thr of vector 0 is nan; expected a finite number in Hz/nA"):
+    with pytest.raises(ValueError, match="feature fi_gain of vector 0 is nan; expected a finite number in Hz/nA"):
         operator.predict(np.array([[0.15, np.nan]]), [STEP], GRID)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from noble.cells import HallOfFame
-from noble.features.excitability import firing_curve
+from noble.features.excitability import fi_curve
 from noble.operator import Operator, bundle, shipped_bundles
 from noble.protocols import StepProtocol
 
@@ -42,8 +42,8 @@ def test_all_models_fire_as_their_simulations_do(name: str) -> None:
     """Rate and latency 50 pA above threshold as the hall measured them; silence below threshold."""
     operator, hall = Operator.load(name), HallOfFame.load(name)
     neurons = list(hall.feature_table(operator.spec.names))
-    i_thr, rate, latency = hall.feature_table(("i_thr", "rate_50pA", "latency_50pA")).T
-    curve = firing_curve(operator, neurons, i_thr[:, None] + np.array([-0.01, 0.05]), StepProtocol())
+    i_thr, rate, latency = hall.feature_table(("rheobase", "rate_rheobase_plus_50pA", "latency_rheobase_plus_50pA")).T
+    curve = fi_curve(operator, neurons, i_thr[:, None] + np.array([-0.01, 0.05]), StepProtocol())
     assert np.all(curve.spike_counts[:, 0] == 0)
     assert np.max(np.abs(curve.rates_hz[:, 1] / rate - 1)) < 0.02
     assert np.max(np.abs(curve.latencies_ms[:, 1] - latency)) < 1.0

@@ -39,7 +39,7 @@ def answer(stimuli: Sequence[Stimulus], grid: TimeGrid, *, share: float, rest_mv
 class StandIn:
     share: float = 0.1
     rest_mv: float = -70.0
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",), plane_columns=[0]))
+    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("rheobase",), latent_columns=[0]))
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -52,7 +52,7 @@ class FakeStore:
     protocol = WINDOW
     grid = WINDOW.simulated_grid
     digest = "d" * 64
-    feature_names = ("i_thr",)
+    feature_names = ("rheobase",)
     feature_table = np.array([[0.1], [0.2]])
     model_index = np.array([0, 1, 0, 1, 0, 1])
     amplitudes = np.array([-0.1, -0.05, 0.02, -0.02, -0.08, 0.01])
@@ -159,7 +159,7 @@ def test_everything_else_is_measured_where_it_is_watched():
 
 
 def test_the_card_says_to_what_an_operator_was_tuned():
-    spec = FeatureSpec.fit(np.array([[0.1, 500.0], [0.2, 600.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    spec = FeatureSpec.fit(np.array([[0.1, 500.0], [0.2, 600.0]]), ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     operator = Operator.build(SpikePhaseConfig(width=8, hidden=8, slow_width=8), spec, TimeGrid(0.1, 100), seed=0)
     config = {"feature": "sag_amplitude", "weight": 25.0, "epochs": 4, "seed": 1, "optimiser": {"learning_rate": 3e-4}}
     operator.provenance["fine_tuning"] = {

@@ -82,7 +82,7 @@ def test_models_are_compared_with_what_the_hall_measured_and_with_simulations():
 
 def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_asked_to_have():
     rates = np.vstack([straight(), np.zeros((1, AMPLITUDES.size))])
-    asked = {"i_thr": np.array([0.1495, 0.18, 0.2]), "s_thr": np.array([400.0, 240.0, 1.0]), "other": np.zeros(3)}
+    asked = {"rheobase": np.array([0.1495, 0.18, 0.2]), "fi_gain": np.array([400.0, 240.0, 1.0]), "other": np.zeros(3)}
     summary = summarise_curves(AMPLITUDES, rates, asked=asked)
     np.testing.assert_allclose(summary["median_hz"], np.median(rates, axis=0))
     assert summary["resolution_na"] == pytest.approx(0.0005)
@@ -92,7 +92,7 @@ def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_asked_to_have():
         "missing": 1,
     }
     assert summary["asked"]["s_thr_hz_per_na"]["largest"] == pytest.approx(10)
-    assert summarise_curves(AMPLITUDES, rates, asked={"i_thr": asked["i_thr"]})["asked"] is None
+    assert summarise_curves(AMPLITUDES, rates, asked={"rheobase": asked["rheobase"]})["asked"] is None
     nobody = summarise_curves(AMPLITUDES, rates[2:], asked={name: values[2:] for name, values in asked.items()})
     assert nobody["asked"]["i_thr_na"] == {"median": None, "largest": None, "missing": 1}
 

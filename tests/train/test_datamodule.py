@@ -6,7 +6,7 @@ from spiking_family import MARGIN_MS, WINDOW_MS, SpikingHall, generation
 from noble.data import Store
 from noble.train.datamodule import Batch, SeededShuffle, StoreData, TraceSet, shifted_window
 
-FEATURES = ("i_thr", "s_thr")
+FEATURES = ("rheobase", "fi_gain")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_features_are_scaled_by_training_models_only(data):
 
 
 def test_features_can_be_chosen_and_ordered(store_path):
-    data = StoreData(store_path, features=("input_resistance", "i_thr"), batch_size=8, validation_limit=7, seed=5)
+    data = StoreData(store_path, features=("input_resistance", "rheobase"), batch_size=8, validation_limit=7, seed=5)
     assert data.feature_spec().units == ("MOhm", "nA")
     data.setup("fit")
     batch = next(iter(data.val_dataloader()))
@@ -106,8 +106,8 @@ def test_all_features_in_which_the_training_models_differ_are_the_default(store_
 
 
 def test_an_unknown_feature_is_named(store_path):
-    data = StoreData(store_path, features=("i_thr", "colour"), batch_size=8, validation_limit=7, seed=5)
-    with pytest.raises(ValueError, match="no model feature colour; it knows i_thr, s_thr, input_resistance"):
+    data = StoreData(store_path, features=("rheobase", "colour"), batch_size=8, validation_limit=7, seed=5)
+    with pytest.raises(ValueError, match="no model feature colour; it knows rheobase, fi_gain, input_resistance"):
         data.feature_spec()
 
 

@@ -16,7 +16,7 @@ from noble.train.objectives import objective_for
 
 @pytest.fixture
 def data(store_path) -> StoreData:
-    data = StoreData(store_path, features=("i_thr", "s_thr"), batch_size=8, validation_limit=8, seed=0)
+    data = StoreData(store_path, features=("rheobase", "fi_gain"), batch_size=8, validation_limit=8, seed=0)
     data.setup("fit")
     return data
 

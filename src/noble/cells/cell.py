@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,29 +17,42 @@ from noble.files import file_sha256
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
+AxonKind = Literal["stub", "keep"]
+
 
 @dataclass(frozen=True)
 class MorphologySource:
     """Where a morphology comes from, so that a file about a cell need not contain it.
 
     Attributes:
-        name: a built-in stylised morphology, or the name of an SWC file.
+        name: a built-in stylised morphology, or the name of an SWC file, without a folder.
         axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it.
-        sha256: of the SWC file, to be sure that the one found is the one meant.
+        sha256: checksum of the SWC file, to be sure that the one found is the one meant.
     """
 
     name: str
-    axon: Literal["stub", "keep"] = "stub"
+    axon: AxonKind = "stub"
     sha256: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
+            raise ValueError(
+                f"the morphology {self.name!r} is no plain file name; expected one such as cell.swc, and its folder with "
+                f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
+            )
+        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ValueError(
+                f"the morphology's sha256 is {self.sha256!r:.80}; expected 64 hexadecimal digits, or null."
+            )
+
     @classmethod
-    def from_swc(cls, path: Path | str, *, axon: Literal["stub", "keep"] = "stub") -> MorphologySource:
-        """A source for an SWC file; its folder is remembered for this process only."""
+    def from_swc(cls, path: Path | str, *, axon: AxonKind = "stub") -> MorphologySource:
+        """A source for an SWC file; where it lies is remembered for this process only."""
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no morphology file {path}.")
         sha256 = file_sha256(path)
-        _SEEN_FOLDERS[path.name, sha256] = path.resolve().parent
+        _SEEN_FILES[path.name, sha256] = path.resolve()
         return cls(path.name, axon, sha256)
 
     def load(self, data_folder: Path | str | None = None) -> Morphology:
@@ -60,15 +74,20 @@ class MorphologySource:
 
         Raises:
             FileNotFoundError: if no file of this name is found.
-            ValueError: if all that are found have another checksum.
+            ValueError: if all that are found have another checksum, or one is a link that leaves its folder.
         """
         if self.name in STYLISED_TREES:
             return None
-        folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get((self.name, self.sha256))]
+        folders = [folder for folder in (data_folder, os.environ.get(DATA_FOLDER_VARIABLE)) if folder is not None]
+        candidates = [Path(folder) / self.name for folder in folders]
+        if (seen := _SEEN_FILES.get((self.name, self.sha256))) is not None:
+            candidates.append(seen)
         others = ""
-        for folder in folders:
-            if folder is None or not (path := Path(folder) / self.name).is_file():
+        for path in candidates:
+            if not path.is_file():
                 continue
+            if not path.resolve().is_relative_to(path.parent.resolve()):
+                raise ValueError(f"{path} is a link to a file outside that folder; put the file itself there.")
             others = file_sha256(path)
             if self.sha256 in (None, others):
                 return path
@@ -83,8 +102,8 @@ class MorphologySource:
         )
 
 
-# Folders of SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
-_SEEN_FOLDERS: Final[dict[tuple[str, str | None], Path]] = {}
+# SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
+_SEEN_FILES: Final[dict[tuple[str, str | None], Path]] = {}
 
 
 @lru_cache(maxsize=8)

@@ -43,7 +43,7 @@ def compare(
     from noble.operator import Operator
 
     operator = Operator.load(bundle)
-    neurons = family_features(operator.spec, hall_of(operator, hall), models, count=n, seed=seed)
+    neurons = family_features(operator.spec, hall_of(operator, hall), models, count=n, seed=seed).values
     read = read_recording(recording, junction_potential, protocol, electrode)
     with outside_hull_expected(), tracked("comparing") as progress:
         # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.

@@ -150,7 +150,7 @@ def _traces(operator: Operator, store: Store, split: str) -> Any:
 
 def _fi_curves(operator: Operator, hall: HallOfFame) -> Any:
     """F-I curves of four training and two held-out models, simulated now and predicted."""
-    from noble.features.excitability import firing_curve
+    from noble.features.excitability import fi_curve
     from noble.plots.operator import fi_figure
     from noble.protocols import StepProtocol
     from noble.simulators.arbor import ArborSimulator
@@ -159,8 +159,8 @@ def _fi_curves(operator: Operator, hall: HallOfFame) -> Any:
     chosen = [*(hall.train[index] for index in spread), *hall.held_out[:2]]
     amplitudes = np.linspace(0.05, 0.28, 12)
     protocol = StepProtocol()
-    simulated = firing_curve(ArborSimulator(), [hall.cell_model(index) for index in chosen], amplitudes, protocol)
+    simulated = fi_curve(ArborSimulator(), [hall.cell_model(index) for index in chosen], amplitudes, protocol)
     table = hall.feature_table(operator.feature_names)
-    predicted = firing_curve(operator, [table[index] for index in chosen], amplitudes, protocol)
+    predicted = fi_curve(operator, [table[index] for index in chosen], amplitudes, protocol)
     titles = [f"model {index}" + (" (held out)" if hall.models[index].held_out else "") for index in chosen]
     return fi_figure(amplitudes, simulated.rates_hz, predicted.rates_hz, titles=titles, columns=3)

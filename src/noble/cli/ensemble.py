@@ -17,7 +17,7 @@ from noble.cli.family_options import Count, DataFolder, HallName, Json, Models, 
 from noble.cli.output import write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
-from noble.features import FEATURE_UNITS, extract
+from noble.features import extract, unit_of
 from noble.protocols import StepProtocol
 from noble.traces import TraceBatch
 
@@ -60,7 +60,7 @@ def ensemble(
 
     operator = Operator.load(bundle)
     known = hall_of(operator, hall)
-    neurons = family_features(operator.spec, known, models, count=n, seed=seed)
+    neurons = family_features(operator.spec, known, models, count=n, seed=seed).values
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimulus, grid = protocol.stimulus(step), protocol.grid
     with outside_hull_expected():
@@ -84,7 +84,7 @@ def ensemble(
         # One model has no range, so the training models say what is plausible round a single one, too.
         plausible = {name: values[: len(known.train)] for name, values in known_features.items()}
     elif models != "hall":  # which would be compared with itself
-        trained = family_features(operator.spec, known, "hall", count=0, seed=0)
+        trained = family_features(operator.spec, known, "hall", count=0, seed=0).values
         plausible = reference = measured(operator.predict(trained, [stimulus] * len(trained), grid))
         if models != "hull":  # a disc is compared with its centre
             centre = known.feature_table(operator.spec.names)[list(family_models(known, models))]
@@ -97,7 +97,7 @@ def ensemble(
         "step_na": step,
         "seed": seed,
         "seconds": seconds,
-        "outside_hull_share": float(np.mean(operator.spec.lies_outside(neurons))),
+        "outside_hull_share": float(np.mean(operator.spec.hull.outside(neurons[:, operator.spec.latent_columns]))),
         "reference": _reference(simulate, models),
         "plausible": None if plausible is None else f"{'simulations' if simulate else 'operator'}, training models",
         **comparison,
@@ -122,7 +122,7 @@ def _print(summary: dict[str, Any]) -> None:
     else:
         table.caption = "compared with nothing: these are the training models themselves; add --simulate"
     for name, row in summary["features"].items():
-        unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
+        unit = "" if unit_of(name) == "1" else f" ({unit_of(name)})"
         band = "-" if row["q05"] is None else f"{shown(row['q05'])} to {shown(row['q95'])}"
         against = (shown(row["reference_median"]), shown(row["wasserstein"])) if compared else ()
         having = f"{100 * (row['having_share'] or 0):.0f}"

@@ -165,7 +165,7 @@ def predict(
     bundle: Bundle,
     features: Annotated[
         str | None,
-        typer.Option(help="A neuron by its features, for example i_thr=0.16,s_thr=600.", show_default=False),
+        typer.Option(help="A neuron by its features, for example rheobase=0.16,fi_gain=600.", show_default=False),
     ] = None,
     hall: Annotated[str | None, typer.Option(help="Take the features of a hall's model.", show_default=False)] = None,
     model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
@@ -191,6 +191,8 @@ def predict(
 
 def _features_of(operator: Any, features: str | None, hall: str | None, model: int) -> np.ndarray:
     """The feature vector that the options name."""
+    from noble.features import Neurons
+
     if hall is not None:
         from noble.cells import HallOfFame
 
@@ -208,8 +210,10 @@ def _features_of(operator: Any, features: str | None, hall: str | None, model: i
             given[name.strip()] = float(value)
         except ValueError as error:
             raise ValueError(f"{part!r} in --features is not NAME=NUMBER.") from error
-    for names in (operator.feature_names, operator.spec.plane):
-        if set(given) == set(names):
-            return np.array([given[name] for name in names])
-    short = "" if operator.spec.plane == operator.feature_names else f", or {' and '.join(operator.spec.plane)} alone"
-    raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}{short}.")
+    neurons = Neurons.of(given, also=operator.feature_names)
+    latent = operator.spec.latent_features
+    for names in (operator.feature_names, latent):
+        if set(neurons.names) == set(names):
+            return neurons.table(names)[0]
+    short = "" if latent == operator.feature_names else f", or {' and '.join(latent)} alone"
+    raise ValueError(f"--features names {', '.join(neurons.names)}; this operator expects {wanted}{short}.")

@@ -73,6 +73,7 @@ def fi(
     """
     from noble.comparison.comparable import comparable_sweeps
     from noble.family import family_features, family_models
+    from noble.features.catalogue import LATENT_FEATURES
     from noble.operator import Operator
     from noble.studies.fi import compare_curves, fi_amplitudes_na, summarise_curves
 
@@ -84,9 +85,9 @@ def fi(
     )
     operator = Operator.load(bundle)
     known = hall_of(operator, hall)
-    neurons = family_features(operator.spec, known, models, count=n, seed=seed)
+    neurons = family_features(operator.spec, known, models, count=n, seed=seed).values
     among = family_models(known, models)
-    measured = known.feature_table(("i_thr", "s_thr"))
+    measured = known.feature_table(LATENT_FEATURES)
     thresholds = measured[[*known.train, *among], 0]
     amplitudes = fi_amplitudes_na(thresholds, count=count, low_na=low, high_na=high)
     if high is None and read is not None:  # every point of the recording has its place

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from noble.features import FEATURE_UNITS
+from noble.features import unit_of
 
 _QUARTILES: Final = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 _MEDIANS_OVER_STEPS: Final = ("abs_z", "mean_abs_z", "median_abs_z", "spread_ratio", "spread_over_deviation")
@@ -24,7 +24,7 @@ class FeatureAgreement:
 
     Attributes:
         name: eFEL's.
-        recorded: of each trial, shape (trials,), in `FEATURE_UNITS`; NaN where a trial lacks it.
+        recorded: of each trial, shape (trials,), in the feature's unit; NaN where a trial lacks it.
         predicted: of each neuron, shape (neurons,).
     """
 
@@ -54,7 +54,7 @@ class FeatureAgreement:
 
     @property
     def floor(self) -> float | None:
-        """Least standard deviation that `noble targets` lets a target have (`noble.targets.efeatures.FLOORS`)."""
+        """Least standard deviation that `noble targets` lets a target have (`noble.features.CATALOGUE`)."""
         from noble.targets.efeatures import floor_of
 
         known = _known(self.recorded)
@@ -108,7 +108,7 @@ class FeatureAgreement:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: quartiles and spread of both sides, and `numbers`."""
         return {
-            "unit": FEATURE_UNITS[self.name],
+            "unit": unit_of(self.name),
             "recorded": {**_side(self.recorded), "sd": self.recorded_sd},
             "family": {**_side(self.predicted), "sd": self.predicted_sd},
             "deviation": self.deviation,

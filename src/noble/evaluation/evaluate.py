@@ -71,14 +71,14 @@ def evaluate(
 
     Returns:
         For each section the keys of `noble.evaluation.metrics.summarise`, and `settings`; JSON-ready. An operator with more
-        features than those of the plane has a section `PLANE_SECTION`, too.
+        features than the latent ones has a section `PLANE_SECTION`, too.
 
     Raises:
         ValueError: if the store lacks a feature that the operator needs, or has no such split.
     """
     window, grid = store.protocol, store.protocol.grid
     features = _columns(store, operator.spec.names)
-    thresholds = _columns(store, ("i_thr",))[:, 0] if "i_thr" in store.feature_names else None
+    thresholds = _columns(store, ("rheobase",))[:, 0] if "rheobase" in store.feature_names else None
     chosen = {split: _spread(_of_learned(operator, store, split), limit) for split in splits}
     advance = _Advance(progress, sum(indices.size for indices in chosen.values()))
 
@@ -133,7 +133,7 @@ def evaluate_fresh(
 
     plan = fresh_plan(hall, config, count=count, unseen_count=count if hall.held_out else 0, seed=seed)
     features = np.asarray(hall.feature_table(operator.spec.names), dtype=float)
-    thresholds = np.array([model.features.get("i_thr", np.nan) for model in hall.models])
+    thresholds = np.array([model.features.get("rheobase", np.nan) for model in hall.models])
     advance = _Advance(progress, len(plan))
 
     def parts(rows: np.ndarray) -> tuple[np.ndarray, list[Stimulus], np.ndarray, np.ndarray | None]:
@@ -224,9 +224,9 @@ def _views(operator: Operator, split: str) -> dict[str, list[int]]:
     A model that nobody trained on is known by all of its features, or, as the paper's, by threshold and slope alone.
     """
     every, section = list(range(len(operator.spec.names))), SECTIONS.get(split, split)
-    if split != "unseen_models" or len(operator.spec.plane_columns) == len(every):
+    if split != "unseen_models" or len(operator.spec.latent_columns) == len(every):
         return {section: every}
-    return {section: every, PLANE_SECTION: list(operator.spec.plane_columns)}
+    return {section: every, PLANE_SECTION: list(operator.spec.latent_columns)}
 
 
 def _tables_in_batches(

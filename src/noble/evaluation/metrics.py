@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from noble.features import FEATURE_UNITS, extract
+from noble.features import EFEATURES, extract, unit_of
 from noble.spikes import coincidence_factor, spike_times_ms
 from noble.traces import Trace, TraceBatch
 
@@ -42,7 +42,7 @@ COINCIDENCE_WINDOW_MS: Final = 1.0
 
 # They describe spikes: averaged over one trace that fires and one that does not, they would compare nothing.
 _SPIKE_FEATURES: Final = frozenset(
-    name for name in FEATURE_UNITS if name.startswith(("AHP", "AP")) or name in {"mean_AP_amplitude", "mean_frequency"}
+    name for name in EFEATURES if name.startswith(("AHP", "AP")) or name in {"mean_AP_amplitude", "mean_frequency"}
 ) | {"inv_first_ISI", "time_to_first_spike"}
 
 
@@ -245,7 +245,7 @@ def _feature_errors(table: TraceTable, name: str, mask: np.ndarray) -> dict[str,
     return {
         "error_percent": _mean(100 * difference[relative] / np.abs(theirs[relative])),
         "mean_absolute_error": _mean(difference[compared]),
-        "unit": FEATURE_UNITS.get(name),
+        "unit": unit_of(name) or None,
         "traces": int(compared.sum()),
         "missing": int((mask & known & ~given).sum()),
         "extra": int((mask & ~known & given).sum()),

@@ -13,7 +13,7 @@ from noble.evolve.check import AT_ONCE, full_scores, read_record, reasons_agains
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.files import content_sha256, write_json
 from noble.jobs.pool import Failed, Pool
 from noble.targets.targets import Targets
@@ -59,7 +59,7 @@ def recheck_hall(
         ValueError: if nobody passes, or too few lie inside the hull of the others to be held out.
     """
     rules = rules or HallRules()
-    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURE_UNITS)])
+    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURES)])
     done = _read(record, key)
     values = [hall.cell_model(index).values for index in range(len(hall))]
     missing = [index for index in range(len(hall)) if index not in done]

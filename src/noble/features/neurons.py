@@ -43,7 +43,6 @@ class Neurons(Sequence[Mapping[str, float]]):
             )
         for column, name in enumerate(given):
             _check_finite(name, values[:, column])
-            check_plausible(name, values[:, column])
         values.flags.writeable = False
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "values", values)
@@ -62,11 +61,15 @@ class Neurons(Sequence[Mapping[str, float]]):
             ValueError: for values without names, an unknown or doubled name, a value that is no finite number, or one that no
                 neuron has.
         """
-        found = given if isinstance(given, Neurons) else cls(*_named(given))
-        for name in found.names:
+        if isinstance(given, Neurons):
+            return given
+        names, values = _named(given)
+        for name, column in zip(names, values.T, strict=True):
             if name not in also:
-                feature(name)
-        return found
+                feature(name)  # refuses one that nobody knows
+            _check_finite(name, column)
+            check_plausible(name, column)
+        return cls(names, values)
 
     def __len__(self) -> int:
         return len(self.values)

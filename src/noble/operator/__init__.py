@@ -3,10 +3,9 @@
 from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
 from noble.operator.operator import Operator, OutsideHullWarning
-from noble.operator.spec import PLANE, FeatureSpec
+from noble.operator.spec import FeatureSpec
 
 __all__ = [
-    "PLANE",
     "PRESETS",
     "FeatureSpec",
     "FnoConfig",

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noble.family.hull import HULL_TOLERANCE
 from noble.machine.allocator import keep_freed_memory
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
-from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
+from noble.operator.spec import FeatureSpec
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
@@ -106,7 +107,7 @@ class Operator(nn.Module):
         """Voltage in mV; differentiable in features and current.
 
         Args:
-            features: physical units, in the order of `feature_names`; or those of `spec.plane` alone, which are completed
+            features: physical units, in the order of `feature_names`; or of `spec.latent_features` alone, which are completed
                 (`FeatureSpec.complete`).
             current_na: nA.
             dt_ms: sampling interval, ms; any, whatever the dt of training.
@@ -240,7 +241,7 @@ class Operator(nn.Module):
             )
         if not np.all(np.isfinite(values)):
             row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
-            name = (self.spec.names if values.shape[1] == len(self.spec) else self.spec.plane)[column]
+            name = (self.spec.names if values.shape[1] == len(self.spec) else self.spec.latent_features)[column]
             raise ValueError(
                 f"feature {name} of vector {row} is {values[row, column]}; expected a finite number "
                 f"in {self.spec.units[self.spec.names.index(name)]}."
@@ -263,7 +264,7 @@ class Operator(nn.Module):
         """Say how many vectors lie outside the training hull, and how far the farthest, feature by feature."""
         if features.shape[0] == 0:
             return
-        gaps = self.spec.outside_hull(features)
+        gaps = self.spec.hull.gaps(features[:, self.spec.latent_columns])
         distances = np.linalg.norm(gaps, axis=1)
         count = int(np.sum(distances > HULL_TOLERANCE))
         if count == 0:
@@ -272,9 +273,9 @@ class Operator(nn.Module):
         parts = [
             f"{name} = {value:g} {unit}, {gap:+.1%} of its range away"
             for name, unit, value, gap in zip(
-                self.spec.plane,
-                [self.spec.units[column] for column in self.spec.plane_columns],
-                features[worst, self.spec.plane_columns],
+                self.spec.latent_features,
+                [self.spec.units[column] for column in self.spec.latent_columns],
+                features[worst, self.spec.latent_columns],
                 gaps[worst],
                 strict=True,
             )
@@ -338,12 +339,12 @@ def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: T
 
 def _widths(spec: FeatureSpec) -> set[int]:
     """Numbers of features that name a neuron."""
-    return {len(spec), len(spec.plane)}
+    return {len(spec), len(spec.latent_features)}
 
 
 def _feature_message(shape: tuple[int, ...], spec: FeatureSpec) -> str:
     wanted = ", ".join(f"{name} in {unit}" for name, unit in zip(spec.names, spec.units, strict=True))
-    short = "" if len(spec.plane) == len(spec) else f"; or {' and '.join(spec.plane)} alone"
+    short = "" if len(spec.latent_features) == len(spec) else f"; or {' and '.join(spec.latent_features)} alone"
     return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}{short}."
 
 

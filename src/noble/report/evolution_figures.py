@@ -12,7 +12,7 @@ from noble.cells import HallOfFame
 from noble.evolve import Evolution
 from noble.evolve.assay import Assay
 from noble.evolve.space import Axis
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import LATENT_FEATURES, unit_of
 from noble.plots.evolution import (
     Answer,
     answers_figure,
@@ -76,12 +76,11 @@ def evolution_figures(
         "Where between its bounds each parameter of each model lies; a density's lower bound of 0 is drawn at a millionth of its "
         "upper one.",
     )
-    plane = ("i_thr", "s_thr")
-    units = [HALL_FEATURE_UNITS[name] for name in plane]
+    units = [unit_of(name) for name in LATENT_FEATURES]
     yield (
         "latent_plane",
-        latent_plane_figure(hall.feature_table(plane), plane, units, held_out),
-        "The hall in the plane of threshold current and slope above it, and the hull of the training models.",
+        latent_plane_figure(hall.feature_table(LATENT_FEATURES), LATENT_FEATURES, units, held_out),
+        "The hall in the plane of rheobase and F-I gain, and the hull of the training models.",
     )
 
 

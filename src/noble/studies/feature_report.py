@@ -12,7 +12,7 @@ import numpy as np
 from noble.evaluation.card import model_card
 from noble.evaluation.evaluate import SECTIONS, evaluate, outside_hull_expected
 from noble.evaluation.metrics import STABLE_KEYS, TraceTable, concatenate, summarise, trace_table
-from noble.features import FEATURE_NAMES, FEATURE_UNITS
+from noble.features import FEATURE_NAMES, unit_of
 from noble.progress import Progress
 from noble.traces import TraceBatch
 
@@ -135,7 +135,7 @@ def compare_operators(
             "values": {section: _plain(found.predicted) for section, found in targets.items()},
             "metrics": evaluate(operator, watched, feature_names=FEATURE_NAMES, progress=advance),
         }
-    return {"feature": name, "unit": FEATURE_UNITS[name], "values": reference, "operators": results}
+    return {"feature": name, "unit": unit_of(name), "values": reference, "operators": results}
 
 
 def comparison_rows(comparison: Mapping[str, Any], section: str) -> dict[str, dict[str, list[float | None]]]:
@@ -218,7 +218,7 @@ def _absolute_errors(operators: Sequence[Mapping[str, Any]], section: str, featu
 
 
 def _with_unit(feature: str) -> str:
-    return feature if FEATURE_UNITS[feature] == "1" else f"{feature} ({FEATURE_UNITS[feature]})"
+    return feature if unit_of(feature) == "1" else f"{feature} ({unit_of(feature)})"
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

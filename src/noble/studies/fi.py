@@ -10,7 +10,7 @@ import numpy as np
 
 from noble.features.excitability import (
     SLOPE_SPAN_NA,
-    firing_curve,
+    fi_curve,
     least_squares_slope,
     slope_amplitudes_na,
     trace_rate_hz,
@@ -78,7 +78,7 @@ def family_rates_hz(
     *,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Firing rates of a family, neuron by neuron, by `noble.features.excitability.firing_curve`.
+    """Firing rates of a family, neuron by neuron, by `noble.features.excitability.fi_curve`.
 
     Args:
         responder: an operator or a simulator.
@@ -92,7 +92,7 @@ def family_rates_hz(
     """
     rates = np.empty((len(neurons), len(amplitudes_na)))
     for index, neuron in enumerate(neurons):
-        rates[index] = firing_curve(responder, [neuron], amplitudes_na, protocol).rates_hz[0]
+        rates[index] = fi_curve(responder, [neuron], amplitudes_na, protocol).rates_hz[0]
         if progress is not None:
             progress(index + 1, len(neurons))
     return rates
@@ -102,7 +102,7 @@ def read_back(amplitudes_na: np.ndarray, rates_hz: np.ndarray) -> ReadBack:
     """Threshold and slope from the curves themselves; nothing is predicted anew.
 
     The threshold is the first amplitude that fires, so it is too high by up to the distance of two amplitudes, and by half of
-    that on average. The slope is defined as in `noble.features.excitability.slope_above_threshold`, the least-squares slope of
+    that on average. The slope is defined as in `noble.features.excitability.fi_gain`, the least-squares slope of
     the rate at `i_thr + span k / points`, with the rates interpolated linearly between the curve's amplitudes.
 
     Args:
@@ -139,11 +139,11 @@ def summarise_curves(
     """
     low, middle, high = np.quantile(rates_hz, [0.05, 0.5, 0.95], axis=0).tolist()
     errors = None
-    if {"i_thr", "s_thr"} <= set(asked):
+    if {"rheobase", "fi_gain"} <= set(asked):
         found = read_back(amplitudes_na, rates_hz)
         errors = {
-            "i_thr_na": _absolute(found.i_thr_na - asked["i_thr"]),
-            "s_thr_hz_per_na": _absolute(found.s_thr_hz_per_na - asked["s_thr"]),
+            "i_thr_na": _absolute(found.i_thr_na - asked["rheobase"]),
+            "s_thr_hz_per_na": _absolute(found.s_thr_hz_per_na - asked["fi_gain"]),
         }
     return {
         "amplitudes_na": amplitudes_na.tolist(),

@@ -101,8 +101,8 @@ def disc_errors(
     report(0, len(hall.held_out))
     for done, model in enumerate(hall.held_out, 1):
         simulated = responder.respond([hall.cell_model(model)] * len(stimuli), stimuli, protocol.grid)
-        drawn = family_features(operator.spec, hall, f"disc:{model}:{radius}", count=points, seed=seed + model)
-        i_thr_na = hall.models[model].features.get("i_thr", np.nan)
+        drawn = family_features(operator.spec, hall, f"disc:{model}:{radius}", count=points, seed=seed + model).values
+        i_thr_na = hall.models[model].features.get("rheobase", np.nan)
 
         def compared(predicted: TraceBatch, reference: TraceBatch, i_thr_na: float = i_thr_na) -> TraceTable:
             thresholds = np.full(len(reference), i_thr_na)

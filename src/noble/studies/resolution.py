@@ -71,7 +71,7 @@ def resolution_errors(
         _ratio(fine_grid, grid)  # refused before anything is simulated
     plan = fresh_plan(hall, config, count=count, unseen_count=0, seed=seed)
     features = hall.feature_table(operator.spec.names)
-    thresholds = np.array([model.features.get("i_thr", np.nan) for model in hall.models])
+    thresholds = np.array([model.features.get("rheobase", np.nan) for model in hall.models])
     tables: dict[TimeGrid, list[TraceTable]] = {grid: [] for grid in grids}
     report = progress or (lambda done, total: None)
     report(0, count)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from noble.cells import CellModel, HallOfFame
-from noble.features import FEATURE_NAMES, FEATURE_UNITS
+from noble.features import FEATURE_NAMES, feature
 from noble.features.windows import measure_step
 from noble.protocols import StepProtocol
 from noble.responders import Responder
@@ -150,7 +150,7 @@ def subsampling_errors(
         "part": part,
         "features": {
             name: {
-                "unit": FEATURE_UNITS[name],
+                "unit": feature(name).unit,
                 "hall_error": item.hall_error,
                 "traces": int(np.isfinite(item.native).sum()),
             }

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from noble.configs import Frozen
-from noble.operator import PLANE, FnoConfig, OperatorConfig, preset
+from noble.features.catalogue import LATENT_FEATURES
+from noble.operator import FnoConfig, OperatorConfig, preset
 
 
 class OptimiserConfig(Frozen):
@@ -108,7 +109,7 @@ class TrainConfig(Frozen):
     @property
     def address(self) -> tuple[str, ...] | None:
         """The features that address a neuron; None for all in which a store's training models differ."""
-        suits = PLANE if isinstance(self.operator, FnoConfig) else None
+        suits = LATENT_FEATURES if isinstance(self.operator, FnoConfig) else None
         return suits if self.features is None else self.features
 
     @model_validator(mode="after")

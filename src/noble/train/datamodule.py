@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from noble.data import Store
+from noble.features.catalogue import canonical
 from noble.operator import FeatureSpec
 from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid
@@ -68,6 +69,7 @@ class TraceSet(Dataset[int]):
 
 
 def _columns(store: Store, features: tuple[str, ...]) -> list[int]:
+    features = tuple(canonical(name) for name in features)  # configurations may have the former names
     if missing := [name for name in features if name not in store.feature_names]:
         raise ValueError(
             f"the store has no model feature {', '.join(missing)}; it knows {', '.join(store.feature_names)}."
