@@ -171,6 +171,8 @@ def test_what_is_no_hall_is_refused(tmp_path: Path) -> None:
         HallOfFame.load(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no hall of fame '\.\./halls/human-pv'"):
         HallOfFame.load("../halls/human-pv")
+    with pytest.raises(FileNotFoundError, match="no hall of fame 'xxx"):
+        HallOfFame.load("x" * 5000)
     with pytest.raises(FileNotFoundError, match="no hall of fame 'absent'"):
         HallOfFame.load("absent")
 

@@ -43,6 +43,18 @@ def test_reads_any_samples_in_any_order(made):
             store.voltage_mv(bad)
 
 
+def test_features_under_their_former_names_are_read_under_those_of_the_catalogue(made, tmp_path):
+    before = Store.open(made)
+    former = shutil.copytree(made, tmp_path / "former.zarr")
+    described = json.loads((former / "model_features" / "zarr.json").read_text())
+    assert described["attributes"]["names"] == ["rheobase", "fi_gain", "input_resistance"]
+    described["attributes"]["names"][:2] = ["i_thr", "s_thr"]
+    (former / "model_features" / "zarr.json").write_text(json.dumps(described))
+    store = Store.open(former)
+    assert store.feature_names == before.feature_names == ("rheobase", "fi_gain", "input_resistance")
+    assert np.array_equal(store.feature_table, before.feature_table)
+
+
 def test_splits(made):
     store = Store.open(made)
     assert [store.indices(split).size for split in ("train", "validation", "test", "unseen_models")] == [20, 6, 6, 8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,9 +162,9 @@ class HallOfFame:
             ValueError: if the file is not a hall of fame.
         """
         path = Path(name_or_path)
-        if str(name_or_path) in shipped_halls() and not path.is_file():
+        if str(name_or_path) in shipped_halls() and not os.path.isfile(path):
             path = _SHIPPED / f"{name_or_path}.json"
-        elif not path.exists():
+        elif not os.path.exists(path):  # false, too, for a name that no file can have
             raise FileNotFoundError(
                 f"there is no hall of fame {str(name_or_path)!r}: no such file, and not one of the shipped "
                 f"halls ({', '.join(shipped_halls())})."
