@@ -240,12 +240,15 @@ def generate(
         ValueError: if the configuration is wrong, or `path` holds another store.
     """
     from noble.cells import HallOfFame
-    from noble.data import GenerationConfig
+    from noble.data import GenerationConfig, is_complete
     from noble.data import generate as generate_store
+    from noble.simulators import ArborFactory
 
     settled = _config(GenerationConfig, config)
-    hall = HallOfFame.load(settled.hall)
-    return generate_store(settled, hall, path, data_folder=data_folder, progress=progress)
+    hall, factory = HallOfFame.load(settled.hall), None
+    if not is_complete(str(path)):
+        factory = ArborFactory.for_hall(hall, simulation_dt_ms=settled.simulation_dt_ms, data_folder=data_folder)
+    return generate_store(settled, hall, path, responder_factory=factory, progress=progress)
 
 
 def fit(

@@ -117,7 +117,10 @@ def test_a_configuration_that_is_wrong(refused, place, command, text, message):
     ("stimulus", "message"),
     [
         ({**STEP, "stop_ms": 900.0}, r"the stimulus ends at 900 ms but the window is 51\d(\.\d+)? ms long"),
-        ({**STEP, "amplitude_na": float("nan")}, r"stimulus.json is not a stimulus file: it is not valid JSON \(NaN is not a number"),
+        (
+            {**STEP, "amplitude_na": float("nan")},
+            r"stimulus.json is not a stimulus file: it is not valid JSON \(NaN is not a number",
+        ),
         ({"kind": "Sampled", "samples_na": [0.1, float("nan")], "dt_ms": 1.0}, r"NaN is not a number"),
         ({**STEP, "amplitude_na": 150.0}, r"reaches 150 nA; .*If the number is in pA, divide it by 1000"),
         ({**STEP, "kind": "Square"}, r"kind 'Square' is unknown; expected one of .*, Step"),

@@ -16,6 +16,7 @@ from noble.data.part import FINISH, Part, features_sha256, model_features, open_
 from noble.data.place import Place
 from noble.data.plan import Plan
 from noble.data.schema import SCHEMA_NAME, SPLITS, canonical_sha256, decode_voltage
+from noble.features.catalogue import canonical
 from noble.protocols import Window
 from noble.spikes import SpikeTrains
 from noble.stimuli import Stimulus
@@ -277,7 +278,8 @@ def open_unchecked(place: Place) -> Store:
     if not groups:
         raise ValueError(f"{place} has no parts: it was cut short; {FINISH}")
     parts = tuple(open_part(reader, facts, features) for reader in groups)
-    return Store(place, facts, parts, names, units, table)
+    # Stores of older releases have features under their former names.
+    return Store(place, facts, parts, tuple(map(canonical, names)), units, table)
 
 
 def part_places(place: Place) -> list[Place]:
