@@ -275,6 +275,8 @@ def open_unchecked(place: Place) -> Store:
         raise ValueError(f"{place} has features of {len(table)} models; its hall has {facts.hall.models}.")
     features = features_sha256(table, {"names": names, "units": units})
     groups = [group] if facts.version == 1 else [GroupReader(part) for part in part_places(place)]
+    if facts.version > 1:
+        GroupReader(place.at("parts"))  # which other Zarr readers need
     if not groups:
         raise ValueError(f"{place} has no parts: it was cut short; {FINISH}")
     parts = tuple(open_part(reader, facts, features) for reader in groups)
