@@ -27,7 +27,7 @@ class FamilyPrior:
     The features `x` follow the latent ones `z` (rheobase and F-I gain, where both are known) by a linear regression with a
     normal residual: `x = a + B z + e`, `e ~ N(0, D R D)`. `B` is by least squares, which fifty models determine well. The
     residuals' standard deviations `D` are the sample's. Their correlations `R` are too many to be determined by fifty models
-    (34 features have 496), so they are shrunk towards none by as much as their sampling error demands (Ledoit and Wolf, A
+    (32 residuals have 496), so they are shrunk towards none by as much as their sampling error demands (Ledoit and Wolf, A
     well-conditioned estimator for large-dimensional covariance matrices, J. Multivariate Analysis 88, 2004, eq. 14, for
     residuals in units of `D`). So every subset of features has a proper conditional distribution, and given the latent features
     alone its mean is the regression (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 2.81).
