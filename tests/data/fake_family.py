@@ -34,7 +34,9 @@ class FakeHall:
     digest: str = "0" * 64
     cell: FakeCell = field(default_factory=FakeCell)
     models: tuple[FakeModel, ...] = tuple(
-        FakeModel({"i_thr": 0.04 + 0.01 * index, "s_thr": 100.0 + index, "input_resistance": 90.0 + index}, index >= 4)
+        FakeModel(
+            {"rheobase": 0.04 + 0.01 * index, "fi_gain": 100.0 + index, "input_resistance": 90.0 + index}, index >= 4
+        )
         for index in range(6)
     )
 

@@ -50,7 +50,7 @@ def test_round_trip(tmp_path):
     current = np.stack([store.stimulus(index).sample(store.grid) for index in everything])
     assert np.abs(store.voltage_mv(everything) - (-80 + resistance * current)).max() < 0.005
     assert np.array_equal(store.current_na(everything), current.astype(np.float32))
-    assert store.feature_names == ("i_thr", "s_thr", "input_resistance")
+    assert store.feature_names == ("rheobase", "fi_gain", "input_resistance")
     assert store.feature_units == ("nA", "Hz/nA", "MOhm")
     assert np.array_equal(store.feature_table, FakeHall().feature_table(store.feature_names))
     assert check_store(tmp_path / "a.zarr") == []
@@ -227,7 +227,7 @@ def ball_hall(swc: Path) -> HallOfFame:
         parameters=(Parameter("g_pas", "all", 1e-5, 1e-3),),
         fixed={"cm.all": 1.0, "Ra.all": 100.0, "e_pas.all": -80.0},
     )
-    models = tuple(HallModel({"g_pas.all": 1e-4 * (index + 1)}, {"i_thr": 0.1}, 0.0, 0) for index in range(2))
+    models = tuple(HallModel({"g_pas.all": 1e-4 * (index + 1)}, {"rheobase": 0.1}, 0.0, 0) for index in range(2))
     return HallOfFame("balls", cell, models)
 
 
@@ -257,9 +257,9 @@ def test_a_morphology_that_only_the_parent_knows_reaches_every_worker(tmp_path, 
 
 def test_a_feature_that_is_not_finite_is_refused_before_anything_is_simulated(tmp_path):
     hall = FakeHall()
-    models = (*hall.models[:3], FakeModel({**hall.models[3].features, "s_thr": float("nan")}), *hall.models[4:])
+    models = (*hall.models[:3], FakeModel({**hall.models[3].features, "fi_gain": float("nan")}), *hall.models[4:])
     log = tmp_path / "calls.txt"
-    with pytest.raises(ValueError, match="hall balls has s_thr = nan for model 3"):
+    with pytest.raises(ValueError, match="hall balls has fi_gain = nan for model 3"):
         generate(
             small_config(), FakeHall(models=models), tmp_path / "a.zarr", responder_factory=OhmicResponder(str(log))
         )

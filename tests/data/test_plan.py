@@ -90,8 +90,8 @@ def test_a_mix_has_all_kinds_within_the_window():
     [
         (AmplitudeConfig(low_na=0.1, high_na=0.2), FakeHall(), "mode is 0.055 nA"),
         (AmplitudeConfig(scale_na=100.0), FakeHall(), "choose a scale_na"),
-        (AmplitudeConfig(), FakeHall(models=(FakeModel({"i_thr": 0.1}),)), "holds out no model"),
-        (AmplitudeConfig(), FakeHall(models=(FakeModel({}), FakeModel({}, held_out=True))), "no i_thr"),
+        (AmplitudeConfig(), FakeHall(models=(FakeModel({"rheobase": 0.1}),)), "holds out no model"),
+        (AmplitudeConfig(), FakeHall(models=(FakeModel({}), FakeModel({}, held_out=True))), "no rheobase"),
     ],
 )
 def test_impossible_plans_are_refused(amplitude, hall, message):

@@ -52,7 +52,7 @@ class SpikingHall:
     cell: SpikingCell = field(default_factory=SpikingCell)
     models: tuple[SpikingModel, ...] = tuple(
         SpikingModel(
-            {"i_thr": 0.04 + 0.01 * k, "s_thr": 900.0 + 50 * (k * 7 % 4), "input_resistance": 90.0 + k}, k >= 4
+            {"rheobase": 0.04 + 0.01 * k, "fi_gain": 900.0 + 50 * (k * 7 % 4), "input_resistance": 90.0 + k}, k >= 4
         )
         for k in range(6)
     )

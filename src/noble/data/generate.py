@@ -35,7 +35,7 @@ from noble.data.schema import (
 )
 from noble.data.store import Store, attributes_of, open_group, read_arrays, verified_plan
 from noble.data.workers import Job, ResponderFactory, Worker, run_pool
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import unit_of
 
 Progress = Callable[[int, int], None]
 
@@ -125,7 +125,7 @@ def _versions() -> dict[str, str]:
 def _create(path: Path, config: GenerationConfig, hall: HallOfFame, plan: Plan, attributes: dict[str, Any]) -> None:
     """Write everything but the voltages under a temporary name, then rename: a store has its plan or does not exist."""
     names = _feature_names(hall)
-    units = [HALL_FEATURE_UNITS.get(name, "") for name in names]
+    units = [unit_of(name) for name in names]
     table = np.asarray(hall.feature_table(names), dtype=np.float64).reshape(len(hall), len(names))
     if not np.all(np.isfinite(table)):
         model, column = np.argwhere(~np.isfinite(table))[0]

@@ -139,9 +139,9 @@ def threshold_mode_na(config: AmplitudeConfig, hall: HallOfFame) -> float:
     """
     if config.mode_na is not None:
         return config.mode_na
-    thresholds = [hall.models[index].features.get("i_thr", np.nan) for index in hall.train]
+    thresholds = [hall.models[index].features.get("rheobase", np.nan) for index in hall.train]
     if not np.all(np.isfinite(thresholds)):
-        raise ValueError(f"hall {hall.name} has no i_thr for all training models; give amplitude.mode_na.")
+        raise ValueError(f"hall {hall.name} has no rheobase for all training models; give amplitude.mode_na.")
     return math.fsum(thresholds) / len(thresholds)
 
 

@@ -14,6 +14,7 @@ import zarr
 
 from noble.data.plan import Plan
 from noble.data.schema import ARRAY_DTYPES, PLAN_DTYPES, SPLITS, check_schema, decode_voltage, written_chunks
+from noble.features.catalogue import canonical
 from noble.protocols import Window
 from noble.spikes import SpikeTrains
 from noble.stimuli import Stimulus
@@ -102,7 +103,7 @@ class Store:
             grid=TimeGrid(**attributes["grid"]),
             protocol=Window(**attributes["protocol"]),
             plan=verified_plan(arrays, attributes, path),
-            feature_names=tuple(described["names"]),
+            feature_names=tuple(canonical(name) for name in described["names"]),
             feature_units=tuple(described["units"]),
             feature_table=table,
             voltage=voltage,

@@ -36,7 +36,7 @@ class Target:
     """What one feature should be.
 
     Attributes:
-        mean: over trials, in `noble.features.FEATURE_UNITS`.
+        mean: over trials, in the unit of the catalogue.
         std: sample standard deviation over trials, at least the floor.
         trials: how many trials have the feature.
     """
