@@ -104,9 +104,9 @@ def test_cells_shows_a_cell_a_hall_and_a_file(noble, tmp_path):
     assert "gbar_NaV.soma" in noble("cells", "stylised-vip").out
     hall = noble("cells", "stylised-pv").out
     assert "held out" in hall
-    assert re.search(r"i.thr", hall)
+    assert "rheobase" in hall
     assert "(nA)" in hall
-    assert "rate_100pA" in hall  # named, though its column does not fit
+    assert "rate_rheobase_plus_100pA" in hall  # named, though its column does not fit
     swc = tmp_path / "mine.swc"
     swc.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 106 0 0 1 2\n")
     shown = noble("cells", swc)
@@ -250,7 +250,7 @@ def test_info_knows_stores_halls_and_versions(noble, place):
     assert '"train": 24' in store
     assert "60 ms at dt 0.1 ms" in store
     assert "20 to train on, 4 held out" in noble("info", "stylised-pv").out
-    assert "i_thr" in noble("info", "bundle").out
+    assert "rheobase" in noble("info", "bundle").out
 
 
 def test_check_passes_a_sound_store(noble, place):

@@ -66,9 +66,9 @@ def hall(place):
             lambda hall: hall["models"][3]["values"].update({"cm.soma": 99.0}),
             r"cm.soma is 99 uF/cm2; expected 0.1 to 10",
         ),
-        (lambda hall: hall.update(schema_version=2), r"expected a hall of fame \(noble-hall version 1\)"),
-        (lambda hall: hall["models"][0].pop("values"), r"lacks a part"),
-        (lambda hall: hall.pop("cell"), r"lacks a part"),
+        (lambda hall: hall.update(schema_version=3), r"expected a hall of fame \(noble-hall version 1 to 2\)"),
+        (lambda hall: hall["models"][0].pop("values"), r"models\[0\]\.values is missing"),
+        (lambda hall: hall.pop("cell"), r"cell is missing"),
     ],
     ids=["channel", "quantity", "region", "unknown", "missing", "bounds", "version", "no values", "no cell"],
 )
@@ -82,7 +82,7 @@ def test_a_hall_that_is_not_there_or_is_something_else(refused, place):
     (place / "list.json").write_text("[1]")
     assert "got a list" in refused("simulate", "list.json", "--step", 0.1)
     (place / "half.json").write_text('{"schema": ')
-    assert "half.json is not valid JSON" in refused("info", "half.json")
+    assert "half.json is not a hall of fame: it is not valid JSON" in refused("info", "half.json")
     assert "models 0 to 23; 99 was asked for" in refused("simulate", "stylised-pv", "--model", 99, "--step", 0.1)
 
 
@@ -166,10 +166,10 @@ def bad_store(request, place) -> tuple[str, str]:
     """A store that cannot be used, and what is to be said about it."""
     if request.param == "version":
         path = place / "store.zarr" / "zarr.json"
-        path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 9'))
-        return "store.zarr", "schema version 9; this noble reads version 1"
+        path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 9'))
+        return "store.zarr", "schema version 9; this noble reads versions 1 and 2"
     if request.param == "cut short":
-        (place / "store.zarr/voltage/c/1/0").unlink()
+        (place / "store.zarr/parts/0/voltage/c/1/0").unlink()
         return "store.zarr", "run noble generate again to finish it"
     if request.param == "no store":
         (place / "folder").mkdir()
@@ -233,7 +233,7 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
     assert (place / "out.csv").exists()
     line = result.err.strip()
     assert line.startswith("warning: 1 of 1 feature vectors lie outside the hull of the 20 training models")
-    assert re.search(r"i_thr = 0\.9 nA, \+\d+\.\d% of its range away", line)
+    assert re.search(r"rheobase = 0\.9 nA, \+\d+\.\d% of its range away", line)
     assert "\n" not in line
     inside = noble("predict", "bundle", "--hall", "stylised-pv", "--step", 0.1)
     assert (inside.code, inside.err) == (0, "")
@@ -242,10 +242,13 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no neuron was named; use --hall HALL --model K, or --features with i_thr (nA), s_thr (Hz/nA)"),
-        (("--features", "i_thr=0.1"), "--features names i_thr; this operator expects i_thr (nA), s_thr (Hz/nA)"),
+        ((), "no neuron was named; use --hall HALL --model K, or --features with rheobase (nA), fi_gain (Hz/nA)"),
+        (
+            ("--features", "i_thr=0.1"),
+            "--features names rheobase; this operator expects rheobase (nA), fi_gain (Hz/nA)",
+        ),
         (("--features", "i_thr=a,s_thr=1"), "'i_thr=a' in --features is not NAME=NUMBER"),
-        (("--features", "i_thr=nan,s_thr=1"), "feature i_thr of vector 0 is nan"),
+        (("--features", "i_thr=nan,s_thr=1"), "feature i_thr of neuron 0 is nan"),
         (("--hall", "stylised-pv", "--model", 24), "has models 0 to 23; 24 was asked for"),
     ],
 )

@@ -627,6 +627,23 @@ def test_a_measurement_that_lacks_a_feature_is_made_again(tmp_path):
     assert all(set(features) == set(HALL_FEATURES) for _, features in measured)
 
 
+def test_measurements_under_former_names_are_not_made_again(tmp_path):
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
+    candidates = checked(evolution, [{"0.1": 0, "0.2": 5}] * 5)
+    before = measure_best(evolution, 1, candidates, looking())
+    file = evolution.folder / "seed-1" / "measured.json"
+    former = {"rheobase": "i_thr", "fi_gain": "s_thr", "rise_time_63": "time_constant"}
+    record = {
+        key: {former.get(name, name.replace("_rheobase_plus_", "_")): value for name, value in features.items()}
+        for key, features in json.loads(file.read_text()).items()
+    }
+    assert all("rate_50pA" in features for features in record.values())
+    file.write_text(json.dumps(record))
+    again = looking()
+    assert measure_best(evolution, 1, candidates, again) == before
+    assert not again.tasks
+
+
 def test_a_damaged_record_of_measurements_is_refused_by_name(tmp_path):
     evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
     file = evolution.folder / "seed-1" / "measured.json"

@@ -111,6 +111,16 @@ def test_halls_that_do_not_belong_together_are_refused(change, message: str) -> 
         merge_halls((first, change(second)), name="both", held_out=0)
 
 
+def test_a_merged_hall_has_the_features_that_all_its_models_have() -> None:
+    first, second = two()
+    richer = replace(
+        first, models=tuple(replace(model, features={**model.features, "latency": 9.0}) for model in first.models)
+    )
+    merged = merge_halls((richer, second), name="both", held_out=0)
+    assert {tuple(model.features) for model in merged.models} == {("rheobase", "fi_gain")}
+    assert HallOfFame.from_dict(merged.to_dict()) == merged
+
+
 def test_halls_that_know_no_recording_are_refused() -> None:
     halls = tuple(replace(hall, provenance={}) for hall in two())
     with pytest.raises(ValueError, match="do not say which recording"):

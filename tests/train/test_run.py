@@ -312,7 +312,7 @@ def test_one_batch_is_learned_by_heart():
         grid,
         seed=0,
     )
-    objective = objective_for(operator, LossConfig(waveform_points=128), window=grid)
+    objective = objective_for(LossConfig(waveform_points=128), window=grid)
     optimiser = torch.optim.AdamW(operator.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

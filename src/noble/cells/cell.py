@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
-from noble.files import file_sha256, read_bytes
+from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
@@ -36,15 +36,15 @@ class MorphologySource:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
+        if not isinstance(self.name, str) or self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
             raise ValueError(
-                f"the morphology {self.name!r} is no plain file name; expected one such as cell.swc, and its folder with "
-                f"--data-folder or the variable {DATA_FOLDER_VARIABLE}."
+                f"the morphology is {shortened(self.name)}; expected the plain name of an SWC file, without a folder. Its folder "
+                "is given by --data-folder."
             )
-        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", self.sha256):
-            raise ValueError(
-                f"the morphology's sha256 is {self.sha256!r:.80}; expected 64 hexadecimal digits, or null."
-            )
+        if self.axon not in ("stub", "keep"):
+            raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub' or 'keep'.")
+        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", str(self.sha256)):
+            raise ValueError(f"sha256 of the morphology is {shortened(self.sha256)}; expected 64 hexadecimal digits.")
 
     @classmethod
     def from_swc(cls, path: Path | str, *, axon: AxonKind = "stub") -> MorphologySource:
@@ -236,13 +236,27 @@ class Cell:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Cell:
-        """Read back what `to_dict` wrote."""
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: for a value that is no number or cannot be.
+            KeyError, TypeError, AttributeError: if a part is missing or of another kind.
+        """
         parameters = []
         for item in description["parameters"]:
             quantity, _, region = item["name"].rpartition(".")
-            parameters.append(Parameter(quantity, region, item["low"], item["high"]))
+            low, high = (number(item[key], what=f"{key} of {item['name']}") for key in ("low", "high"))
+            parameters.append(Parameter(quantity, region, low, high))
+        if not isinstance(description["name"], str):
+            raise ValueError(f"the name of the cell is {shortened(description['name'])}; expected text.")
+        conditions = {
+            key: number(description[key], what=f"{key} of the cell")
+            for key in ("celsius", "e_na_mv", "e_k_mv", "v_init_mv")
+        }
         return cls(
-            **{key: description[key] for key in ("name", "fixed", "celsius", "e_na_mv", "e_k_mv", "v_init_mv")},
+            name=description["name"],
+            fixed=numbers_by_name(description["fixed"], what="fixed of the cell"),
+            **conditions,
             morphology=MorphologySource(**description["morphology"]),
             parameters=tuple(parameters),
         )
