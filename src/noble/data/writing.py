@@ -30,7 +30,7 @@ from noble.data.schema import (
 )
 from noble.data.store import Store, part_places
 from noble.data.workers import Written, described_chunk
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import unit_of
 from noble.spikes import SpikeTrains
 
 
@@ -122,7 +122,7 @@ class FeatureTable:
                 f"hall {hall.name} has {names[column]} = {table[model, column]} for model {model}; every feature must be a "
                 "finite number. Measure it again, or leave the model or the feature out of the hall."
             )
-        return cls(names, tuple(HALL_FEATURE_UNITS.get(name, "") for name in names), table)
+        return cls(names, tuple(map(unit_of, names)), table)
 
 
 def create_store(place: Place, attributes: Mapping[str, Any], features: FeatureTable, part: PartDraft) -> None:
