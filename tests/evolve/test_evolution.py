@@ -29,7 +29,7 @@ from noble.evolve import Evolution, EvolutionConfig, Generation, gather_hall, wi
 from noble.evolve.assay import Score
 from noble.evolve.config import Stage
 from noble.evolve.evolution import BEST_OF_A_STAGE, _objectives
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.files import locked
 from noble.jobs import Pool
 from noble.targets import StepTargets, Target
@@ -44,7 +44,7 @@ class MadeUpMeasurement:
         pass
 
     def __call__(self, task: tuple[Any, Any]) -> dict[str, float]:
-        return {name: index + sum(task[0].values.values()) for index, name in enumerate(HALL_FEATURE_UNITS)}
+        return {name: index + sum(task[0].values.values()) for index, name in enumerate(HALL_FEATURES)}
 
 
 # A stick: soma, stub of an axon, one dendrite.

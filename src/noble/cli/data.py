@@ -62,7 +62,7 @@ def check(store: Annotated[str, typer.Argument(help="Folder or fsspec URL of a s
     console.print(f"{store} is sound.")
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def migrate(
     old: Annotated[str, typer.Argument(help="Folder of a store of schema version 1.")],
     new: Annotated[str, typer.Argument(help="Folder of the store to make.")],
