@@ -259,7 +259,7 @@ def _tables_in_batches(
 
 @contextmanager
 def outside_hull_expected() -> Iterator[None]:
-    """Keep an operator from warning, once a batch, of neurons and currents outside its training, which are asked for on purpose."""
+    """Keep an operator from warning, once a batch, of neurons and currents outside its training, asked for on purpose."""
     from noble.operator import OutsideTrainingWarning
 
     with warnings.catch_warnings():
