@@ -20,8 +20,8 @@ from noble.files import write_json
 from noble.machine.allocator import keep_freed_memory
 from noble.operator import FeatureSpec, Operator, preset
 from noble.traces import TimeGrid
+from noble.train.batches import Batch
 from noble.train.config import LossConfig
-from noble.train.datamodule import Batch
 from noble.train.objectives import objective_for
 
 WINDOW = TimeGrid.spanning(515.0, dt_ms=0.06)

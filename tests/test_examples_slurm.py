@@ -25,7 +25,7 @@ NOBLE = f"""#!{sys.executable}
 import json, os, sys, time
 from pathlib import Path
 from distributed import Client
-from noble.jobs.pool import Pool
+from noble.jobs import Pool
 
 folder, scheduler_file = (Path(sys.argv[sys.argv.index(option) + 1]) for option in ("-o", "--dask"))
 with Client(scheduler_file=str(scheduler_file)) as client:

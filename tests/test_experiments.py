@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from noble.cells import HallOfFame
-from noble.data import GenerationConfig
+from noble.data import GenerationConfig, TraceCounts
 from noble.data.plan import draw_plan
 from noble.evolve import EvolutionConfig
 from noble.train import TrainConfig
@@ -33,7 +33,8 @@ def test_a_configuration_is_read(path: Path):
     config = kind.load(path)
     if isinstance(config, GenerationConfig):
         hall = HallOfFame.load(ROOT / config.hall if config.hall.endswith(".json") else config.hall)
-        assert len(draw_plan(config, hall).model_index) == config.traces.total
+        few = config.model_copy(update={"traces": TraceCounts(train=8, validation=4, test=4, unseen_models=4)})
+        assert len(draw_plan(few, hall).model_index) == 20
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
@@ -47,7 +48,7 @@ def test_tables_of_the_bar_are_made_from_the_results():
     bar = runpy.run_path(str(ROOT / "experiments/race/bar.py"))
     accuracy, speed = bar["accuracy"](), bar["speed"]()
     assert (ROOT / "experiments/race/bar.md").read_text() == f"{accuracy}\n{speed}"
-    for quoting in ("README.md", "experiments/race/README.md"):
+    for quoting in ("docs/benchmarks.md", "experiments/race/README.md"):
         text = (ROOT / quoting).read_text()
         assert accuracy in text, quoting
         assert speed in text, quoting
@@ -63,3 +64,8 @@ def test_the_table_of_a_race_is_made_from_its_results(hall: str):
 def test_the_table_of_the_scope_is_made_from_its_results():
     table = runpy.run_path(str(ROOT / "experiments/scope/table.py"))["table"]()
     assert table in (ROOT / "experiments/scope/README.md").read_text()
+
+
+def test_the_rows_of_the_readme_are_made_from_the_results():
+    rows = runpy.run_path(str(ROOT / "experiments/headlines.py"))["rows"]()
+    assert rows in (ROOT / "README.md").read_text()

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noble.spikes import THRESHOLD_MV, coincidence_factor, matched_pairs, spike_times_ms
+from noble.spikes import (
+    THRESHOLD_MV,
+    SpikeTrains,
+    coincidence_factor,
+    matched_pairs,
+    spike_times_ms,
+    within,
+)
 
 # A busy machine must not fail a test by its time.
 steady = settings(deadline=None, max_examples=60)
@@ -117,3 +124,33 @@ def test_the_published_formula_on_a_small_example():
     rate = 3 / 200.0
     expected = (2 - 2 * rate * 1.0 * 4) / (0.5 * (4 + 3)) / (1 - 2 * rate * 1.0)
     assert coincidence_factor(reference, other, duration_ms=200.0, window_ms=1.0) == pytest.approx(expected)
+
+
+def test_within_has_its_start_and_not_its_stop():
+    times = np.array([1.0, 2.0, 2.5, 3.0])
+    assert within(times, 2.0, 3.0).tolist() == [2.0, 2.5]
+    assert within(times, 3.5, 9.0).size == 0
+
+
+def test_trains_of_different_lengths_come_back():
+    given_trains = [np.array([1.0, 2.0]), np.empty(0), np.array([3.0])]
+    ragged = SpikeTrains.of(given_trains)
+    assert ragged.times_ms.tolist() == [1.0, 2.0, 3.0]
+    assert ragged.offsets.tolist() == [0, 2, 2, 3]
+    assert ragged.counts.tolist() == [2, 0, 1]
+    assert [ragged[index].tolist() for index in range(len(ragged))] == [[1.0, 2.0], [], [3.0]]
+    assert [train.tolist() for train in ragged.take(np.array([2, 0, 2]))] == [[3.0], [1.0, 2.0], [3.0]]
+    assert ragged.table().tolist() == [[1.0, 2.0], [np.inf, np.inf], [3.0, np.inf]]
+    assert ragged.table(columns=3).shape == (3, 3)
+    assert SpikeTrains.of([]).table().shape == (0, 1)
+    with pytest.raises(ValueError, match="a trace has 2 spikes; the table was asked for with 1"):
+        ragged.table(columns=1)
+    with pytest.raises(IndexError, match="train 3"):
+        ragged[3]
+
+
+def test_detected_trains_are_those_of_each_trace():
+    traces = np.stack([voltage(np.array([20.0, 50.0])), voltage(np.empty(0))])
+    found = SpikeTrains.detect(traces, dt_ms=DT_MS)
+    assert np.array_equal(found[0], spike_times_ms(traces[0], dt_ms=DT_MS))
+    assert found.counts.tolist() == [2, 0]

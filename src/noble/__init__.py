@@ -1,7 +1,7 @@
 """From a family of slow biophysical neuron models to one fast, differentiable operator.
 
-What most scripts need stands here; it is imported when it is asked for, so that neither torch nor a simulator is loaded for
-those who need only the other.
+The verbs and nouns that most scripts need stand here. Each is imported when it is asked for, so that neither torch nor a
+simulator is loaded for those who need only the other.
 """
 
 from __future__ import annotations
@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from noble.api import compare as compare
+    from noble.api import evaluate as evaluate
+    from noble.api import extract_features as extract_features
+    from noble.api import fi_curve as fi_curve
+    from noble.api import fit as fit
+    from noble.api import generate as generate
+    from noble.api import list_operators as list_operators
+    from noble.api import load as load
+    from noble.api import read_recording as read_recording
+    from noble.api import rheobase as rheobase
+    from noble.api import simulate as simulate
     from noble.cells import HallOfFame as HallOfFame
     from noble.data import Store as Store
     from noble.operator import Operator as Operator
@@ -24,10 +35,21 @@ if TYPE_CHECKING:
     from noble.traces import TimeGrid as TimeGrid
 
 _HOMES = {
+    "compare": "noble.api",
+    "evaluate": "noble.api",
+    "extract_features": "noble.api",
+    "fi_curve": "noble.api",
+    "fit": "noble.api",
+    "generate": "noble.api",
+    "list_operators": "noble.api",
+    "load": "noble.api",
+    "read_recording": "noble.api",
+    "rheobase": "noble.api",
+    "simulate": "noble.api",
     "HallOfFame": "noble.cells",
     "Store": "noble.data",
-    "StepProtocol": "noble.features.excitability",
     "Operator": "noble.operator",
+    "StepProtocol": "noble.protocols",
     "ArborSimulator": "noble.simulators",
     "Chirp": "noble.stimuli",
     "OrnsteinUhlenbeck": "noble.stimuli",
@@ -50,6 +72,17 @@ __all__ = [
     "Store",
     "TimeGrid",
     "__version__",
+    "compare",
+    "evaluate",
+    "extract_features",
+    "fi_curve",
+    "fit",
+    "generate",
+    "list_operators",
+    "load",
+    "read_recording",
+    "rheobase",
+    "simulate",
 ]
 
 

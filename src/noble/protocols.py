@@ -1,11 +1,43 @@
-"""When a current comes: the window that is looked at, and the step protocol in it."""
+"""When a current comes: epochs, the step protocol, and the window that a data set shares."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
+from noble.spikes import within
 from noble.stimuli import Step
 from noble.traces import TimeGrid
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A part of a sweep, as `start_ms <= t < stop_ms`.
+
+    Attributes:
+        start_ms, stop_ms: its edges, ms from the first sample.
+        role: what it is: "baseline", "step", "ramp", "tail" or any other word.
+    """
+
+    start_ms: float
+    stop_ms: float
+    role: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_ms < self.stop_ms:
+            raise ValueError(
+                f"an epoch runs from {self.start_ms:g} to {self.stop_ms:g} ms; expected 0 <= start_ms < stop_ms."
+            )
+
+    @property
+    def duration_ms(self) -> float:
+        """Its length, ms."""
+        return self.stop_ms - self.start_ms
+
+    def within(self, times_ms: np.ndarray) -> np.ndarray:
+        """Those of some times, of spikes for example, that lie in it, ms."""
+        return within(times_ms, self.start_ms, self.stop_ms)
 
 
 @dataclass(frozen=True)
@@ -42,39 +74,30 @@ class StepProtocol:
         """The instants of the window."""
         return TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
 
+    @property
+    def epoch(self) -> Epoch:
+        """The step."""
+        return Epoch(self.onset_ms, self.offset_ms, "step")
+
     def stimulus(self, amplitude_na: float) -> Step:
         """The step of this amplitude."""
         return Step(start_ms=self.onset_ms, stop_ms=self.offset_ms, amplitude_na=float(amplitude_na))
 
 
 @dataclass(frozen=True)
-class Window:
-    """The window of every trace: when the current comes, and how much longer than the window was simulated.
+class Window(StepProtocol):
+    """The window of every trace of a data set: a step protocol, simulated for longer than it is looked at.
 
     Attributes:
-        onset_ms, step_ms: start and length of the current, ms.
+        onset_ms, step_ms: start and length of the current, whatever its kind, ms.
         window_ms: length of the window that is learned and evaluated, ms.
-        tail_margin_ms: simulated time after the window, so that training can move the window later, ms.
         dt_ms: sampling interval of the stored traces, ms.
+        tail_margin_ms: simulated time after the window, so that training can move the window later, ms.
         simulation_dt_ms: time step of the simulator before filtering and decimation, ms.
     """
 
-    onset_ms: float = 15.0
-    step_ms: float = 400.0
-    window_ms: float = 515.0
     tail_margin_ms: float = 15.0
-    dt_ms: float = 0.06
     simulation_dt_ms: float = 0.02
-
-    @property
-    def offset_ms(self) -> float:
-        """Instant at which the current ends, ms."""
-        return step_end_ms(self.onset_ms, self.step_ms, self.grid)
-
-    @property
-    def grid(self) -> TimeGrid:
-        """The window without the margin."""
-        return TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
 
     @property
     def simulated_grid(self) -> TimeGrid:

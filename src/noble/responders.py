@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
+
+if TYPE_CHECKING:
+    import xarray
 
 NeuronT = TypeVar("NeuronT")
 NeuronT_contra = TypeVar("NeuronT_contra", contravariant=True)
@@ -31,3 +34,67 @@ class FiringResponder(Responder[NeuronT_contra], Protocol[NeuronT_contra]):
     ) -> Sequence[np.ndarray]:
         """Times of the spikes of `neurons[k]` under `stimuli[k]` on this window, one array a pair, in order, ms."""
         ...
+
+
+def answer_all(
+    responder: Responder[NeuronT],
+    neurons: Sequence[NeuronT],
+    stimuli: Sequence[Stimulus],
+    grid: TimeGrid,
+    *,
+    labels: Sequence[str | int],
+    coordinates: Mapping[str, tuple[np.ndarray, str]] | None = None,
+) -> xarray.Dataset:
+    """Let every neuron answer every stimulus.
+
+    Args:
+        responder: who answers.
+        neurons: in the responder's form.
+        stimuli: currents, each of which every neuron gets.
+        grid: where to sample.
+        labels: one label per neuron.
+        coordinates: further coordinates of the neurons, see `noble.traces.labelled.labelled_traces`.
+
+    Returns:
+        Voltage and current over neuron, stimulus and time.
+    """
+    from noble.traces.labelled import labelled_traces
+
+    pairs = [(neuron, stimulus) for neuron in neurons for stimulus in stimuli]
+    batch = responder.respond([neuron for neuron, _ in pairs], [stimulus for _, stimulus in pairs], grid)
+    shape = (len(neurons), len(stimuli), grid.count)
+    return labelled_traces(
+        batch.voltage_mv.reshape(shape),
+        batch.current_na.reshape(shape)[0],
+        grid,
+        neurons=labels,
+        stimuli=[repr(stimulus) for stimulus in stimuli],
+        edges_ms=np.array([edges_ms(stimulus) for stimulus in stimuli]),
+        neuron_coordinates=coordinates,
+        provenance=batch.provenance,
+    )
+
+
+def edges_ms(stimulus: Stimulus) -> tuple[float, float]:
+    """First and last instant at which a stimulus is not zero, ms; its end twice if it is zero throughout."""
+    times, currents = stimulus.envelope()
+    some = np.flatnonzero(currents)
+    if not some.size:
+        return stimulus.end_ms, stimulus.end_ms
+    # A ramp leaves zero at the point before its first that is not zero, and comes back to it at the point after its last.
+    return float(times[max(some[0] - 1, 0)]), float(times[min(some[-1] + 1, times.size - 1)])
+
+
+def as_stimuli(given: Stimulus | Sequence[Stimulus]) -> list[Stimulus]:
+    """One or several stimuli as a list.
+
+    Raises:
+        ValueError: if something among them is no stimulus, such as a bare amplitude or an array.
+    """
+    listed: list[Stimulus] = list(given) if isinstance(given, Sequence) else [given]
+    if wrong := [item for item in listed if not isinstance(item, Stimulus)]:
+        raise ValueError(
+            f"a {type(wrong[0]).__name__} was given as a current; expected a stimulus such as noble.Step(15, 415, 0.2) (ms, ms, "
+            "nA), noble.Sampled(array_in_na, dt_ms=0.1), or a list of them."
+        )
+    return listed

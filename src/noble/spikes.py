@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -34,6 +36,68 @@ def spike_times_ms(voltage_mv: np.ndarray, *, dt_ms: float, threshold_mv: float 
         peak = int(rise) + int(np.argmax(voltage_mv[rise:stop]))
         times.append((peak + _parabola_offset(voltage_mv, peak)) * dt_ms)
     return np.asarray(times)
+
+
+def within(times_ms: np.ndarray, start_ms: float, stop_ms: float) -> np.ndarray:
+    """The times `t` with `start_ms <= t < stop_ms`, in their order, ms."""
+    return times_ms[(times_ms >= start_ms) & (times_ms < stop_ms)]
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTrains:
+    """Spike trains of several traces, one after the other in memory (a ragged array).
+
+    Attributes:
+        times_ms: shape (spikes of all traces,), float64, ms.
+        offsets: shape (traces + 1,), int64; train `k` is `times_ms[offsets[k] : offsets[k + 1]]`.
+    """
+
+    times_ms: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, trains: Sequence[np.ndarray]) -> SpikeTrains:
+        """The trains of a list, in its order."""
+        counts = [train.size for train in trains]
+        times = np.concatenate([np.empty(0), *trains])
+        return cls(times, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64))
+
+    @classmethod
+    def detect(cls, voltage_mv: np.ndarray, *, dt_ms: float) -> SpikeTrains:
+        """The spikes of traces, shape (traces, time), by `spike_times_ms`."""
+        return cls.of([spike_times_ms(trace, dt_ms=dt_ms) for trace in voltage_mv])
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(f"train {index} was asked for; there are {len(self)}.")
+        return self.times_ms[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of spikes of each trace, shape (traces,)."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray) -> SpikeTrains:
+        """Some of the trains, in this order."""
+        return SpikeTrains.of([self[int(row)] for row in rows])
+
+    def table(self, *, columns: int | None = None) -> np.ndarray:
+        """One row a trace, filled up with infinity, shape (traces, `columns` or at least 1), float32, ms.
+
+        Raises:
+            ValueError: if a trace has more spikes than `columns`.
+        """
+        most = int(self.counts.max(initial=0))
+        width = max(1, most) if columns is None else columns
+        if most > width:
+            raise ValueError(f"a trace has {most} spikes; the table was asked for with {width} columns.")
+        table = np.full((len(self), width), np.inf, dtype=np.float32)
+        rows = np.repeat(np.arange(len(self)), self.counts)
+        table[rows, np.arange(self.times_ms.size) - self.offsets[rows]] = self.times_ms
+        return table
 
 
 def _parabola_offset(values: np.ndarray, peak: int) -> float:

@@ -83,7 +83,7 @@ def test_the_installed_command_answers_without_loading_torch():
         "import sys; sys.argv = ['noble', '--help']\n"
         "from noble.cli import main\n"
         "try: main()\n"
-        "except SystemExit: print(sorted({'torch', 'arbor', 'lightning', 'matplotlib', 'zarr'} & set(sys.modules)))"
+        "except SystemExit: print(sorted({'torch', 'arbor', 'lightning_fabric', 'matplotlib', 'zarr'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
@@ -164,7 +164,7 @@ def test_predict_takes_features_and_any_stimulus(noble, place):
 
 
 def test_train_info_evaluate_predict(noble, place):
-    pytest.importorskip("lightning")
+    pytest.importorskip("lightning_fabric")
     (place / "train.yaml").write_text(TINY_TRAINING)
     result = noble("train", "train.yaml", "store.zarr", "-o", "run")
     assert result.code == 0, result.err

@@ -15,12 +15,12 @@ def start(tmp_path, monkeypatch) -> Path:
     from spiking_family import TINY_PHASE, make_store
 
     from noble.data import AmplitudeConfig
-    from noble.train.datamodule import StoreData
+    from noble.train.dataset import StoreData
 
     monkeypatch.chdir(tmp_path)
     both = AmplitudeConfig(low_na=-0.2, high_na=0.2, mode_na=-0.02, skewness=0.0, scale_na=0.1)
     make_store(tmp_path / "store.zarr", amplitude=both)
-    data = StoreData("store.zarr", features=("i_thr", "s_thr"), batch_size=8, validation_limit=8, seed=0)
+    data = StoreData("store.zarr", features=("i_thr", "s_thr"), validation_limit=8, seed=0)
     facts = {"hall": data.store.attributes["hall"]}
     Operator.build(TINY_PHASE, data.feature_spec(), data.window, seed=1, provenance=facts).save("bundle")
     return tmp_path

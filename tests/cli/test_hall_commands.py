@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from checked_hall import checked_hall, targets
+from firing_soma import firing_soma_hall
 from noble.cells import HallOfFame
 from noble.cells.statistics import hall_statistics
 from noble.features.catalogue import HALL_FEATURE_UNITS
@@ -84,14 +85,13 @@ def test_show_takes_shipped_halls_and_lists_models_when_asked(noble):
 
 def test_check_simulates_and_writes_a_new_hall_or_nothing(noble, here):
     pytest.importorskip("arbor")
-    hall = HallOfFame.load("stylised-pv")
-    replace(hall, models=hall.models[:2]).save("two.json")
-    recorded = StepTargets(0.4, 0.0, (2, 2), {"voltage_base": Target(-80.0, 1.0, 2)}, {})
+    firing_soma_hall(here).save("two.json")
+    recorded = StepTargets(0.4, 0.0, (6, 6), {"voltage_base": Target(-80.0, 1.0, 2)}, {})
     replace(targets(), steps=(recorded,)).save("short.json")
-    options = ("--targets", "short.json", "--workers", 0, "--held-out", 0)
+    options = ("--targets", "short.json", "--workers", 0, "--held-out", 0, "--data-folder", here)
     result = noble("hall", "check", "two.json", *options, "--accept", 1e-4, "-o", "none.json")
     assert result.code == 2
-    assert "no model of stylised-pv passes; the first fails by" in result.error
+    assert "no model of soma passes; the first fails by" in result.error
     assert not (here / "none.json").exists()
     result = noble("hall", "check", "two.json", *options, "--accept", 20, "-o", "again.json")
     assert result.code == 0, result.err

@@ -36,7 +36,7 @@ def test_stimuli_come_back_exactly(stimulus):
 
 def test_the_schema_names_every_parameter_of_its_kinds():
     for name, parameters in KIND_PARAMETERS:
-        assert set(parameters) == {item.name for item in fields(STIMULUS_KINDS[name])}  # type: ignore[arg-type]
+        assert set(parameters) == {item.name for item in fields(STIMULUS_KINDS[name].type)}  # type: ignore[arg-type]
 
 
 def test_what_a_store_cannot_hold_is_refused():

@@ -43,13 +43,29 @@ def test_reads_any_samples_in_any_order(made):
             store.voltage_mv(bad)
 
 
+def test_rows_of_one_chunk_keep_the_order_asked_for(made):
+    store = Store.open(made)
+    everything = store.voltage_mv(range(40))
+    wanted = np.array([3, 1, 2, 0, 1, 7, 4])  # chunks of 4
+    assert np.array_equal(store.voltage_mv(wanted), everything[wanted])
+    assert len({trace.tobytes() for trace in everything[[0, 1, 2, 3]]}) == 4
+
+
+def test_a_split_can_be_read_in_batches(made):
+    store = Store.open(made)
+    whole = store.read(store.indices("train"))
+    assert np.array_equal(whole.rows, np.arange(20))
+    for most, sizes in ((None, [4] * 5), (3, [3, 1] * 5)):
+        batches = list(store.batches("train", most=most))
+        assert [len(batch) for batch in batches] == sizes
+        for name in ("rows", "voltage_mv", "current_na", "model_index"):
+            assert np.array_equal(np.concatenate([getattr(b, name) for b in batches]), getattr(whole, name))
+    assert [rows.tolist() for rows in store.by_chunk([9, 1, 8, 0])] == [[0, 1], [8, 9]]
+
+
 def test_splits(made):
     store = Store.open(made)
     assert [store.indices(split).size for split in ("train", "validation", "test", "unseen_models")] == [20, 6, 6, 8]
-    loaded = store.load_split("unseen_models")
-    assert loaded.voltage_mv.shape == loaded.current_na.shape == (8, 530)
-    assert np.array_equal(loaded.voltage_mv, store.voltage_mv(store.indices("unseen_models")))
-    assert set(loaded.model_index) == {4, 5}
     with pytest.raises(ValueError, match="split 'tets' is unknown"):
         store.indices("tets")
 

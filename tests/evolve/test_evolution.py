@@ -24,14 +24,29 @@ from small_runs import (
     small_targets,
 )
 
-from noble.evolve import Evolution, EvolutionConfig, Generation, with_seeds
+from killing import killed_before
+from noble.evolve import Evolution, EvolutionConfig, Generation, gather_hall, with_seeds
 from noble.evolve.assay import Score
 from noble.evolve.config import Stage
 from noble.evolve.evolution import BEST_OF_A_STAGE, _objectives
+from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.files import locked
 from noble.jobs import Pool
 from noble.targets import StepTargets, Target
 
 POOL = Pool(workers=0)
+
+
+class MadeUpMeasurement:
+    """Stands in for the measurement of a model: every feature a number that depends on the model."""
+
+    def __init__(self, data_folder: Any) -> None:
+        pass
+
+    def __call__(self, task: tuple[Any, Any]) -> dict[str, float]:
+        return {name: index + sum(task[0].values.values()) for index, name in enumerate(HALL_FEATURE_UNITS)}
+
+
 # A stick: soma, stub of an axon, one dendrite.
 SWC = "1 1 0 0 0 7 -1\n2 2 0 7 0 1 1\n3 2 0 60 0 1 2\n4 3 7 0 0 1 1\n5 3 {length} 0 0 1 4\n"
 
@@ -73,6 +88,10 @@ def files_of(run: Path) -> dict[str, bytes]:
     }
 
 
+def everything_in(run: Path) -> dict[str, bytes]:
+    return files_of(run) | {"run.json": (run / "run.json").read_bytes()}
+
+
 def evolved(config: EvolutionConfig, run: Path, **options: Any) -> Evolution:
     evolution = Evolution(config, run)
     evolution.run(POOL, **options)
@@ -106,7 +125,8 @@ def test_every_generation_of_every_stage_and_seed_is_a_file(tmp_path, landscape)
     assert len(evolution.candidates(1)) == len(evolution.candidates(4, "active")) == 24
     assert len(evolution.candidates(4, "passive")) == 16
     assert [len(generation) for generation in evolution.generations(1, "active")] == [8, 8, 8]
-    assert evolution.candidates(9) == []
+    with pytest.raises(ValueError, match=r"seed-9/active/generation-000\.json is missing; expected 3 generations"):
+        evolution.candidates(9)
 
 
 def test_values_scores_and_points_belong_together(tmp_path, landscape):
@@ -146,7 +166,7 @@ def test_a_stage_is_scored_by_its_own_steps_and_features(tmp_path, landscape):
 def test_weights_scale_what_the_optimiser_sees_and_no_score(tmp_path, landscape, monkeypatch):
     def first_answer(weights: dict[str, float]) -> tuple[np.ndarray, list[float]]:
         landscape()
-        config = small_config(tmp_path, stages=one_stage(weights=weights))
+        config = small_config(tmp_path, stages=one_stage(weights=weights, generations=1))
         evolution = Evolution(config, tmp_path / f"run-{len(weights)}")
         seen: list[np.ndarray] = []
 
@@ -398,6 +418,50 @@ def test_what_a_killed_process_left_half_written_is_not_read(tmp_path, landscape
     files = files_of(run)
     files.pop(half.relative_to(run).as_posix(), None)
     assert files == files_of(tmp_path / "unbroken")
+
+
+def test_killed_before_any_file_operation_and_again_the_product_is_the_same(tmp_path, landscape, monkeypatch):
+    """From the first generation to the hall; the second kill comes a few operations after the first."""
+    simulated = landscape()
+    monkeypatch.setattr("noble.evolve.check.evaluate", simulated)
+    monkeypatch.setattr("noble.evolve.gather.Measurement", MadeUpMeasurement)
+    rules = {"per_seed": 2, "candidates": 10, "distance": 0.0, "held_out": 0, "accept": 20, "count_absolute": 99}
+    config = small_config(tmp_path, stages=one_stage(generations=2, population=8), hall=rules)
+
+    def work(run: Path) -> None:
+        hall = gather_hall(evolved(config, run), POOL, provenance={})
+        hall.save(run / "hall.json")
+
+    work(tmp_path / "unbroken")
+    wanted = everything_in(tmp_path / "unbroken")
+    operation = 0
+    while killed_before(operation, lambda run=tmp_path / f"run-{operation}": work(run), tmp_path):
+        run = tmp_path / f"run-{operation}"
+        killed_before(4, lambda run=run: work(run), tmp_path)
+        work(run)
+        assert everything_in(run) == wanted, f"killed before operation {operation}"
+        operation += 1
+    assert operation > 20
+    assert [path.name for path in tmp_path.glob(".*")] == []  # no lock of a killed process
+
+
+def test_a_second_evolution_in_the_folder_is_told_of_the_first(tmp_path, landscape):
+    config, run = small_config(tmp_path), tmp_path / "run"
+    landscape()
+    with locked(run, who="the evolution of small"), pytest.raises(ValueError, match="in use by the evolution of small"):
+        evolved(config, run)
+
+
+def test_a_generation_that_was_removed_is_missed_and_computed_again(tmp_path, landscape):
+    landscape()
+    config, run = small_config(tmp_path), tmp_path / "run"
+    evolution = evolved(config, run)
+    before = files_of(run)
+    (run / "seed-1" / "active" / "generation-001.json").unlink()
+    with pytest.raises(ValueError, match=r"active/generation-001\.json is missing; .* Run the evolution again"):
+        evolution.candidates(1)
+    evolved(config, run)
+    assert files_of(run) == before
 
 
 # --- more of the same

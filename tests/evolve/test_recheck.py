@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from checked_hall import PLANE, RECORDED, check_of, checked_hall, targets
+from killing import killed_before
 from noble.cells import HallOfFame
 from noble.evolve import HallRules, recheck_hall
 from noble.evolve.assay import Score
@@ -125,7 +126,7 @@ def test_a_hall_of_which_nobody_passes_is_refused(simulation: Simulation, check:
 
 
 def test_an_interrupted_check_goes_on(simulation: Simulation, check: Check, tmp_path: Path) -> None:
-    unbroken = check().hall
+    unbroken = check(record=tmp_path / "other.partial").hall
     simulation.simulated.clear()
     simulation.dies_at = 4
     with pytest.raises(KeyboardInterrupt):
@@ -136,7 +137,46 @@ def test_an_interrupted_check_goes_on(simulation: Simulation, check: Check, tmp_
     assert check(progress=lambda done, total: told.append((done, total))).hall == unbroken
     assert simulation.simulated == [0, 1, 2, 3, 4, 5, 6]
     assert (told[0], told[-1]) == ((4, 7), (7, 7))
-    assert not (tmp_path / "hall.json.partial").exists()
+    assert (tmp_path / "hall.json.partial").exists()  # until the hall is saved
+
+
+def test_killed_before_any_file_operation_the_hall_is_the_same(
+    simulation: Simulation, check: Check, tmp_path: Path
+) -> None:
+    def work(run: Path) -> None:
+        found = check(record=run / "hall.json.partial")
+        found.hall.save(run / "hall.json")
+        (run / "hall.json.partial").unlink()
+
+    def files(run: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in run.iterdir()}
+
+    work(tmp_path / "unbroken")
+    operation = 0
+    while killed_before(operation, lambda run=tmp_path / str(operation): work(run), tmp_path):
+        work(tmp_path / str(operation))
+        assert files(tmp_path / str(operation)) == files(tmp_path / "unbroken"), f"killed before operation {operation}"
+        operation += 1
+    assert operation > 10
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "[]",
+        "{",
+        '{"key": KEY, "models": []}',
+        '{"key": KEY, "models": {"x": {}}}',
+        '{"key": KEY, "models": {"0": {"check": {"z": {"a": "b"}, "spike_counts": {}}, "failed": ""}}}',
+        '{"key": KEY, "models": {"0": {"check": {"z": {"a": 1}, "spike_counts": {}}, "features": {"i_thr": null}}}}',
+    ],
+)
+def test_a_damaged_record_is_refused_by_name(simulation: Simulation, check: Check, tmp_path: Path, damage: str) -> None:
+    check()
+    record = tmp_path / "hall.json.partial"
+    record.write_text(damage.replace("KEY", json.dumps(json.loads(record.read_text())["key"])))
+    with pytest.raises(ValueError, match=r"hall\.json\.partial is damaged .*; delete it, and what it held is computed"):
+        check()
 
 
 def test_what_another_hall_left_behind_is_not_taken(simulation: Simulation, check: Check) -> None:

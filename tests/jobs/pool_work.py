@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -69,6 +70,13 @@ def sleep_at_three(log: str, item: int) -> int:
     return item**2
 
 
+def stop_at_three(log: str, item: int) -> int:
+    note(log, item)
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return item**2
+
+
 def search_at_three(log: str, item: int) -> int:
     """Never comes back from C, and lets no other thread of Python run."""
     note(log, item)
@@ -90,3 +98,42 @@ class NotLoadable:
 
     def __reduce__(self):
         return pickle.loads, (b"junk",)
+
+
+class Counting:
+    """Answers how many items it has had before, in this process."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, item: int) -> int:
+        self.seen += 1
+        time.sleep(0.01)
+        return self.seen - 1
+
+
+class Lazy(Sequence):
+    """Numbers that are made when they are looked at."""
+
+    def __init__(self, count: int):
+        self._count, self.looked_at = count, 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index):
+        self.looked_at += 1
+        return index
+
+
+class UntravelledError(Exception):
+    def __init__(self, one: int, two: int):
+        super().__init__(f"it says {one}")
+
+
+def fail(how: str):
+    if how == "plain":
+        error = FileNotFoundError("no such thing")
+        error.add_note("while testing")
+        raise error
+    raise UntravelledError(1, 2)

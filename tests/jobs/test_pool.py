@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,8 @@ import pool_work
 import pytest
 from pool_work import calls
 
-pytest.importorskip("distributed")
-
-from noble.jobs import pool as pool_module
-from noble.jobs.pool import Failed, Pool, _run_in_worker
+from noble.jobs import Failed, Pool, cluster
+from noble.jobs.cluster import _run_in_worker
 
 ITEMS = [5, 3, 0, 1, 4, 2]
 SQUARES = [25, 9, 0, 1, 16, 4]
@@ -95,6 +94,53 @@ def test_ctrl_c_is_the_business_of_the_main_process_alone(pool, log):
     assert all(is_running(pid) for pid, _ in calls(log))
 
 
+def test_a_function_is_loaded_once_a_process(pool, log):
+    """So it can keep what is dear to make."""
+    numbers = pool.map(pool_work.Counting(), range(20))
+    assert sorted(numbers)[-1] >= 9  # of 20 items, one of two processes had ten
+
+
+def test_items_are_looked_at_when_a_worker_is_free(pool, log):
+    """So memory does not grow with their number."""
+    items = pool_work.Lazy(50)
+    with closing(pool.stream(partial(pool_work.square, str(log)), items)) as answers:
+        for done, (index, result) in enumerate(answers, 1):
+            assert result == index**2
+            assert items.looked_at <= done + 2
+    assert done == 50
+
+
+def test_a_stream_closed_early_ends_what_is_under_way_and_the_pool_lives_on(pool, log):
+    answers = pool.stream(partial(pool_work.sleep_at_three, str(log)), [0, 3, 3, 3])
+    assert next(answers) == (0, 0)
+    started = time.monotonic()
+    answers.close()
+    assert pool.map(partial(pool_work.square, str(log)), ITEMS) == SQUARES
+    assert time.monotonic() - started < 60
+
+
+def test_an_exception_comes_along_where_it_can_travel(pool):
+    failed = pool.map(pool_work.fail, ["plain", "cannot travel"])
+    assert isinstance(failed[0].error, FileNotFoundError)
+    assert failed[0].error.__notes__ == ["while testing"]
+    assert failed[1] == Failed("UntravelledError: it says 1")
+    assert failed[1].error is None
+
+
+UNGUARDED = """
+from noble.jobs import Pool
+with Pool(workers=1) as pool:
+    print(pool.map(abs, [-1]))
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    (tmp_path / "main.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, str(tmp_path / "main.py")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "must do so below `if __name__" in done.stderr.splitlines()[-1]
+
+
 # --- processes that die or hang
 
 
@@ -116,12 +162,20 @@ def test_an_item_that_always_kills_takes_no_other_along(pool, log):
 
 def test_an_item_is_not_run_by_the_next_process_at_the_same_address(monkeypatch):
     """Dask runs a task again by itself; whoever restarts workers on fixed ports lets it."""
+    pytest.importorskip("distributed")
     monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(local_directory="second"))
     function, item = pickle.dumps(abs), pickle.dumps(-3)
     assert _run_in_worker(function, item, 60.0, "first") is None
     answer = _run_in_worker(function, item, 60.0, "second")
     assert answer is not None
     assert pickle.loads(answer) == 3
+
+
+def test_a_stopped_process_is_ended_from_outside(log):
+    with Pool(workers=2, timeout_s=1.5, attempts=1) as pool:
+        results = pool.map(partial(pool_work.stop_at_three, str(log)), ITEMS)
+    assert results == [25, Failed("it took longer than 1.5 s (attempt 1 of 1)"), 0, 1, 16, 4]
+    assert not any(is_running(pid) for pid, _ in calls(log))
 
 
 @pytest.mark.slow
@@ -148,25 +202,27 @@ def test_waiting_for_a_worker_is_no_part_of_the_time_limit(log):
 
 
 def test_a_cluster_by_its_address(log):
+    pytest.importorskip("distributed")
     from distributed import LocalCluster
 
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
-    ) as cluster:
+    ) as there:
         for function in (pool_work.die_at_three_once, pool_work.square):  # the first pool leaves the cluster alive
-            with Pool(address=cluster.scheduler_address, attempts=2) as pool:
+            with Pool(address=there.scheduler_address, attempts=2) as pool:
                 assert pool.workers is None
                 assert pool.map(partial(function, str(log)), ITEMS) == SQUARES
         assert len(calls(log)) == len(ITEMS) + 1 + len(ITEMS)
 
 
 def test_a_cluster_without_workers_is_an_error_after_a_while(monkeypatch):
+    pytest.importorskip("distributed")
     from distributed import LocalCluster
 
-    monkeypatch.setattr(pool_module, "WORKERS_WAIT_S", 0.5)
+    monkeypatch.setattr(cluster, "WORKERS_WAIT_S", 0.5)
     with (
-        LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=":0") as cluster,
-        Pool(address=cluster.scheduler_address) as pool,
+        LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=":0") as there,
+        Pool(address=there.scheduler_address) as pool,
         pytest.raises(TimeoutError, match=r"no running worker for 0\.5 s; 0 of 3 items are done"),
     ):
         pool.map(str, [1, 2, 3])

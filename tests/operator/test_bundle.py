@@ -125,7 +125,7 @@ def test_a_shipped_bundle_is_loaded_by_name(operator, tmp_path, monkeypatch):
 def test_loading_needs_neither_simulator_nor_trainer(folder):
     program = (
         "import sys; from noble.operator import Operator; Operator.load(sys.argv[1]); "
-        "print(sorted({'arbor', 'neuron', 'lightning', 'zarr', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'arbor', 'neuron', 'lightning_fabric', 'zarr', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -114,7 +114,7 @@ def test_currents_that_are_not_steps() -> None:
         Ramp(5.0, 95.0, 0.0, 0.4),
         OrnsteinUhlenbeck(5.0, 95.0, mean_na=-0.02, sd_na=0.01, seed=3),
         OrnsteinUhlenbeck(5.0, 95.0, mean_na=0.15, sd_na=0.05, seed=3),
-        Chirp(5.0, 95.0, amplitude_na=0.03, first_hz=5.0, last_hz=200.0),
+        Chirp(5.0, 95.0, amplitude_na=0.03, f0_hz=5.0, f1_hz=200.0),
         Sampled(noise, dt_ms=1.0, start_ms=0.0),
         Step(20.0, 40.0, 0.03) + Ramp(10.0, 80.0, 0.02, -0.05),
     ]

@@ -13,9 +13,9 @@ def test_a_variant_is_the_shared_run_with_its_changes():
         }
     )
     none, fewer = ablation.variant("none"), ablation.variant("20 models")
-    assert none.address == ()
+    assert none.feature_names == ()
     assert (none.epochs, none.models, none.optimiser.name) == (3, None, "soap")
-    assert fewer.address is None
+    assert fewer.feature_names is None
     assert (fewer.epochs, fewer.models, fewer.optimiser.name) == (4, 20, "soap")
 
 

@@ -10,9 +10,10 @@ from spiking_family import TINY_FNO, TINY_PHASE, make_store
 from noble.data import AmplitudeConfig, Store, TraceCounts
 from noble.operator import Operator
 from noble.train import FineTuneConfig, fine_tune, fine_tune_config, hyperpolarising_indices, read_curves
+from noble.train.batches import shifted_window
 from noble.train.config import LossConfig
-from noble.train.datamodule import StoreData, shifted_window
-from noble.train.finetune_module import CompositeObjective, FeatureTerm, FineTuneModule
+from noble.train.dataset import StoreData
+from noble.train.finetune_learner import CompositeObjective, FeatureTerm, FineTuneLearner
 from noble.train.objectives import objective_for
 from noble.train.soft_features import soft_feature
 
@@ -29,9 +30,7 @@ def mixed(tmp_path_factory) -> Path:
 
 
 def data_of(path: Path) -> StoreData:
-    data = StoreData(path, features=FEATURES, batch_size=8, validation_limit=10, seed=0)
-    data.setup("fit")
-    return data
+    return StoreData(path, features=FEATURES, validation_limit=10, seed=0)
 
 
 def operator_of(path: Path, kind=TINY_PHASE, **provenance) -> Operator:
@@ -67,7 +66,7 @@ def test_a_training_on_some_of_the_models_goes_on_with_those(mixed):
 @pytest.mark.parametrize("name", ["sag_amplitude", "steady_state_voltage_stimend", "voltage_base"])
 def test_the_loss_is_the_objective_and_the_weighted_square_of_the_feature(mixed, kind, name):
     data, operator = data_of(mixed), operator_of(mixed, kind)
-    batch = data.training.gather(list(range(24)))
+    [batch] = data.training.batches([np.arange(24)], 24)
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
     plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
     term = FeatureTerm(soft_feature(name), weight=7.0, scale=0.5)
@@ -92,7 +91,7 @@ def test_a_batch_without_hyperpolarising_steps_adds_nothing(store_path):
     data, operator = data_of(store_path), operator_of(store_path)
     store = data.store
     rows = [k for k, i in enumerate(store.indices("train")) if store.stimulus(int(i)).amplitude_na > 0][:4]  # type: ignore[attr-defined]
-    batch = data.training.gather(rows)
+    [batch] = data.training.batches([np.array(rows)], 4)
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
     plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
     composite = CompositeObjective(plain, FeatureTerm(soft_feature("sag_amplitude"), 25.0, 0.5), data.window)
@@ -106,11 +105,12 @@ def test_the_score_that_chooses_the_epoch_adds_the_feature_whatever_the_weight(m
     scores = []
     for weight in (0.0, 25.0):
         term = FeatureTerm(soft_feature("voltage_base"), weight, scale=2.0)
-        module = FineTuneModule(operator, configured(operator, mixed, weight=weight), window=data.window, term=term)
-        for batch in data.val_dataloader():
+        learner = FineTuneLearner(operator, configured(operator, mixed, weight=weight), window=data.window, term=term)
+        rows = []
+        for batch in data.validation.batches(data.validation.in_order(), 8):
             still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-            module.observe(still, still.voltage_mv + 1.0)
-        scores.append(module.summary())
+            rows.append(learner.observed(still, still.voltage_mv + 1.0))
+        scores.append(learner.summary(np.concatenate(rows)))
     assert scores[0] == scores[1]
     assert scores[0]["voltage_base_error_percent"] == pytest.approx(50.0, rel=1e-4)
     others = (
@@ -167,7 +167,7 @@ def test_a_run_goes_on_as_the_bundle_was_trained(mixed):
     operator = operator_of(mixed, training=training)
     config = fine_tune_config(operator, Store.open(mixed), feature="voltage_base", weight=1.0)
     assert (config.loss.timing, config.batch_size, config.max_shift_ms, config.epochs) == (3.0, 5, 4.0, 10)
-    assert config.address == FEATURES
+    assert config.feature_names == FEATURES
     assert config.optimiser.learning_rate == 3e-4
     # Without a record, as far as the store's margins of 5 ms allow.
     assert (

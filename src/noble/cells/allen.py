@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from noble.cells.cell import Cell, CellModel, MorphologySource
 from noble.cells.channels import split_quantity
-from noble.cells.reading import number, read_json
-from noble.files import write_json
+from noble.files import number, read_json, write_json
 
 _REGIONS: Final = ("soma", "axon", "dend", "apic")
 
@@ -41,14 +40,14 @@ def _values(fit: Any, file: str) -> dict[str, float]:
     raw = {f"{name}.all": passive[key] for key, name in (("ra", "Ra"), ("e_pas", "e_pas")) if key in passive}
     raw |= {f"cm.{item['section']}": item["cm"] for item in passive.get("cm", [])}
     raw |= {f"{gene['name']}.{gene['section']}": gene["value"] for gene in fit["genome"]}
-    return {name: number(value, what=f"{file}: {name}") for name, value in raw.items()}
+    return {name: number(value, what=f"{file}: {name}", text=True) for name, value in raw.items()}
 
 
 def _conditions(fit: Any, file: str) -> dict[str, Any]:
     """Temperature, initial and reversal potentials, as arguments of `Cell`."""
     conditions = fit["conditions"][0]
     reversal = {
-        tuple(number(item[key], what=f"{file}: {key} of {item.get('section')}") for key in ("ena", "ek"))
+        tuple(number(item[key], what=f"{file}: {key} of {item.get('section')}", text=True) for key in ("ena", "ek"))
         for item in conditions["erev"]
     }
     if len(reversal) != 1:
@@ -57,7 +56,7 @@ def _conditions(fit: Any, file: str) -> dict[str, Any]:
         )
         raise ValueError(f"{file} has {found}; expected one pair.")
     e_na_mv, e_k_mv = reversal.pop()
-    celsius, v_init_mv = (number(conditions[key], what=f"{file}: {key}") for key in ("celsius", "v_init"))
+    celsius, v_init_mv = (number(conditions[key], what=f"{file}: {key}", text=True) for key in ("celsius", "v_init"))
     return {"celsius": celsius, "v_init_mv": v_init_mv, "e_na_mv": e_na_mv, "e_k_mv": e_k_mv}
 
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from noble.cells.cell import Cell, MorphologySource, Parameter
 from noble.cells.channels import split_quantity
-from noble.cells.reading import number, read_json
-from noble.files import write_json
+from noble.files import number, read_json, write_json
 
 _SECTION_LISTS: Final = {"soma": "somatic", "axon": "axonal", "dend": "basal", "apic": "apical", "all": "all"}
 _REGIONS: Final = {section_list: region for region, section_list in _SECTION_LISTS.items()}
@@ -64,14 +63,16 @@ def read_bluepyopt_parameters(path: Path | str, morphology: MorphologySource, *,
         for entry in content:
             if entry["param_name"] in _GLOBALS:
                 what = f"{path.name}: {entry['param_name']}"
-                conditions[_GLOBALS[entry["param_name"]]] = number(entry["value"], what=what)
+                conditions[_GLOBALS[entry["param_name"]]] = number(entry["value"], what=what, text=True)
             elif "bounds" in entry:
                 parameters.append(_free(entry, path.name))
             else:
                 quantity, region = _place(entry, path.name)
                 if "value" not in entry:
                     raise ValueError(f"{path.name}: {quantity} on {region} has neither bounds nor a value.")
-                fixed[f"{quantity}.{region}"] = number(entry["value"], what=f"{path.name}: {quantity} on {region}")
+                fixed[f"{quantity}.{region}"] = number(
+                    entry["value"], what=f"{path.name}: {quantity} on {region}", text=True
+                )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path.name} is not a BluePyOpt parameters JSON; expected a list of objects with param_name, sectionlist and "
@@ -85,7 +86,9 @@ def _free(entry: dict[str, Any], file: str) -> Parameter:
     quantity, region = _place(entry, file)
     if not isinstance(entry["bounds"], list) or len(entry["bounds"]) != 2:
         raise ValueError(f"{file}: {quantity} on {region} has bounds {entry['bounds']!r}; expected two numbers.")
-    low, high = (number(bound, what=f"{file}: a bound of {quantity} on {region}") for bound in entry["bounds"])
+    low, high = (
+        number(bound, what=f"{file}: a bound of {quantity} on {region}", text=True) for bound in entry["bounds"]
+    )
     return Parameter(quantity, region, low, high)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from noble.cells.bluepyopt import write_bluepyopt_parameters
 from noble.cells.hall import HallOfFame
-from noble.files import write_json
+from noble.files import read_json, write_json
 
 PARAMETERS_FILE = "parameters.json"
 HALL_FILE = "hall_of_fame.json"
@@ -29,7 +28,7 @@ def export_bluepyopt(hall: HallOfFame, folder: Path | str) -> tuple[Path, Path]:
     parameters, models = Path(folder) / PARAMETERS_FILE, Path(folder) / HALL_FILE
     write_bluepyopt_parameters(hall.cell, parameters)
     # Names as that file gives them; entries with bounds are the cell's free parameters, in its order.
-    entries = json.loads(parameters.read_text(encoding="utf-8"))
+    entries = read_json(parameters)
     free = [f"{entry['param_name']}.{entry['sectionlist']}" for entry in entries if "bounds" in entry]
     names = dict(zip((item.name for item in hall.cell.parameters), free, strict=True))
     content = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_files
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,7 +15,7 @@ from noble.cli.family_options import Json
 from noble.cli.output import write_figure
 from noble.cli.progress import console
 from noble.cli.train import BUNDLE, train_and_evaluate
-from noble.files import write_json
+from noble.files import read_json, write_json
 
 if TYPE_CHECKING:
     from noble.train import TrainConfig
@@ -93,7 +92,8 @@ def _print(title: str, columns: Mapping[str, str], values: Mapping[str, Mapping[
 def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test: bool) -> dict[str, Any]:
     """Training run of a variant, its validation, and its metrics if wanted; made if they are not there yet."""
     from noble.data import Store
-    from noble.train.fit import CURVES, RUN, other_settings, read_curves
+    from noble.train.curves import CURVES, read_curves
+    from noble.train.folder import RUN, other_settings
 
     record = folder / BUNDLE / "metrics.json"
     if other_settings(folder, config, Store.open(store).digest):
@@ -102,7 +102,7 @@ def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test
         )
     # A bundle is written before it is evaluated, and then has no metrics yet.
     known = (folder / RUN).exists() and record.exists()
-    if not known or (test and not json_files.loads(record.read_text())):
+    if not known or (test and not read_json(record, expected="the metrics of a bundle")):
         titles = (f"training {title}", f"evaluating {title}")
         train_and_evaluate(config, store, folder, titles=titles, test=test, resume=True)
     from noble.operator import Operator
@@ -115,5 +115,5 @@ def _trained(config: TrainConfig, store: Path, folder: Path, title: str, *, test
         "models": len(bundle.spec.training_features),
         "training_run": bundle.provenance["training_run"],
         "validation": {name: value for name, value in kept.items() if name.startswith("val/")},
-        "metrics": json_files.loads(record.read_text()),
+        "metrics": read_json(record, expected="the metrics of a bundle"),
     }

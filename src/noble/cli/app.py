@@ -33,8 +33,8 @@ _EXTRAS: Final = {
     "deap": "evolve",
     "distributed": "evolve",
     "pynwb": "recordings",
-    "lightning": "train",
-    "tensorboard": "train",
+    "lightning_fabric": "train",
+    "pytorch_optimizer": "train",
     "neuron": "neuron",
     "bmtk": "neuron",
 }
@@ -66,8 +66,10 @@ def main() -> None:
         targets,
         train,
     )
+    from noble.machine import tune_process
 
     warnings.showwarning = _show_warning
+    tune_process()
     try:
         app()
     except SystemExit as end:

@@ -46,7 +46,7 @@ def demo(
     from noble.files import write_json
     from noble.report.page import write_index
     from noble.train import TrainConfig, training_seconds
-    from noble.train.fit import CURVES
+    from noble.train.curves import CURVES
 
     started = time.monotonic()
     generation, training = _scaled(scale)

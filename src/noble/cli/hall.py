@@ -117,18 +117,20 @@ def check(
     command = (
         f"noble hall check {name} --targets {targets.as_posix()} --accept {accept:g} --held-out {kept} --seed {seed}"
     )
+    record = output.with_name(output.name + ".partial")
     with tracked(f"checking models of {hall.name}") as progress, Pool(workers=workers) as pool:
         found = recheck_hall(
             hall,
             wanted,
             pool,
-            record=output.with_name(output.name + ".partial"),
+            record=record,
             rules=rules,
             data_folder=data_folder,
             provenance={"command": command},
             progress=progress,
         )
     found.hall.save(output)
+    record.unlink()  # only now: what was simulated survives until the hall does
     for index, reasons in found.left_out.items():
         console.print(f"model {index} is left out: {'; '.join(reasons)}")
     scores = [model.score for model in found.hall.models]

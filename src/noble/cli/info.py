@@ -94,7 +94,7 @@ def _print_versions() -> None:
         "arbor": "simulation (default)",
         "neuron": "simulation (reference)",
         "bmtk": "NMODL sources for NEURON",
-        "lightning": "training",
+        "lightning-fabric": "training",
         "efel": "e-features",
         "zarr": "stores",
     }.items():

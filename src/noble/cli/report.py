@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from noble.cli.app import app
 from noble.cli.evaluate import Bundle
 from noble.cli.progress import console
+from noble.files import read_json
 
 
 @app.command()
@@ -35,5 +35,5 @@ def report(
         "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
         **{name.replace("_", " "): value for name, value in run.items()},
     }
-    metrics = json.loads((locate(bundle) / METRICS).read_text(encoding="utf-8"))
+    metrics = read_json(locate(bundle) / METRICS, expected="the metrics of a bundle")
     console.print(f"wrote {write_bundle_report(results, title=str(bundle), metrics=metrics, facts=facts)}")

@@ -21,7 +21,7 @@ StimulusFile = Annotated[
     Path | None,
     typer.Option(
         "--stimulus",
-        help='JSON of any stimulus, for example {"kind": "Ramp", "start_ms": 15, "stop_ms": 415, "first_na": 0, "last_na": 0.3}.',
+        help='JSON of any stimulus, for example {"kind": "Ramp", "start_ms": 15, "stop_ms": 415, "start_na": 0, "stop_na": 0.3}.',
         show_default=False,
     ),
 ]

@@ -25,8 +25,8 @@ def train(
     store: Annotated[Path, typer.Argument(help="Store made by `noble generate`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; the bundle is its `bundle`.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    devices: Annotated[int, typer.Option(help="Devices, as Lightning takes them.")] = 1,
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning takes it.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="Devices, as Lightning Fabric takes them.")] = 1,
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu, ... as Lightning Fabric takes it.")] = "cpu",
     test: Annotated[
         bool, typer.Option("--test/--no-test", help="Evaluate on the test splits; not while you still choose settings.")
     ] = True,

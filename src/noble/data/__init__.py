@@ -8,17 +8,17 @@ from noble.data.check import check_store
 from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
 from noble.data.generate import generate
 from noble.data.schema import SPLITS
-from noble.data.store import SplitArrays, Store
+from noble.data.store import Store, TraceRows
 from noble.protocols import Window
 
 __all__ = [
     "SPLITS",
     "AmplitudeConfig",
     "GenerationConfig",
-    "SplitArrays",
     "StimulusMix",
     "Store",
     "TraceCounts",
+    "TraceRows",
     "Window",
     "check_store",
     "generate",

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from noble.configs import Frozen
 from noble.machine.cores import available_cores
-from noble.protocols import Window
+from noble.protocols import Window, step_end_ms
+from noble.traces import TimeGrid
 from noble.units import check_current_na
 
 
@@ -135,10 +136,11 @@ class GenerationConfig(Frozen):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         # The window must show the end of the current: e-features are measured up to there and after it.
-        last_ms = (self.window.grid.count - 1) * self.dt_ms
-        if self.window.offset_ms > last_ms:
+        grid = TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
+        offset_ms, last_ms = step_end_ms(self.onset_ms, self.step_ms, grid), (grid.count - 1) * self.dt_ms
+        if offset_ms > last_ms:
             raise ValueError(
-                f"the current ends at {self.window.offset_ms:g} ms but window_ms is {self.window_ms:g}, with its last "
+                f"the current ends at {offset_ms:g} ms but window_ms is {self.window_ms:g}, with its last "
                 f"sample at {last_ms:g} ms; shorten step_ms or lengthen window_ms"
             )
         ratio = self.dt_ms / self.simulation_dt_ms

@@ -219,6 +219,6 @@ def _chirp(start_ms: float, stop_ms: float, amplitude_na: float, mix: StimulusMi
         stop_ms,
         amplitude_na=abs(amplitude_na) * mix.chirp_sine,
         offset_na=amplitude_na * mix.chirp_offset,
-        first_hz=mix.chirp_first_hz,
-        last_hz=mix.chirp_last_hz,
+        f0_hz=mix.chirp_first_hz,
+        f1_hz=mix.chirp_last_hz,
     )

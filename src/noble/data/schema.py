@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from noble.stimuli import STIMULUS_KINDS, Stimulus
+from noble.stimuli import Stimulus, kind_named
 
 SCHEMA_NAME: Final = "noble-store"
 SCHEMA_VERSION: Final = 1
@@ -34,8 +34,8 @@ SPLITS: Final = ("train", "validation", "test", "unseen_models")
 # A sample's stimulus kind is its position here; its parameters are in this order, the rest of the row is NaN.
 KIND_PARAMETERS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Step", ("start_ms", "stop_ms", "amplitude_na")),
-    ("Ramp", ("start_ms", "stop_ms", "first_na", "last_na")),
-    ("Chirp", ("start_ms", "stop_ms", "amplitude_na", "offset_na", "first_hz", "last_hz")),
+    ("Ramp", ("start_ms", "stop_ms", "start_na", "stop_na")),
+    ("Chirp", ("start_ms", "stop_ms", "amplitude_na", "offset_na", "f0_hz", "f1_hz")),
     ("OrnsteinUhlenbeck", ("start_ms", "stop_ms", "mean_na", "sd_na", "tau_ms", "seed")),
 )
 KIND_CODES: Final = {name: code for code, (name, _) in enumerate(KIND_PARAMETERS)}
@@ -123,7 +123,7 @@ def decode_stimulus(kind: int, parameters: np.ndarray) -> Stimulus:
         raise ValueError(f"a {name} has parameters {values}; every one must be a finite number.")
     if "seed" in values:
         values["seed"] = int(values["seed"])
-    return STIMULUS_KINDS[name](**values)
+    return kind_named(name).type(**values)
 
 
 def check_schema(attributes: Mapping[str, Any], path: Path) -> None:

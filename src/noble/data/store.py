@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,25 +15,41 @@ import zarr
 from noble.data.plan import Plan
 from noble.data.schema import ARRAY_DTYPES, PLAN_DTYPES, SPLITS, check_schema, decode_voltage, written_chunks
 from noble.protocols import Window
+from noble.spikes import SpikeTrains
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
 
 
-@dataclass(frozen=True)
-class SplitArrays:
-    """One split in memory.
+@dataclass(frozen=True, eq=False)
+class TraceRows:
+    """Some samples of a store, read.
 
     Attributes:
-        indices: shape (traces,), positions in the store.
+        rows: shape (traces,), their positions in the store.
         voltage_mv: shape (traces, time), float32, mV.
         current_na: shape (traces, time), float32, nA.
+        spikes: their spike trains, ms on the store's grid.
         model_index: shape (traces,), positions in the feature table.
     """
 
-    indices: np.ndarray
+    rows: np.ndarray
     voltage_mv: np.ndarray
     current_na: np.ndarray
+    spikes: SpikeTrains
     model_index: np.ndarray
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    def take(self, positions: np.ndarray) -> TraceRows:
+        """Some of them, in this order."""
+        return TraceRows(
+            self.rows[positions],
+            self.voltage_mv[positions],
+            self.current_na[positions],
+            self.spikes.take(positions),
+            self.model_index[positions],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,10 +157,38 @@ class Store:
             current[row] = self.plan.stimulus(int(index)).sample(self.grid)
         return current
 
-    def load_split(self, split: str) -> SplitArrays:
-        """A whole split in memory: 8 bytes a trace and sample."""
-        indices = self.indices(split)
-        return SplitArrays(indices, self.voltage_mv(indices), self.current_na(indices), self.model_index[indices])
+    def spikes(self, indices: Sequence[int] | np.ndarray) -> SpikeTrains:
+        """Spike trains of some samples in the order asked for, ms from the first instant of the grid."""
+        return SpikeTrains.detect(self.voltage_mv(indices), dt_ms=self.grid.dt_ms)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> TraceRows:
+        """Everything about some samples, in the order asked for; each chunk is read once."""
+        rows = self._checked(indices)
+        voltage = self.voltage_mv(rows)
+        spikes = SpikeTrains.detect(voltage, dt_ms=self.grid.dt_ms)
+        return TraceRows(rows, voltage, self.current_na(rows), spikes, self.model_index[rows])
+
+    def by_chunk(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+        """These samples, ascending, in one array a chunk: what is cheapest to read at once."""
+        rows = np.unique(self._checked(indices))
+        return np.split(rows, np.flatnonzero(np.diff(self.chunk_of(rows))) + 1) if rows.size else []
+
+    def chunk_of(self, indices: np.ndarray) -> np.ndarray:
+        """Number of the chunk of each sample, same shape."""
+        return np.asarray(indices) // self.voltage.chunks[0]
+
+    def batches(self, split: str, *, most: int | None = None) -> Iterator[TraceRows]:
+        """A split from its first sample to its last, one chunk in memory at a time, each read once.
+
+        Args:
+            split: its name.
+            most: largest number of traces in a batch; None means whole chunks.
+        """
+        for rows in self.by_chunk(self.indices(split)):
+            batch = self.read(rows)
+            size = most or len(batch)
+            for start in range(0, len(batch), size):
+                yield batch.take(np.arange(start, min(start + size, len(batch))))
 
     def _checked(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Indices as int64, each a sample of this store."""

@@ -15,9 +15,10 @@ import numpy as np
 
 from noble.cells import Cell, CellModel
 from noble.features.windows import measure_step
+from noble.files import numbers_by_name
 from noble.protocols import StepProtocol
 from noble.simulators import ArborSimulator, SolverSettings
-from noble.spikes import spike_times_ms
+from noble.spikes import spike_times_ms, within
 from noble.targets.targets import Targets
 from noble.traces import TraceBatch
 
@@ -61,8 +62,19 @@ class Score:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Score:
-        """Read back what `to_dict` wrote."""
-        return cls(content["z"], content["spike_counts"], tuple(content.get("blocked", ())), content.get("failure"))
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: if a part is missing, or is not what it should be.
+        """
+        z = numbers_by_name(content.get("z"), what="z of a score")
+        counts = numbers_by_name(content.get("spike_counts"), what="spike_counts of a score")
+        blocked, failure = content.get("blocked", []), content.get("failure")
+        if not z or not isinstance(blocked, list) or not isinstance(failure, str | None):
+            raise ValueError(
+                "a score has no z, or a `blocked` or `failure` that is not one; expected what noble wrote."
+            )
+        return cls(z, {amplitude: int(count) for amplitude, count in counts.items()}, tuple(map(str, blocked)), failure)
 
 
 @dataclass(frozen=True)
@@ -157,8 +169,7 @@ class Assay:
                 item["z"][f"{feature}@{amplitude}"] = round(float(z), 4)
         for item, voltage, blocked in zip(scores, answers.voltage_mv, found["depol_block"], strict=True):
             times = spike_times_ms(np.nan_to_num(voltage), dt_ms=answers.grid.dt_ms)
-            within = (times >= protocol.onset_ms) & (times < protocol.offset_ms)
-            item["spike_counts"][amplitude] = int(np.sum(within))
+            item["spike_counts"][amplitude] = within(times, protocol.onset_ms, protocol.offset_ms).size
             if blocked == 1:
                 item["blocked"].append(amplitude)
 

@@ -15,8 +15,8 @@ from noble.evolve.assay import Assay, Score
 from noble.evolve.config import HallRules
 from noble.evolve.evaluator import evaluate
 from noble.evolve.evolution import Candidate, Evolution
-from noble.files import write_json
-from noble.jobs.pool import Pool
+from noble.files import read_json, write_json
+from noble.jobs import Pool
 from noble.simulators import SolverSettings
 from noble.targets.targets import Targets
 
@@ -241,7 +241,10 @@ def _read_check(file: Path, digest: str) -> dict[str, Candidate]:
     content = read_record(file)
     if content.get("targets_digest") != digest:
         return {}
-    return {record_key(item): item for item in map(Candidate.from_dict, content["checked"])}
+    try:
+        return {record_key(item): item for item in map(Candidate.from_dict, content["checked"])}
+    except (ValueError, LookupError, TypeError) as error:
+        raise damaged(file, error) from error
 
 
 def record_key(candidate: Candidate) -> str:
@@ -256,9 +259,14 @@ def read_record(file: Path) -> dict[str, Any]:
         ValueError: if it is damaged.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file} is damaged ({error}); delete it, and what it held is computed again.") from error
+        content = read_json(file, expected="a record")
+    except ValueError as error:
+        raise damaged(file, error) from error
     if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no JSON object; delete it, and what it held is computed again.")
+        raise damaged(file, "it holds no JSON object")
     return content
+
+
+def damaged(file: Path, why: object) -> ValueError:
+    """What is said of a record that cannot be used."""
+    return ValueError(f"{file} is damaged ({why}); delete it, and what it held is computed again.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from noble.evolve.assay import DIVERGED, Assay, Score
-from noble.jobs.pool import Failed, Pool
+from noble.jobs import Failed, Pool
+from noble.machine import give_memory_back
 
 
 @dataclass(frozen=True)
@@ -20,16 +18,8 @@ class _Run:
 
     def __call__(self, values: Sequence[Mapping[str, float]]) -> list[Score]:
         scores = self.assay.score(values)
-        _give_memory_back()
+        give_memory_back()
         return scores
-
-
-def _give_memory_back() -> None:
-    """Free what a run left in cycles, and let glibc return it; else a worker grows over generations (LOG.md)."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 def evaluate(

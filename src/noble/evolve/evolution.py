@@ -11,7 +11,6 @@ RUN/seed-1/check.json, measured.json   the final check of this seed's best, and 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -26,8 +25,8 @@ from noble.evolve.config import EvolutionConfig, Stage
 from noble.evolve.evaluator import evaluate
 from noble.evolve.optimise import optimise
 from noble.evolve.space import Space
-from noble.files import content_sha256, write_json
-from noble.jobs.pool import Pool
+from noble.files import content_sha256, locked, number, numbers_by_name, read_json, shortened, write_json
+from noble.jobs import Pool
 from noble.protocols import StepProtocol
 from noble.simulators.numerics import decimation_factor
 from noble.targets.targets import Targets
@@ -59,8 +58,15 @@ class Candidate:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Candidate:
-        """Read back what `to_dict` wrote."""
-        return cls(tuple(content["point"]), content["values"], Score.from_dict(content))
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: if a part is missing, or is not what it should be.
+        """
+        if not isinstance(content, Mapping) or not isinstance(content.get("point"), list):
+            raise ValueError(f"a model is {shortened(content)}; expected its point, values and score.")
+        point = tuple(number(item, what="a coordinate of a model") for item in content["point"])
+        return cls(point, numbers_by_name(content.get("values"), what="values of a model"), Score.from_dict(content))
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,19 @@ class Evolution:
             pool: where candidates are simulated.
             progress: called after every generation.
             within: called with runs done and runs in all during a generation.
+
+        Raises:
+            ValueError: if another process is evolving in this folder.
         """
+        with locked(self.folder, who=f"the evolution of {self.config.name}"):
+            self._run_seeds(pool, progress, within)
+
+    def _run_seeds(
+        self,
+        pool: Pool,
+        progress: Callable[[Generation], None] | None,
+        within: Callable[[int, int], None] | None,
+    ) -> None:
         for seed in self.config.seeds:
             space, fitted = self.space, _Fitted(np.zeros((1, len(self.space.axes))), np.empty(0, dtype=int))
             for stage in self.config.stages:
@@ -163,9 +181,20 @@ class Evolution:
         ]
 
     def generations(self, seed: int, stage: str) -> Iterator[list[Candidate]]:
-        """The same, generation by generation, up to the configuration's last."""
+        """The same, generation by generation, up to the configuration's last.
+
+        Raises:
+            ValueError: if a generation is missing: the run is not finished, or files of it were removed.
+        """
         [wanted] = [item.generations for item in self.config.stages if item.name == stage]
-        for file in sorted(self._stage_folder(seed, stage).glob("generation-*.json"))[:wanted]:
+        # By name, as `run` looks for them; a listing that skips one would be another run.
+        for generation in range(wanted):
+            file = self._generation_file(seed, stage, generation)
+            if not file.exists():
+                raise ValueError(
+                    f"{file} is missing; expected {wanted} generations of stage {stage}. Run the evolution again, and what is "
+                    "missing is computed."
+                )
             yield _read_generation(file)
 
     def provenance(self) -> dict[str, Any]:
@@ -197,13 +226,12 @@ class Evolution:
     ) -> None:
         """One optimiser, answered from the folder as far as that goes."""
         assay, moving = self._assays[stage.name], space.moving(stage.free)
-        folder = self._stage_folder(seed, stage.name)
         means: list[float] = []
 
         def answer(generation: int, points: np.ndarray) -> np.ndarray:
             full = np.tile(np.clip(fitted.points[0], space.low, space.high), (len(points), 1))
             full[:, moving] = points
-            file = folder / f"generation-{generation:03d}.json"
+            file = self._generation_file(seed, stage.name, generation)
             known = file.exists()
             if known:
                 found = _read_generation(file)
@@ -235,8 +263,8 @@ class Evolution:
         """Where everything about a seed is kept."""
         return self.folder / f"seed-{seed}"
 
-    def _stage_folder(self, seed: int, stage: str) -> Path:
-        return self.seed_folder(seed) / stage
+    def _generation_file(self, seed: int, stage: str, generation: int) -> Path:
+        return self.seed_folder(seed) / stage / f"generation-{generation:03d}.json"
 
     def _claim_folder(self) -> None:
         """Write what the run is, or refuse a folder that holds another."""
@@ -248,9 +276,9 @@ class Evolution:
         }
         if any(self.folder.glob("seed-*/*/generation-*.json")):
             try:
-                theirs = json.loads(file.read_text(encoding="utf-8"))
+                theirs = read_json(file, expected="the record of an evolution")
                 theirs = {key: theirs[key] for key in mine}
-            except (OSError, json.JSONDecodeError, TypeError, KeyError) as error:
+            except (OSError, ValueError, TypeError, KeyError) as error:
                 raise ValueError(
                     f"{file}, which says what was evolved, is missing, damaged or of another version ({error}); "
                     "restore it, or choose another folder with -o."
@@ -349,8 +377,11 @@ def _only(targets: Targets, amplitudes_na: Sequence[float] | None, features: Seq
 
 def _read_generation(file: Path) -> list[Candidate]:
     try:
-        return [Candidate.from_dict(item) for item in json.loads(file.read_text(encoding="utf-8"))]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        content = read_json(file, expected="a generation of an evolution")
+        if not isinstance(content, list) or not content:
+            raise ValueError(f"it holds {shortened(content)} instead of models")
+        return [Candidate.from_dict(item) for item in content]
+    except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); delete it and the generations after it, and resume.") from error
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from noble.cells import CellModel, HallModel, HallOfFame
-from noble.evolve.check import AT_ONCE, check_candidates, in_spreads, read_record, reasons_against, record_key
+from noble.evolve.check import AT_ONCE, check_candidates, damaged, in_spreads, read_record, reasons_against, record_key
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, Evolution
 from noble.features.catalogue import HALL_FEATURE_UNITS
 from noble.features.hall_features import measure_features
-from noble.files import write_json
-from noble.jobs.pool import Failed, Pool
+from noble.files import locked, numbers_by_name, write_json
+from noble.jobs import Failed, Pool
 from noble.simulators import ArborSimulator
 from noble.targets.targets import Targets
 
@@ -40,18 +40,8 @@ def gather_hall(
         ValueError: if a seed has fewer models that pass the rules than the hall wants of it, with what the others fail.
     """
     rules, targets = evolution.config.hall, evolution.check_targets
-    chosen: list[tuple[int, Candidate, dict[str, float]]] = []
-    for seed in evolution.config.seeds:
-        checked = check_candidates(evolution, seed, pool, progress=progress)
-        passed = [item for item in checked if not reasons_against(item, targets, rules)]
-        if rules.surplus == 1:  # otherwise they come in the order in which they differ most
-            passed.sort(key=lambda item: item.score.mean)
-        measured = measure_best(evolution, seed, passed, pool)
-        if len(measured) < rules.per_seed:
-            raise ValueError(_too_few(seed, len(measured), checked, targets, rules))
-        if rules.surplus > 1:
-            measured = farthest_from_the_middle(measured, rules.per_seed)
-        chosen += [(seed, item, features) for item, features in measured]
+    with locked(evolution.folder, who=f"the check of {evolution.config.name}"):
+        chosen = [item for seed in evolution.config.seeds for item in _chosen_of(evolution, seed, pool, progress)]
     chosen.sort(key=lambda item: item[1].score.mean)
     models = [
         HallModel(
@@ -69,6 +59,23 @@ def gather_hall(
         models=with_held_out(models, rules.held_out, rules.seed),
         provenance={**provenance, **evolution.provenance(), "recording": recording_summary(targets)},
     )
+
+
+def _chosen_of(
+    evolution: Evolution, seed: int, pool: Pool, progress: Callable[[int, int], None] | None
+) -> list[tuple[int, Candidate, dict[str, float]]]:
+    """The models of a seed that come into the hall: seed, candidate and features of each."""
+    rules, targets = evolution.config.hall, evolution.check_targets
+    checked = check_candidates(evolution, seed, pool, progress=progress)
+    passed = [item for item in checked if not reasons_against(item, targets, rules)]
+    if rules.surplus == 1:  # otherwise they come in the order in which they differ most
+        passed.sort(key=lambda item: item.score.mean)
+    measured = measure_best(evolution, seed, passed, pool)
+    if len(measured) < rules.per_seed:
+        raise ValueError(_too_few(seed, len(measured), checked, targets, rules))
+    if rules.surplus > 1:
+        measured = farthest_from_the_middle(measured, rules.per_seed)
+    return [(seed, item, features) for item, features in measured]
 
 
 def farthest_from_the_middle(
@@ -138,9 +145,7 @@ def measure_best(
     is kept in `measured.json` of the seed.
     """
     file = evolution.seed_folder(seed) / "measured.json"
-    record: dict[str, dict[str, float]] = read_record(file) if file.exists() else {}
-    # A record of another version may lack features.
-    known = {key: features for key, features in record.items() if set(features) == set(HALL_FEATURE_UNITS)}
+    known = _read_measured(file)
     measured: list[tuple[Candidate, dict[str, float]]] = []
     waiting = list(passed)
     while waiting and (missing := evolution.config.hall.wanted - len(measured)) > 0:
@@ -158,6 +163,18 @@ def measure_best(
             write_json(file, known)
         measured += [(item, known[record_key(item)]) for item in part if record_key(item) in known]
     return measured
+
+
+def _read_measured(file: Path) -> dict[str, dict[str, float]]:
+    """Features measured before, by `record_key`; those of another version, which may lack some, are measured again."""
+    if not file.exists():
+        return {}
+    record = read_record(file)
+    try:
+        record = {key: numbers_by_name(item, what="a model") for key, item in record.items()}
+    except ValueError as error:
+        raise damaged(file, error) from error
+    return {key: features for key, features in record.items() if set(features) == set(HALL_FEATURE_UNITS)}
 
 
 def threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from noble.cells import HallOfFame
 from noble.evolve.assay import Score
 from noble.evolve.check import full_scores
 from noble.evolve.space import ADDITIVE
-from noble.jobs.pool import Pool
+from noble.jobs import Pool
 from noble.targets.targets import Targets
 
 Mean = Literal["arithmetic", "geometric"]

@@ -9,13 +9,13 @@ from typing import Any
 
 from noble.cells import HallModel, HallOfFame
 from noble.evolve.assay import Score
-from noble.evolve.check import AT_ONCE, full_scores, read_record, reasons_against
+from noble.evolve.check import AT_ONCE, damaged, full_scores, read_record, reasons_against
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
 from noble.features.catalogue import HALL_FEATURE_UNITS
-from noble.files import content_sha256, write_json
-from noble.jobs.pool import Failed, Pool
+from noble.files import content_sha256, locked, numbers_by_name, write_json
+from noble.jobs import Failed, Pool
 from noble.targets.targets import Targets
 
 
@@ -49,41 +49,24 @@ def recheck_hall(
         hall: any, of any making.
         targets: of the full length, see `full_scores`.
         pool: where models are simulated.
-        record: JSON file that keeps what is done, so that an interrupted check goes on; deleted at the end.
+        record: JSON file that keeps what is done, so that an interrupted check goes on; to be deleted once the hall is saved.
         rules: `accept`, `count_relative`, `count_absolute` and `boundary` say who passes, `held_out` and `seed` who is held out.
         data_folder: where the cell's SWC file is.
         provenance: what the new hall says of this check (command, ...).
         progress: called with models done and models in all.
 
     Raises:
-        ValueError: if nobody passes, or too few lie inside the hull of the others to be held out.
+        ValueError: if nobody passes, or too few lie inside the hull of the others to be held out; if another process checks
+            with the same record, or the record is damaged.
     """
     rules = rules or HallRules()
-    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURE_UNITS)])
-    done = _read(record, key)
-    values = [hall.cell_model(index).values for index in range(len(hall))]
-    missing = [index for index in range(len(hall)) if index not in done]
-    for start in range(0, len(missing), AT_ONCE):
-        if progress is not None:
-            progress(len(done), len(hall))
-        part = missing[start : start + AT_ONCE]
-        scores = full_scores(hall.cell, targets, [values[index] for index in part], pool, data_folder=data_folder)
-        tasks = [
-            (hall.cell_model(index), threshold_bracket(score.spike_counts))
-            for index, score in zip(part, scores, strict=True)
-        ]
-        measured = pool.map(Measurement(data_folder), tasks)
-        for index, score, features in zip(part, scores, measured, strict=True):
-            done[index] = {"check": score.to_dict()}
-            done[index] |= {"failed": features.reason} if isinstance(features, Failed) else {"features": features}
-        write_json(record, {"key": key, "models": {str(index): item for index, item in sorted(done.items())}})
-    if progress is not None:
-        progress(len(done), len(hall))
+    with locked(record, who=f"the check of hall {hall.name}"):
+        done = _check_all(hall, targets, pool, record, data_folder, progress or (lambda done, total: None))
     left_out: dict[int, list[str]] = {}
     passed: list[HallModel] = []
     for index, model in enumerate(hall.models):
         score = Score.from_dict(done[index]["check"])
-        reasons = reasons_against(Candidate((), values[index], score), targets, rules)
+        reasons = reasons_against(Candidate((), model.values, score), targets, rules)
         if "failed" in done[index]:
             reasons.append(done[index]["failed"])
         if reasons:
@@ -105,8 +88,33 @@ def recheck_hall(
             "checked_again": {**(provenance or {}), "former_digest": hall.digest, "versions": versions()},
         },
     )
-    record.unlink(missing_ok=True)
     return Rechecked(checked, left_out)
+
+
+def _check_all(
+    hall: HallOfFame,
+    targets: Targets,
+    pool: Pool,
+    record: Path,
+    data_folder: Path | str | None,
+    progress: Callable[[int, int], None],
+) -> dict[int, dict[str, Any]]:
+    """Score and features of every model by its index, as far as possible from the record; each few models the record grows."""
+    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURE_UNITS)])
+    done = _read(record, key)
+    missing = [index for index in range(len(hall)) if index not in done]
+    for start in range(0, len(missing), AT_ONCE):
+        progress(len(done), len(hall))
+        part = [(index, hall.cell_model(index)) for index in missing[start : start + AT_ONCE]]
+        scores = full_scores(hall.cell, targets, [model.values for _, model in part], pool, data_folder=data_folder)
+        tasks = [(model, threshold_bracket(score.spike_counts)) for (_, model), score in zip(part, scores, strict=True)]
+        measured = pool.map(Measurement(data_folder), tasks)
+        for (index, _), score, features in zip(part, scores, measured, strict=True):
+            done[index] = {"check": score.to_dict()}
+            done[index] |= {"failed": features.reason} if isinstance(features, Failed) else {"features": features}
+        write_json(record, {"key": key, "models": {str(index): item for index, item in sorted(done.items())}})
+    progress(len(done), len(hall))
+    return done
 
 
 def _read(record: Path, key: str) -> dict[int, dict[str, Any]]:
@@ -114,4 +122,17 @@ def _read(record: Path, key: str) -> dict[int, dict[str, Any]]:
     if not record.exists():
         return {}
     content = read_record(record)
-    return {int(index): item for index, item in content["models"].items()} if content.get("key") == key else {}
+    if content.get("key") != key:
+        return {}
+    try:
+        return {int(index): _checked_item(item) for index, item in content["models"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(record, error) from error
+
+
+def _checked_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of one model, refused if it is not what `recheck_hall` writes."""
+    Score.from_dict(item["check"])
+    if not isinstance(item.get("failed"), str):
+        numbers_by_name(item.get("features"), what="features of a model")
+    return dict(item)

@@ -37,12 +37,11 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
     Raises:
         ValueError: for another family, or a model that the hall does not have.
     """
-    import torch
-
     columns = spec.plane_columns
+    offset, slopes = spec.regression(spec.plane)
 
     def typical(points: np.ndarray) -> np.ndarray:
-        return spec.complete(torch.as_tensor(points)).numpy()
+        return offset + points @ slopes
 
     def moved(neurons: np.ndarray, points: np.ndarray) -> np.ndarray:
         return neurons + typical(points) - typical(neurons[:, columns])

@@ -15,7 +15,7 @@ import numpy as np
 
 from noble.protocols import StepProtocol
 from noble.responders import FiringResponder, NeuronT, Responder
-from noble.spikes import spike_times_ms
+from noble.spikes import spike_times_ms, within
 from noble.stimuli import Stimulus
 from noble.traces import Trace, TraceBatch
 from noble.units import MS_PER_SECOND, check_current_na
@@ -86,7 +86,7 @@ def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -
 def trace_rate_hz(trace: Trace, *, onset_ms: float, offset_ms: float) -> float:
     """`firing_rate_hz` of the spikes found in one trace, Hz; edges of the step from its first sample, ms."""
     times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
-    return firing_rate_hz(times[(times >= onset_ms) & (times < offset_ms)], onset_ms=onset_ms, offset_ms=offset_ms)
+    return firing_rate_hz(within(times, onset_ms, offset_ms), onset_ms=onset_ms, offset_ms=offset_ms)
 
 
 def firing_curve(
@@ -295,10 +295,10 @@ def _firing(
     """Spike counts, rates, latencies and first intervals within the step, each of the shape of `amplitudes_na`."""
     rows = []
     for times in _spike_trains(responder, neurons, amplitudes_na, protocol):
-        within = times[(times >= protocol.onset_ms) & (times < protocol.offset_ms)]
-        rate = firing_rate_hz(within, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
-        latency = within[0] - protocol.onset_ms if within.size else np.nan
-        rows.append((within.size, rate, latency, within[1] - within[0] if within.size > 1 else np.nan))
+        inside = within(times, protocol.onset_ms, protocol.offset_ms)
+        rate = firing_rate_hz(inside, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms)
+        latency = inside[0] - protocol.onset_ms if inside.size else np.nan
+        rows.append((inside.size, rate, latency, inside[1] - inside[0] if inside.size > 1 else np.nan))
     table = np.array(rows, dtype=float).reshape(*amplitudes_na.shape, 4)
     return table[..., 0].astype(int), table[..., 1], table[..., 2], table[..., 3]
 

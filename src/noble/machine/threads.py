@@ -11,26 +11,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import torch
-
 # Set to any value to predict with as many threads as torch has.
 LEAVE_THREADS_VARIABLE: Final = "NOBLE_LEAVE_THREADS"
 
 # Two traces of the paper's window at 0.06 ms; from four traces on a second thread begins to pay.
 _SMALL_SAMPLES: Final = 20_000
+# Whether this process has asked for it: torch's threads belong to all that runs in it.
+_asked = False
+
+
+def small_predictions_take_one_thread() -> None:
+    """Let `suitable_threads` do something in this process."""
+    global _asked
+    _asked = True
 
 
 @contextmanager
 def suitable_threads(samples: int) -> Iterator[None]:
     """Let torch compute so many samples with a suitable number of threads; afterwards it has as many as before.
 
+    Only where `small_predictions_take_one_thread` was called; else torch is left alone.
+
     Args:
         samples: of all traces that are computed at once.
     """
-    usual = torch.get_num_threads()
-    if usual == 1 or samples > _SMALL_SAMPLES or os.environ.get(LEAVE_THREADS_VARIABLE):
+    if not _asked or samples > _SMALL_SAMPLES or os.environ.get(LEAVE_THREADS_VARIABLE):
         yield
         return
+    import torch  # here, so that who only asks for cores does not wait for it
+
+    usual = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield

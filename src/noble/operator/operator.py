@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noble.machine.allocator import keep_freed_memory
+from noble.features.catalogue import canonical, unit_of
+from noble.features.neurons import Neurons
 from noble.machine.threads import suitable_threads
 from noble.operator.config import FnoConfig
+from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
 from noble.operator.spiking.config import SpikePhaseConfig
+from noble.responders import answer_all, as_stimuli
 from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class OutsideHullWarning(OutsideTrainingWarning):
@@ -41,6 +47,8 @@ class Operator(nn.Module):
             (see `SpikePhaseCore`).
         scope: the currents that it has learned; None if that is not known.
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
+        name: of the bundle that it was loaded from; empty if it was not.
+        metrics: what that bundle says of its accuracy, as `noble evaluate --json` writes it.
     """
 
     def __init__(
@@ -60,6 +68,14 @@ class Operator(nn.Module):
         self.core = core
         self.scope = scope
         self.provenance = dict(provenance or {})
+        self.name = ""
+        self.metrics: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @classmethod
     def build(
@@ -112,27 +128,113 @@ class Operator(nn.Module):
         """Voltage in mV; differentiable in features and current.
 
         Args:
-            features: physical units, in the order of `feature_names`; or those of `spec.plane` alone, which are completed
-                (`FeatureSpec.complete`).
+            features: all of `feature_names`, in that order, physical units; `complete` makes them of named ones.
             current_na: nA.
             dt_ms: sampling interval, ms; any, whatever the dt of training.
 
         Raises:
             ValueError: for another number of features, or a window that a core which is not causal was not trained on.
         """
-        if features.shape[-1] not in _widths(self.spec):
-            raise ValueError(_feature_message(tuple(features.shape), self.spec))
+        if features.shape[-1] != len(self.spec):
+            raise ValueError(
+                f"features of shape {tuple(features.shape)} were given; expected all {len(self.spec)} of the operator, in the "
+                "order of feature_names. Operator.complete makes them of those that are known, by name."
+            )
         self._check_window(current_na.shape[-1], dt_ms)
-        return self.core(self.spec.scale(self.spec.complete(features)), current_na, dt_ms)
+        return self.core(self.spec.scale(features), current_na, dt_ms)
 
-    def predict(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
-    ) -> TraceBatch:
-        """Answers of n neurons to n stimuli.
+    def complete(self, given: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, "batch feature"]:
+        """All features of neurons of which some are given by name; differentiable in these.
+
+        What is missing takes its conditional mean over the training models, see `noble.family.FamilyPrior`.
 
         Args:
-            features: shape (n, features), physical units, in the order of `feature_names`; or (n, 2), threshold and slope alone,
-                where the other features are completed by what is typical there (`FeatureSpec.complete`).
+            given: by name or alias, each of shape (batch,), physical units.
+
+        Raises:
+            ValueError: for a name that the operator does not know, or none at all.
+        """
+        names = self._known_names(given)
+        table = torch.stack([*given.values()], dim=-1)
+        offset, slopes = self.spec.regression(names)
+        return table.new_tensor(offset) + table @ table.new_tensor(slopes)
+
+    def neurons(self, given: object) -> Neurons:
+        """All features of neurons of which some are given by name: what is missing takes its conditional mean.
+
+        Args:
+            given: features by name, see `noble.features.neurons.Neurons.of`; physical units.
+
+        Returns:
+            As many neurons, with the features `feature_names` in that order.
+
+        Raises:
+            ValueError: for values without names, names that the operator does not know, values that are not finite or that no
+                neuron has.
+        """
+        named = Neurons.of(given, also=self.feature_names)
+        if not len(named):
+            return Neurons(self.feature_names, np.empty((0, len(self.spec))))
+        names = self._known_names(named.names)
+        if set(names) == set(self.feature_names):
+            return Neurons(self.feature_names, named.table(self.feature_names))
+        offset, slopes = self.spec.regression(names)
+        return Neurons(self.feature_names, offset + named.values @ slopes)
+
+    def predict(
+        self,
+        neurons: object,
+        stimuli: Stimulus | Sequence[Stimulus],
+        *,
+        duration_ms: float | None = None,
+        dt_ms: float | None = None,
+    ) -> xarray.Dataset:
+        """Answers of every neuron to every stimulus, with labels.
+
+        Args:
+            neurons: features by name: a mapping from name to a number or to an array over neurons, a pandas table, an xarray
+                dataset; physical units. What is not given takes its conditional mean over the training models.
+            stimuli: one current, or several.
+            duration_ms: length of the window, ms; by default that of the training, or longer for a longer stimulus.
+            dt_ms: sampling interval, ms; that of the training by default.
+
+        Returns:
+            `voltage` (mV) over neuron, stimulus and time; `current` (nA) over stimulus and time; see `noble.traces.labelled`.
+
+        Raises:
+            ValueError: as `neurons` and `respond`.
+
+        Warns:
+            OutsideHullWarning: if features lie outside the training models' hull, with how far.
+            OutsideScopeWarning: if a current is none that the operator has learned, with how far.
+        """
+        named = Neurons.of(neurons, also=self.feature_names)
+        currents = as_stimuli(stimuli)
+        return answer_all(
+            self,
+            self.neurons(named),
+            currents,
+            self.window(currents, duration_ms=duration_ms, dt_ms=dt_ms),
+            labels=range(len(named)),
+            coordinates={name: (named.table([name])[:, 0], unit_of(name)) for name in named.names},
+        )
+
+    def window(
+        self, stimuli: Sequence[Stimulus], *, duration_ms: float | None = None, dt_ms: float | None = None
+    ) -> TimeGrid:
+        """The window that stimuli are answered in if none is named: that of the training, or longer for longer stimuli."""
+        longest_ms = max([self.grid.duration_ms, *(stimulus.end_ms for stimulus in stimuli)])
+        return TimeGrid.spanning(
+            longest_ms if duration_ms is None else duration_ms, dt_ms=self.grid.dt_ms if dt_ms is None else dt_ms
+        )
+
+    def respond(
+        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    ) -> TraceBatch:
+        """Answers of n neurons to n stimuli, pair by pair: the `Responder` protocol.
+
+        Args:
+            neurons: n neurons by name, as for `predict`.
             stimuli: n currents.
             grid: where to sample; for a core that is not causal its duration must be that of the training window.
             batch_size: traces computed at once.
@@ -141,14 +243,14 @@ class Operator(nn.Module):
             n traces; float32, mV and nA.
 
         Raises:
-            ValueError: for a wrong number of features or stimuli, values that are not finite, currents that cannot be
+            ValueError: for features that `neurons` refuses, another number of stimuli, currents that are not finite or cannot be
                 in nA, or a window that the operator cannot answer on.
 
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
             OutsideScopeWarning: if currents are not such as the operator has learned, with how far from them they are.
         """
-        values = self._prepared(features, stimuli, grid, batch_size)
+        values = self._prepared(neurons, stimuli, grid, batch_size)
         current_na = _sampled(stimuli, grid)
         warn_outside_scope(self._departures(stimuli, current_na, grid.dt_ms), len(stimuli))
         voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
@@ -156,19 +258,10 @@ class Operator(nn.Module):
             grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
         )
 
-    def respond(self, neurons: Sequence[np.ndarray], stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
-        """The `Responder` protocol: a neuron is a 1-D vector of features in physical units."""
-        return self.predict(self._stacked(neurons), stimuli, grid)
-
     def spike_times(
-        self,
-        neurons: Sequence[np.ndarray] | np.ndarray,
-        stimuli: Sequence[Stimulus],
-        grid: TimeGrid,
-        *,
-        batch_size: int = 128,
+        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
     ) -> list[np.ndarray]:
-        """When n neurons fire under n stimuli: the `FiringResponder` protocol.
+        """When n neurons fire under n stimuli, pair by pair: the `FiringResponder` protocol.
 
         A core that predicts a spike phase knows its spikes before it draws them, so here it draws nothing: a spike is where the
         phase crosses an integer. It is trained to do so at the peaks that `noble.spikes.spike_times_ms` finds, and in the voltage
@@ -176,7 +269,7 @@ class Operator(nn.Module):
         voltage.
 
         Args:
-            neurons: n vectors of features as for `respond`, or an array as for `predict`.
+            neurons: n neurons by name, as for `predict`.
             stimuli: n currents.
             grid: the window, and how finely currents are sampled.
             batch_size: traces computed, and currents held, at once.
@@ -185,13 +278,12 @@ class Operator(nn.Module):
             n arrays of shape (spikes,), in order, from the first sample to before the last, ms.
 
         Raises:
-            ValueError: as `predict`.
+            ValueError: as `respond`.
 
         Warns:
             OutsideHullWarning, OutsideScopeWarning: as `predict`.
         """
-        features = neurons if isinstance(neurons, np.ndarray) else self._stacked(neurons)
-        values = self._prepared(features, stimuli, grid, batch_size)
+        values = self._prepared(neurons, stimuli, grid, batch_size)
         trains: list[np.ndarray] = []
         departures: list[Departure] = []
         for start in range(0, len(stimuli), batch_size):
@@ -216,47 +308,34 @@ class Operator(nn.Module):
         # The phase runs to the end of the last token, and fills short rows up with infinity.
         return [row[row < (grid.count - 1) * grid.dt_ms] for row in times]
 
-    def _stacked(self, neurons: Sequence[np.ndarray]) -> np.ndarray:
-        """Feature vectors of one form as an array, shape (n, features), also if there are none."""
-        widths = {np.shape(neuron) for neuron in neurons}
-        if wrong := widths - {(width,) for width in _widths(self.spec)}:
-            raise ValueError(_feature_message(next(iter(wrong)), self.spec))
-        if len(widths) > 1:
-            raise ValueError(
-                f"neurons have {' and '.join(str(width) for (width,) in sorted(widths))} features; expected one form."
-            )
-        [(width,)] = widths or {(len(self.spec),)}
-        return np.reshape(np.array(neurons, dtype=float), (-1, width))
-
-    def _prepared(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int
-    ) -> np.ndarray:
+    def _prepared(self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int) -> np.ndarray:
         """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
-        values = self._checked_features(features, stimuli)
+        values = np.array(self.neurons(neurons).values)  # torch takes no read-only array
+        if len(values) != len(stimuli):
+            raise ValueError(
+                f"{len(values)} neurons and {len(stimuli)} stimuli; expected one stimulus per neuron. Operator.predict lets "
+                "every neuron answer every stimulus."
+            )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
         self._check_window(grid.count, grid.dt_ms)
         self._warn_outside(values)
         return values
 
-    def _checked_features(self, features: np.ndarray, stimuli: Sequence[Stimulus]) -> np.ndarray:
-        """All features as float64, after checking shape, pairing and finiteness."""
-        values = np.array(features, dtype=float)  # a copy: torch takes no strided or read-only array
-        if values.ndim != 2 or values.shape[1] not in _widths(self.spec):
-            raise ValueError(_feature_message(values.shape, self.spec))
-        if values.shape[0] != len(stimuli):
+    def _known_names(self, given: Iterable[str]) -> tuple[str, ...]:
+        """The operator's own names of features that are named.
+
+        Raises:
+            ValueError: for none, or one that it does not know.
+        """
+        own = {canonical(name): name for name in self.feature_names}
+        names = [canonical(name) for name in given]
+        if unknown := [name for name in names if name not in own] or ([] if names or not own else ["nothing"]):
+            wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(self.spec.names, self.spec.units, strict=True))
             raise ValueError(
-                f"{values.shape[0]} feature vectors and {len(stimuli)} stimuli; expected one stimulus per vector. "
-                "Repeat one of the two to pair them."
+                f"{', '.join(unknown)} was given of the neurons; expected some of what the operator knows: {wanted}."
             )
-        if not np.all(np.isfinite(values)):
-            row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
-            name = (self.spec.names if values.shape[1] == len(self.spec) else self.spec.plane)[column]
-            raise ValueError(
-                f"feature {name} of vector {row} is {values[row, column]}; expected a finite number "
-                f"in {self.spec.units[self.spec.names.index(name)]}."
-            )
-        return self.spec.complete(torch.as_tensor(values)).numpy()
+        return tuple(own[name] for name in names)
 
     def _check_window(self, count: int, dt_ms: float) -> None:
         """Refuse a window of another duration, up to one sample, unless the core is causal."""
@@ -291,9 +370,9 @@ class Operator(nn.Module):
             )
         ]
         warnings.warn(
-            f"{count} of {features.shape[0]} feature vectors lie outside the hull of the "
+            f"{count} of {features.shape[0]} neurons lie outside the hull of the "
             f"{len(self.spec.training_features)} training models, where the operator extrapolates; the farthest is "
-            f"vector {worst}: {'; '.join(parts)}.",
+            f"neuron {worst}: {'; '.join(parts)}.",
             OutsideHullWarning,
             stacklevel=4,
         )
@@ -320,7 +399,6 @@ class Operator(nn.Module):
     @contextmanager
     def _predicting(self, samples: int) -> Iterator[None]:
         """So many samples at once, without gradients and outside training mode; afterwards all is as it was."""
-        keep_freed_memory()
         was_training = self.training
         if was_training:  # which takes a while for a single trace
             self.eval()
@@ -349,17 +427,6 @@ def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: T
     from noble.operator.spiking.core import SpikePhaseCore
 
     return SpikePhaseCore(config, spec, grid)
-
-
-def _widths(spec: FeatureSpec) -> set[int]:
-    """Numbers of features that name a neuron."""
-    return {len(spec), len(spec.plane)}
-
-
-def _feature_message(shape: tuple[int, ...], spec: FeatureSpec) -> str:
-    wanted = ", ".join(f"{name} in {unit}" for name, unit in zip(spec.names, spec.units, strict=True))
-    short = "" if len(spec.plane) == len(spec) else f"; or {' and '.join(spec.plane)} alone"
-    return f"features of shape {shape} were given; expected {len(spec)} per neuron, in this order: {wanted}{short}."
 
 
 def _versions() -> dict[str, str]:

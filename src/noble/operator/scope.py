@@ -123,6 +123,13 @@ class Scope(Frozen):
             dt_ms=other.dt_ms,
         )
 
+    def describe(self) -> str:
+        """What was learned, in a few words: `steps of 400 ms from -0.11 to 0.28 nA`."""
+        range_na = f"from {self.lowest_na:.3g} to {self.highest_na:.3g} nA"
+        if self.step_ms is not None:
+            return f"steps of {self.step_ms:g} ms {range_na}"
+        return f"{', '.join(self.kinds)} {range_na}, at most {self.duration_ms:g} ms long"
+
     def departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
         """What of some currents was not learned, and how far from it they are.
 

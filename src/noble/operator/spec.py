@@ -110,38 +110,26 @@ class FeatureSpec(BaseModel):
         """Where the features of `plane` are among all."""
         return [self.names.index(name) for name in self.plane]
 
-    def complete(self, features: Float[Tensor, "batch given"]) -> Float[Tensor, "batch feature"]:
-        """All features of neurons of which those of `plane`, or all, are given; differentiable.
+    def regression(self, given: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Constant (features,) and slopes (given, features) of all features on some of them.
 
-        What is missing is its conditional mean given the plane, with the training models for a joint normal distribution: a
-        linear regression (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 2.81). So a point of the plane stands for
-        the typical neuron there.
+        The conditional mean given these, with the training models for a joint normal distribution: a linear regression (Bishop,
+        Pattern Recognition and Machine Learning, 2006, eq. 2.81).
 
         Args:
-            features: of `plane` in its order, or of `names`; physical units.
+            given: some of `names`.
 
         Raises:
-            ValueError: for another number of features, or if the training models are not known.
+            ValueError: if the training models are not known.
         """
-        if features.shape[-1] == len(self):
-            return features
-        if features.shape[-1] != len(self.plane):
-            wanted = ", ".join(self.names)
-            raise ValueError(
-                f"{features.shape[-1]} features were given; expected {len(self)} ({wanted}) or the {len(self.plane)} of "
-                f"the plane ({', '.join(self.plane)})."
-            )
+        columns = [self.names.index(name) for name in given]
+        if sorted(columns) == list(range(len(self))):
+            return np.zeros(len(self)), np.eye(len(self))[columns]
         if not self.training_features:
             raise ValueError(
-                f"the training models are not known, so nothing completes {', '.join(self.plane)}; give all features."
+                f"the training models are not known, so nothing completes {', '.join(given)}; give all features."
             )
-        offset, slopes = self._regression
-        return features.new_tensor(offset) + features @ features.new_tensor(slopes)
-
-    @property
-    def _regression(self) -> tuple[np.ndarray, np.ndarray]:
-        """Constant (features,) and slopes (plane, features) of all features on those of the plane."""
-        table, columns = np.array(self.training_features), self.plane_columns
+        table = np.array(self.training_features)
         mean, spread = table.mean(axis=0), table.std(axis=0)
         standard = (table - mean) / spread
         slopes = np.linalg.lstsq(standard[:, columns], standard, rcond=None)[0]

@@ -6,13 +6,14 @@ Ito, 2008).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from noble.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,16 +72,11 @@ def save_figure(figure: Figure, path: Path | str, *, command: str = "") -> Path:
         command: that made it; a PNG keeps it as its description (PNG specification, 11.3.3), where `command_of` finds it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     kind = path.suffix.removeprefix(".") or "png"
     described = {"Description": command} if command else {}
     metadata = {"png": {"Software": None, **described}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    try:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from noble.files import read_json
 from noble.plots.style import command_of
 from noble.report.page import TextTable, number_text, write_index
 
@@ -63,7 +63,11 @@ def write_bundle_report(
             f"noble ensemble BUNDLE -o {folder}/ensemble."
         )
     figures = [(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
-    tables = [table for path in numbers for table in tables_of(path.as_posix(), _read(folder / path))]
+    tables = [
+        table
+        for path in numbers
+        for table in tables_of(path.as_posix(), read_json(folder / path, expected="numbers that a command wrote"))
+    ]
     return write_index(folder, title, metrics, figures, page=PAGE, facts=facts, details=tables)
 
 
@@ -73,13 +77,6 @@ def caption_of(path: Path) -> str:
     if path.stem.startswith(_MAP):
         return f"{path.stem.removeprefix(_MAP)} over threshold and slope{within}"
     return _CAPTIONS.get(path.stem, path.stem.replace("_", " ")) + within
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); remove it, or write it again.") from None
 
 
 def tables_of(name: str, content: Any) -> list[TextTable]:

@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from noble.files import replacing
+
 _INSTALL: Final = "pip install 'noble-neuro[neuron]'"
 _SOURCES: Final = Path("utils/scripts/bionet/mechanisms/modfiles")
 # An artificial spike source, not a channel; NEURON may already know one of that name.
@@ -106,13 +108,8 @@ def _compile(sources: list[Path], folder: Path) -> Path:
         if done.returncode != 0 or not libraries:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
             raise RuntimeError(f"nrnivmodl could not compile the channels (exit code {done.returncode}):\n{tail}")
-        folder.mkdir(parents=True, exist_ok=True)
         library = folder / libraries[0].name
-        partial = folder / f".{library.name}.{os.getpid()}.partial"
-        try:
+        with replacing(library) as partial:
             shutil.copyfile(libraries[0], partial)
             shutil.copymode(libraries[0], partial)
-            os.replace(partial, library)
-        finally:
-            partial.unlink(missing_ok=True)
     return library

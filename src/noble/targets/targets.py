@@ -6,7 +6,6 @@ described in `docs/targets.md`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
-from noble.files import content_sha256, write_json
+from noble.files import content_sha256, read_json, write_json
 from noble.recordings import Recording, Sweep, mean_na
-from noble.spikes import spike_times_ms
+from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
 from noble.traces import TimeGrid, Trace, TraceBatch
 
@@ -217,13 +216,14 @@ class Targets:
             FileNotFoundError: if there is none.
             ValueError: if it is not JSON, of another schema or lacks a part.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file of targets {path}; noble targets makes one from a recording.")
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not valid JSON: {error}.") from error
+            content = read_json(path, expected="a file of targets")
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"there is no file of targets {path}; noble targets makes one from a recording."
+            ) from error
+        try:
+            return cls.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -345,7 +345,7 @@ def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> t
 def _spikes_within(trace: Trace, onset_ms: float, step_ms: float) -> int:
     """Spikes that peak within the step."""
     times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
-    return int(np.sum((times >= onset_ms) & (times < onset_ms + step_ms)))
+    return within(times, onset_ms, onset_ms + step_ms).size
 
 
 def _names_at(amplitude_na: float, counts: Sequence[int], names: Sequence[str] | None) -> list[str]:

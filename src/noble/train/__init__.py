@@ -1,9 +1,10 @@
-"""Training: configurations, losses, and the run from a store to a trained operator. Needs Lightning (extra `train`)."""
+"""Training: configurations, losses, and the run from a store to a trained operator. Needs the extra `train`."""
 
 from noble.train.config import LossConfig, OptimiserConfig, TrainConfig
+from noble.train.curves import read_curves, training_seconds
 from noble.train.finetune import FineTuneConfig, fine_tune, fine_tune_config, hyperpolarising_indices
-from noble.train.fit import fit, is_first_process, read_curves, training_seconds
 from noble.train.losses import phase_losses, pseudo_huber, relative_h1, relative_lp
+from noble.train.run import fit, is_first_process
 from noble.train.soft_features import SOFT_FEATURES
 
 __all__ = [

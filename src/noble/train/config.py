@@ -66,7 +66,7 @@ class TrainConfig(Frozen):
 
     Attributes:
         operator: a preset's name, or a full configuration with its `kind`.
-        features: which of the store's model features address a neuron, in this order. None is what suits the operator: threshold
+        features: which of the store's model features identify a neuron, in this order. None is what suits the operator: threshold
             and slope for an FNO, as in the paper; for the spike-phase operator all that tell the training models apart. An empty
             list takes all models for one.
         models: learn from so many of the store's training models only, those that come first in an order drawn by the seed (so
@@ -81,9 +81,11 @@ class TrainConfig(Frozen):
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
             onset and tail margin.
-        validation_limit: most validation traces predicted after each epoch.
+        validation_limit: most validation traces predicted after each epoch; fewer than there are come evenly from the split.
         validate_every: epochs between validations.
-        seed: of weights, order and augmentation.
+        memory_gb: traces of a split are kept in memory if they take no more than this, 8 bytes a sample; those of a larger one
+            are read block by block in each epoch, which takes half of it. It decides the order in which traces are seen.
+        seed: seed of weights, order and augmentation.
     """
 
     operator: OperatorConfig = Field(default_factory=lambda: preset("spike-phase"))
@@ -98,6 +100,7 @@ class TrainConfig(Frozen):
     loss: LossConfig = LossConfig()
     validation_limit: int = Field(default=128, ge=1)
     validate_every: int = Field(default=1, ge=1)
+    memory_gb: float = Field(default=1.0, gt=0)
     seed: int = 0
 
     @field_validator("operator", mode="before")
@@ -106,8 +109,8 @@ class TrainConfig(Frozen):
         return preset(value) if isinstance(value, str) else value
 
     @property
-    def address(self) -> tuple[str, ...] | None:
-        """The features that address a neuron; None for all in which a store's training models differ."""
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The features that identify a neuron; None for all in which a store's training models differ."""
         suits = PLANE if isinstance(self.operator, FnoConfig) else None
         return suits if self.features is None else self.features
 

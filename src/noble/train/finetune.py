@@ -13,12 +13,13 @@ from noble.operator.bundle import weights_sha256
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
-from noble.train.fit import Progress, generation_of, prepare, run
+from noble.train.loop import TrainProgress
+from noble.train.run import generation_of, open_data, run
 from noble.train.soft_features import feature_scale, hyperpolarising_steps, soft_feature
 
 if TYPE_CHECKING:
     from noble.data import Store
-    from noble.train.datamodule import StoreData
+    from noble.train.dataset import StoreData
 
 # A tenth of training's; the paper's fine-tuning takes an eighth of its own. The moments of Adam start anew, hence the warm-up.
 LEARNING_RATE: Final = 3e-4
@@ -27,6 +28,8 @@ _OPTIMISER: Final = OptimiserConfig(learning_rate=LEARNING_RATE, warmup_epochs=1
 _TAKEN_OVER: Final = ("loss", "batch_size", "models")
 # Where a family's features differ by less than this, errors are judged as if they differed by this much.
 _LEAST_SCALE_MV: Final = 0.1
+# Traces whose feature is measured at once.
+_AT_ONCE: Final = 256
 
 
 class FineTuneConfig(TrainConfig):
@@ -103,7 +106,7 @@ def fine_tune(
     devices: int | str = 1,
     accelerator: str = "cpu",
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: TrainProgress | None = None,
 ) -> Operator:
     """Go on training an operator; all its weights move, its features and their scaling stay.
 
@@ -121,22 +124,21 @@ def fine_tune(
         ValueError: if the store does not fit the operator, or for what `fit` refuses.
     """
     from noble.data import Store
-    from noble.train.finetune_module import FeatureTerm, FineTuneModule
+    from noble.train.finetune_learner import FeatureTerm, FineTuneLearner
 
     opened = Store.open(store)
     check_matches(operator, opened)
     check_hyperpolarises(opened, limit=config.validation_limit)
     if weights_sha256(operator) != config.start_sha256:
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
-    data, last = prepare(config, store, folder, resume=resume, threads=threads)
-    feature = soft_feature(config.feature)
-    term = FeatureTerm(feature, config.weight, scale=_training_scale(data, config.feature))
+    data = open_data(config, store, threads=threads)
+    term = FeatureTerm(soft_feature(config.feature), config.weight, scale=_training_scale(data, config.feature))
     learned = Scope.of_generation(generation_of(data.store))
     scope = learned if operator.scope is None else operator.scope.united(learned)
     tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed, scope=scope)
     tuned.load_state_dict(operator.state_dict())
-    module = FineTuneModule(tuned, config, window=data.window, term=term)
-    outcome = run(module, data, folder, last=last, devices=devices, accelerator=accelerator, progress=progress)
+    learner = FineTuneLearner(tuned, config, window=data.window, term=term)
+    outcome = run(learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress)
     facts = {
         "store_digest": data.store.digest,
         "config": config.model_dump(mode="json"),
@@ -149,12 +151,12 @@ def fine_tune(
 
 def _training_scale(data: StoreData, name: str) -> float:
     """What errors of a feature are relative to: its size over the hyperpolarising steps of the training split."""
-    data.setup("fit")
-    traces, dt_ms = data.training, data.window.dt_ms
-    steps = hyperpolarising_steps(traces.current_na, dt_ms)
-    feature = soft_feature(name)
-    values = feature.values(traces.voltage_mv[steps.rows], steps.onset_ms, steps.offset_ms, dt_ms)
-    return feature_scale(feature, values, least=_LEAST_SCALE_MV)
+    feature, dt_ms = soft_feature(name), data.window.dt_ms
+    values = []
+    for batch in data.training.batches(data.training.in_order(), _AT_ONCE):
+        steps = hyperpolarising_steps(batch.current_na, dt_ms)
+        values.append(feature.values(batch.voltage_mv[steps.rows], steps.onset_ms, steps.offset_ms, dt_ms))
+    return feature_scale(feature, torch.cat(values), least=_LEAST_SCALE_MV)
 
 
 def hyperpolarising_indices(store: Store, split: str) -> np.ndarray:
@@ -174,10 +176,12 @@ def check_hyperpolarises(store: Store, *, limit: int) -> None:
     Raises:
         ValueError: if it lacks them.
     """
+    from noble.train.dataset import evenly_spread
+
     for split in ("train", "validation", "test"):
         found = hyperpolarising_indices(store, split)
         if split == "validation":
-            found = np.intersect1d(found, store.indices(split)[:limit])
+            found = np.intersect1d(found, evenly_spread(store.indices(split), limit))
         if not found.size:
             amplitude = store.attributes["config"]["amplitude"]
             raise ValueError(

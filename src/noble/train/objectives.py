@@ -10,8 +10,8 @@ from torch import Tensor
 from noble.operator import Operator
 from noble.operator.spiking.core import SpikePhaseCore
 from noble.traces import TimeGrid
+from noble.train.batches import Batch
 from noble.train.config import LossConfig
-from noble.train.datamodule import Batch
 from noble.train.losses import phase_losses, pseudo_huber, relative_h1, relative_lp
 
 Objective = Callable[[Operator, Batch, torch.Generator], dict[str, Tensor]]

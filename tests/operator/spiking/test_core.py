@@ -264,7 +264,7 @@ def test_two_sampling_intervals_agree_at_common_instants():
         Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.0),
         Step(start_ms=10.0, stop_ms=60.0, amplitude_na=-0.2),
         Step(start_ms=10.0, stop_ms=60.0, amplitude_na=4.9),
-        Ramp(start_ms=10.0, stop_ms=60.0, first_na=-0.2, last_na=0.4),
+        Ramp(start_ms=10.0, stop_ms=60.0, start_na=-0.2, stop_na=0.4),
         OrnsteinUhlenbeck(start_ms=10.0, stop_ms=60.0, mean_na=0.1, sd_na=0.1, seed=5),
     ],
     ids=["zero", "negative", "huge", "ramp", "noise"],

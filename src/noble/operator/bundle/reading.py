@@ -62,11 +62,12 @@ def load(folder_or_name: str | Path) -> Operator:
     from noble.operator.operator import Operator
 
     folder = locate(folder_or_name)
-    description, content = consistently(folder, _read_all)
+    description, content, metrics = consistently(folder, _read_all)
     config, path = description.config, folder / WEIGHTS
     weights = weight_files.parsed(content[WEIGHTS], path)
     operator = Operator.build(config.operator, config.features, config.grid.time_grid(), seed=0, scope=config.scope)
     operator.provenance = config.facts
+    operator.name, operator.metrics = folder.resolve().name, metrics
     weight_files.put_into(operator, weights, path)
     return operator.eval()
 
@@ -152,13 +153,12 @@ def _state(folder: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_ctime_ns
 
 
-def _read_all(folder: Path) -> tuple[Description, dict[str, bytes]]:
+def _read_all(folder: Path) -> tuple[Description, dict[str, bytes], dict[str, Any]]:
     if missing := [name for name in COVERED if not (folder / name).is_file()]:
         raise ValueError(f"{folder} is not a complete bundle: {', '.join(missing)} missing. {_AGAIN}")
     description = describe(folder)
     content = read_files(folder, COVERED, description.sha256)
-    _read_object(folder / METRICS)
-    return description, content
+    return description, content, _read_object(folder / METRICS)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -9,21 +9,21 @@ from spiking_family import TINY_FNO, TINY_PHASE, training
 from noble.operator import Operator
 from noble.operator.spiking.core import SpikePhaseCore
 from noble.train import LossConfig, OptimiserConfig, relative_h1, relative_lp
-from noble.train.datamodule import StoreData, shifted_window
-from noble.train.module import OperatorModule, _score_row, optimiser_for, validation_summary
+from noble.train.batches import shifted_window
+from noble.train.dataset import StoreData
+from noble.train.learner import Learner
 from noble.train.objectives import objective_for
+from noble.train.optimiser import optimiser_for, schedule_for
+from noble.train.scores import score_row, validation_summary
 
 
 @pytest.fixture
 def data(store_path) -> StoreData:
-    data = StoreData(store_path, features=("i_thr", "s_thr"), batch_size=8, validation_limit=8, seed=0)
-    data.setup("fit")
-    return data
+    return StoreData(store_path, features=("i_thr", "s_thr"), validation_limit=8, seed=0)
 
 
 def batch_of(data: StoreData, count: int = 6):
-    assert data._train is not None
-    batch = data._train.gather(list(range(count)))
+    [batch] = data.training.batches([np.arange(count)], count)
     return shifted_window(batch, torch.zeros(count, dtype=torch.long), window=data.window)
 
 
@@ -102,10 +102,10 @@ def test_a_trace_is_scored_by_its_spikes():
     times = np.arange(400) * 0.1
     voltage = -80 + sum(100 * np.exp(-0.5 * ((times - at) / 0.4) ** 2) for at in (10.0, 20.3, 33.0))
     true = np.array([10.2, 20.0, np.inf, np.inf])
-    count, found, timing, relative = _score_row(voltage, true, 3.0, dt_ms=0.1)
+    count, found, timing, relative = score_row(voltage, true, 3.0, dt_ms=0.1)
     assert (count, found, relative) == (2, 3, 3.0)
     assert timing == pytest.approx(np.median([0.2, 0.3]), abs=0.01)
-    assert math.isnan(_score_row(np.full(400, -80.0), true, 3.0, dt_ms=0.1)[2])
+    assert math.isnan(score_row(np.full(400, -80.0), true, 3.0, dt_ms=0.1)[2])
 
 
 def test_the_score_by_hand():
@@ -136,25 +136,21 @@ def test_silence_never_scores_better_than_firing():
 # --- optimiser and augmentation
 
 
-class FakeTrainer:
-    estimated_stepping_batches = 60
-
-
-def module_of(data: StoreData, **changes) -> OperatorModule:
+def learner_of(data: StoreData, **changes) -> Learner:
     config = training(**changes)
-    return OperatorModule(build(data, config.operator), config, window=data.window)
+    return Learner(build(data, config.operator), config, window=data.window)
 
 
 def test_cosine_warms_up_and_falls_to_zero(data):
-    module = module_of(data, epochs=6, optimiser=OptimiserConfig(learning_rate=0.1, warmup_epochs=1.0))
-    module._trainer = FakeTrainer()  # type: ignore[assignment]
-    made = module.configure_optimizers()
-    assert isinstance(made["optimizer"], torch.optim.AdamW)
-    assert made["lr_scheduler"]["interval"] == "step"
-    schedule, rates = made["lr_scheduler"]["scheduler"], []
+    learner = learner_of(data, epochs=6, optimiser=OptimiserConfig(learning_rate=0.1, warmup_epochs=1.0))
+    optimiser = optimiser_for(learner, learner.config.optimiser)
+    schedule = schedule_for(optimiser, learner.config, steps=60)
+    assert isinstance(optimiser, torch.optim.AdamW)
+    assert isinstance(schedule, torch.optim.lr_scheduler.LambdaLR)
+    rates = []
     for _ in range(60):
         rates.append(schedule.get_last_lr()[0])
-        made["optimizer"].step()
+        optimiser.step()
         schedule.step()
     np.testing.assert_allclose(rates[:10], 0.1 * np.arange(1, 11) / 10)
     assert rates[10] == pytest.approx(0.1)
@@ -164,14 +160,15 @@ def test_cosine_warms_up_and_falls_to_zero(data):
 
 
 def test_the_papers_optimiser(data):
-    module = module_of(data, optimiser=OptimiserConfig(name="adam", schedule="plateau", learning_rate=0.004))
-    made = module.configure_optimizers()
-    schedule = made["lr_scheduler"]["scheduler"]
-    assert type(made["optimizer"]) is torch.optim.Adam
+    learner = learner_of(data, optimiser=OptimiserConfig(name="adam", schedule="plateau", learning_rate=0.004))
+    optimiser = optimiser_for(learner, learner.config.optimiser)
+    schedule = schedule_for(optimiser, learner.config, steps=60)
+    assert type(optimiser) is torch.optim.Adam
+    assert isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
     assert (schedule.factor, schedule.patience) == (0.4, 4)
     for _ in range(6):
         schedule.step(1.0)
-    assert made["optimizer"].param_groups[0]["lr"] == pytest.approx(0.4 * 0.004)
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(0.4 * 0.004)
 
 
 def test_soap_turns_to_the_axes_of_a_badly_scaled_loss():
@@ -196,24 +193,19 @@ def test_soap_turns_to_the_axes_of_a_badly_scaled_loss():
     assert left("soap") < 0.01 * left("adamw")
 
 
-def test_shifts_depend_on_seed_and_step_alone(data, monkeypatch):
+def test_shifts_depend_on_seed_step_and_device_alone(data, monkeypatch):
     """A resumed run must draw what the uninterrupted one drew, whatever was drawn before."""
-    assert data._train is not None
-    batch = data._train.gather([0, 1, 2, 3])
+    [batch] = data.training.batches([np.arange(4)], 4)
     seen = []
 
     def note(batch, shift, *, window):
-        seen.append(shift.tolist())
+        seen.append(tuple(shift.tolist()))
         return shifted_window(batch, shift, window=window)
 
-    monkeypatch.setattr("noble.train.module.shifted_window", note)
-    for seed, step in [(5, 0), (5, 1), (6, 0), (5, 0)]:
-        module = module_of(data, seed=seed)
-        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
-        monkeypatch.setattr(OperatorModule, "global_step", step)
-        monkeypatch.setattr(OperatorModule, "global_rank", 0)
+    monkeypatch.setattr("noble.train.learner.shifted_window", note)
+    for seed, step, rank in [(5, 0, 0), (5, 1, 0), (6, 0, 0), (5, 0, 1), (5, 0, 0)]:
         torch.manual_seed(len(seen))
-        module.training_step(batch, 0)
-    assert seen[0] == seen[3]
-    assert len({tuple(item) for item in seen}) == 3
+        learner_of(data, seed=seed)(batch, step=step, rank=rank)
+    assert seen[0] == seen[4]
+    assert len(set(seen)) == 4
     assert max(abs(shift) for item in seen for shift in item) <= 40  # 4 ms at 0.1 ms

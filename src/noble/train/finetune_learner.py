@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noble.operator import Operator
 from noble.traces import TimeGrid
-from noble.train.datamodule import Batch
-from noble.train.module import OperatorModule
+from noble.train.batches import Batch
+from noble.train.learner import Learner
 from noble.train.objectives import Objective
 from noble.train.soft_features import SoftFeature, hyperpolarising_steps
 
@@ -41,12 +42,12 @@ class FeatureTerm:
         onset_ms: Float[Tensor, " steps"],
         offset_ms: Float[Tensor, " steps"],
         dt_ms: float,
-    ) -> Float[Tensor, " known"]:
-        """Error over scale, of the traces whose reference has the feature."""
+    ) -> tuple[Float[Tensor, " known"], Bool[Tensor, " steps"]]:
+        """Error over scale of the traces whose reference has the feature, and which traces these are."""
         asked = self.feature.values(reference_mv, onset_ms, offset_ms, dt_ms)
         known = torch.isfinite(asked)
         given = self.feature.values(predicted_mv[known], onset_ms[known], offset_ms[known], dt_ms)
-        return (given - asked[known]) / self.scale
+        return (given - asked[known]) / self.scale, known
 
 
 class CompositeObjective:
@@ -78,42 +79,44 @@ class CompositeObjective:
         # The operator runs freely: what the feature is measured on is what a user would see.
         predicted = operator(batch.features[steps.rows], batch.current_na[steps.rows], self._dt_ms)
         reference = batch.voltage_mv[steps.rows]
-        errors = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, self._dt_ms)
+        errors, _ = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, self._dt_ms)
         squared = (errors**2).sum() / max(1, len(errors))
         return {**losses, "loss": losses["loss"] + self._term.weight * squared, self._term.feature.name: squared}
 
 
-class FineTuneModule(OperatorModule):
-    """Fine-tunes a `Operator` to a feature.
+class FineTuneLearner(Learner):
+    """An operator that is fine-tuned to a feature.
 
-    The score that selects the epoch is that of `OperatorModule` plus the feature's error in percent: the root mean square of
+    The score that selects the epoch is that of `Learner` plus the feature's error in percent: the root mean square of
     its relative errors over the hyperpolarising validation traces. It is the same whatever the weight.
 
     Args:
         operator: the operator, changed in place.
-        config: of the run.
-        window: of training.
+        config: configuration of the run.
+        window: the training window.
         term: the feature.
     """
+
+    quantities = Learner.quantities + 1
 
     def __init__(self, operator: Operator, config: FineTuneConfig, *, window: TimeGrid, term: FeatureTerm) -> None:
         super().__init__(operator, config, window=window)
         self._objective = CompositeObjective(self._objective, term, window)
         self._term = term
-        self._errors: list[Tensor] = []
 
-    def observe(self, batch: Batch, predicted_mv: Tensor) -> None:
-        """The feature's errors, beside what every operator is scored by."""
-        super().observe(batch, predicted_mv)
-        dt_ms = self._window.dt_ms
-        steps = hyperpolarising_steps(batch.current_na, dt_ms)
+    def observed(self, batch: Batch, predicted_mv: Tensor) -> np.ndarray:
+        """What every operator is scored by, and the feature's relative error, NaN where the reference lacks the feature."""
+        steps = hyperpolarising_steps(batch.current_na, self._window.dt_ms)
         traces = predicted_mv[steps.rows], batch.voltage_mv[steps.rows]
-        self._errors.append(self._term.relative_errors(*traces, steps.onset_ms, steps.offset_ms, dt_ms))
+        errors, known = self._term.relative_errors(*traces, steps.onset_ms, steps.offset_ms, self._window.dt_ms)
+        column = np.full((len(batch.index), 1), np.nan)
+        column[steps.rows[known].cpu().numpy(), 0] = errors.nan_to_num(nan=torch.inf).cpu().numpy()
+        return np.hstack([super().observed(batch, predicted_mv), column])
 
-    def summary(self) -> dict[str, float]:
+    def summary(self, rows: np.ndarray) -> dict[str, float]:
         """With the feature's error, which also counts in the score."""
-        summary = super().summary()
-        errors = torch.cat(self._errors)
-        self._errors.clear()
-        percent = 100 * float((errors**2).mean().sqrt()) if len(errors) else 0.0
+        summary = super().summary(rows[:, : Learner.quantities])
+        errors = rows[:, -1]
+        known = torch.as_tensor(errors[~np.isnan(errors)], dtype=torch.float32)
+        percent = 100 * float((known**2).mean().sqrt()) if len(known) else 0.0
         return {**summary, f"{self._term.feature.name}_error_percent": percent, "score": summary["score"] + percent}

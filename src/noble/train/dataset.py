@@ -1,0 +1,133 @@
+"""What a run learns from: some models and traces of a store, addressed by some features."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from noble.data import Store
+from noble.operator import FeatureSpec
+from noble.traces import TimeGrid
+from noble.train.stream import TraceSet
+
+_MODELS_STREAM: Final = 0x6D6F646C
+
+
+class StoreData:
+    """Training and validation splits of a store; traces are read when they are first asked for.
+
+    Args:
+        path: the store's.
+        features: names of the model features that identify a neuron; None for all in which the training models differ.
+        validation_limit: most validation traces used; fewer than there are come evenly from the whole split, so that every
+            part of a store that was appended to has its share.
+        seed: seed of the run, which draws the models.
+        models, traces: how many to learn from, as in `TrainConfig`; None is all. Validation is on the same models.
+        memory_gb: as in `TrainConfig`.
+
+    Raises:
+        ValueError: for more models or traces than the store has.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        features: tuple[str, ...] | None,
+        validation_limit: int,
+        seed: int,
+        models: int | None = None,
+        traces: int | None = None,
+        memory_gb: float = 1.0,
+    ) -> None:
+        self.store = Store.open(path)
+        self._memory_bytes = memory_gb * 1e9
+        self._models = self._drawn_models(models, seed)
+        self.training_indices = self._of_models("train", traces)
+        self.validation_indices = evenly_spread(self._of_models("validation", None), validation_limit)
+        self._features = self.varying_features() if features is None else features
+
+    @property
+    def window(self) -> TimeGrid:
+        """The training window: the store's grid without its tail margin."""
+        return TimeGrid.spanning(self.store.protocol.window_ms, dt_ms=self.store.grid.dt_ms)
+
+    @property
+    def models(self) -> tuple[int, ...]:
+        """Indices of the models that are learned from, in order."""
+        return tuple(sorted(self._models.tolist()))
+
+    @cached_property
+    def training(self) -> TraceSet:
+        """The traces that are learned from."""
+        return self._traces(self.training_indices)
+
+    @cached_property
+    def validation(self) -> TraceSet:
+        """The traces that choose the epoch."""
+        return self._traces(self.validation_indices)
+
+    def feature_spec(self) -> FeatureSpec:
+        """Names, units and range of the features over the models that occur in the training split, and only those."""
+        columns = self._columns()
+        units = [self.store.feature_units[column] for column in columns]
+        return FeatureSpec.fit(self._training_table()[:, columns], self._features, units)
+
+    def varying_features(self) -> tuple[str, ...]:
+        """Features in which the training models differ.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        names, table = self.store.feature_names, self._training_table()
+        if not len(table):
+            return tuple(names)
+        spread = np.ptp(table, axis=0)
+        if not np.any(spread > 0):
+            raise ValueError(
+                f"the {len(table)} training models do not differ in any feature; train on at least two that do."
+            )
+        return tuple(name for name, width in zip(names, spread, strict=True) if width > 0)
+
+    def _traces(self, indices: np.ndarray) -> TraceSet:
+        return TraceSet(self.store, indices, columns=self._columns(), memory_bytes=self._memory_bytes)
+
+    def _columns(self) -> list[int]:
+        known = self.store.feature_names
+        if missing := [name for name in self._features if name not in known]:
+            raise ValueError(f"the store has no model feature {', '.join(missing)}; it knows {', '.join(known)}.")
+        return [known.index(name) for name in self._features]
+
+    def _drawn_models(self, count: int | None, seed: int) -> np.ndarray:
+        """Indices of the models to learn from."""
+        models = np.unique(self.store.model_index[self.store.indices("train")])
+        if count is not None and count > len(models):
+            raise ValueError(
+                f"{count} models are to be learned from, but the store's training split has {len(models)}; ask for fewer."
+            )
+        # Another stream than that of the order of traces.
+        return np.random.default_rng([seed, _MODELS_STREAM]).permutation(models)[:count]
+
+    def _of_models(self, split: str, count: int | None) -> np.ndarray:
+        """Samples of a split that belong to those models, the first `count` of them."""
+        indices = self.store.indices(split)
+        indices = indices[np.isin(self.store.model_index[indices], self._models)]
+        if count is not None and count > len(indices):
+            raise ValueError(
+                f"{count} traces are to be learned from, but {len(self._models)} models have {len(indices)} in the {split} "
+                "split; ask for fewer."
+            )
+        return indices[:count]
+
+    def _training_table(self) -> np.ndarray:
+        """All features of the models that occur among the training traces, shape (models, features)."""
+        return self.store.feature_table[np.unique(self.store.model_index[self.training_indices])]
+
+
+def evenly_spread(indices: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` of some indices at equal distances, the first among them: element `floor(k n / limit)` for each k."""
+    count = len(indices)
+    return indices if count <= limit else indices[np.arange(limit) * count // limit]

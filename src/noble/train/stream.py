@@ -1,0 +1,178 @@
+"""Traces of a store for training: in memory where they fit, else read block by block, one block ahead of the training.
+
+The order of an epoch depends on seed and epoch alone, so a resumed run sees what the uninterrupted one saw. In memory it is
+one permutation of all traces. A split that does not fit is shuffled in two steps: its chunks are drawn in a random order and
+filled into blocks of an equal number of traces, and each block is shuffled. A block is read once an epoch, by a thread, while
+the block before it is learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noble.data import Store
+from noble.data.store import TraceRows
+from noble.spikes import SpikeTrains
+from noble.train.batches import Batch
+
+# Two blocks are in memory at a time; the other half of the memory is for what reading and gathering take in passing.
+_BLOCKS_IN_MEMORY: Final = 4
+_BYTES_PER_SAMPLE: Final = 8  # float32 voltage and current
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some traces in memory.
+
+    Attributes:
+        positions: which of the set they are, ascending, shape (traces,).
+        features: shape (traces, features), physical units.
+        current_na: shape (traces, time), nA.
+        voltage_mv: shape (traces, time), mV.
+        spikes_ms: spike times, filled up with infinity, shape (traces, spikes), ms.
+    """
+
+    positions: np.ndarray
+    features: Tensor
+    current_na: Tensor
+    voltage_mv: Tensor
+    spikes_ms: Tensor
+
+    def batch(self, positions: np.ndarray) -> Batch:
+        """Copies of the traces at these positions of the set, in this order."""
+        rows = torch.as_tensor(np.searchsorted(self.positions, positions))
+        return Batch(
+            self.features[rows],
+            self.current_na[rows],
+            self.voltage_mv[rows],
+            self.spikes_ms[rows],
+            torch.as_tensor(positions),
+        )
+
+
+class TraceSet:
+    """Samples of a store for training; their positions count from zero in the order given.
+
+    Args:
+        store: where they are read.
+        indices: which samples, ascending, shape (traces,).
+        columns: columns of the store's feature table that identify a neuron.
+        memory_bytes: a set which takes no more is read once and kept; of a larger one, two blocks are kept at a time.
+    """
+
+    def __init__(self, store: Store, indices: np.ndarray, *, columns: Sequence[int], memory_bytes: float) -> None:
+        self._store, self._indices = store, indices
+        self._table = store.feature_table[:, list(columns)]
+        trace_bytes = _BYTES_PER_SAMPLE * store.grid.count
+        self.in_memory = trace_bytes * len(indices) <= memory_bytes
+        self._block_traces = max(1, int(memory_bytes / (_BLOCKS_IN_MEMORY * trace_bytes)))
+        self._whole: Block | None = None
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def shuffled(self, *, seed: int, epoch: int, unit: int) -> list[np.ndarray]:
+        """The order of an epoch, as positions of block after block; a function of the arguments and of the set alone.
+
+        Args:
+            seed: seed of the run.
+            epoch: epochs done before this one.
+            unit: each block but the last holds a multiple of this number of traces: those that all devices take in a step.
+        """
+        generator = np.random.default_rng([seed, epoch])
+        if self.in_memory:
+            return [generator.permutation(len(self))]
+        chunk_of = self._store.chunk_of(self._indices)
+        chunks = generator.permutation(np.unique(chunk_of))
+        rank = np.empty(chunk_of[-1] + 1, dtype=np.int64)
+        rank[chunks] = np.arange(len(chunks))
+        by_chunk = np.argsort(rank[chunk_of], kind="stable")
+        return [generator.permutation(block) for block in self._cut(by_chunk, unit)]
+
+    def in_order(self) -> list[np.ndarray]:
+        """All positions, ascending, block after block."""
+        everything = np.arange(len(self))
+        return [everything] if self.in_memory else self._cut(everything, 1)
+
+    def batches(self, order: Sequence[np.ndarray], size: int) -> Iterator[Batch]:
+        """The traces in an order, so many at a time; the last batch of each block may be smaller.
+
+        Raises:
+            ValueError: if the store is damaged.
+        """
+        for positions, block in self._blocks(order):
+            for start in range(0, len(positions), size):
+                yield block.batch(positions[start : start + size])
+
+    def _cut(self, order: np.ndarray, unit: int) -> list[np.ndarray]:
+        size = max(1, self._block_traces // unit) * unit
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def _blocks(self, order: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, Block]]:
+        if self.in_memory:
+            if self._whole is None:
+                self._whole = self._read(np.arange(len(self)), self._arrays(len(self)))
+            yield from ((positions, self._whole) for positions in order)
+            return
+        largest = max(map(len, order))
+        # Read into in turn: fresh arrays for every block would scatter over the heap.
+        arrays = self._arrays(largest), self._arrays(largest)
+        with ThreadPoolExecutor(1, thread_name_prefix="noble-read") as reader:
+
+            def read(number: int) -> Block:
+                return self._read(np.unique(order[number]), arrays[number % 2])
+
+            coming = reader.submit(read, 0)
+            for number, positions in enumerate(order):
+                block = coming.result()
+                if number + 1 < len(order):
+                    coming = reader.submit(read, number + 1)
+                yield positions, block
+
+    def _arrays(self, traces: int) -> tuple[np.ndarray, np.ndarray]:
+        shape = (traces, self._store.grid.count)
+        return np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
+
+    def _read(self, positions: np.ndarray, arrays: tuple[np.ndarray, np.ndarray]) -> Block:
+        """The traces at ascending positions, chunk by chunk, so that no more than a chunk is in memory twice."""
+        voltage_mv, current_na = (array[: len(positions)] for array in arrays)
+        indices = self._indices[positions]
+        trains: list[np.ndarray] = []
+        done = 0
+        for rows in self._store.by_chunk(indices):
+            traces = self._rows(rows)
+            part = slice(done, done + len(rows))
+            voltage_mv[part], current_na[part] = traces.voltage_mv, traces.current_na
+            trains += [traces.spikes[train] for train in range(len(rows))]
+            done += len(rows)
+        features = self._table[self._store.model_index[indices]]
+        return Block(
+            positions,
+            torch.as_tensor(features, dtype=torch.float32),
+            torch.from_numpy(current_na),
+            torch.from_numpy(voltage_mv),
+            torch.as_tensor(SpikeTrains.of(trains).table()),
+        )
+
+    def _rows(self, rows: np.ndarray) -> TraceRows:
+        """Samples of one chunk, all of whose voltages are there."""
+        try:
+            traces = self._store.read(rows)
+        except (RuntimeError, EOFError) as error:  # what the decompressor says of bytes that are not its own
+            raise ValueError(self._damaged(rows, str(error))) from error
+        if not np.isfinite(traces.voltage_mv).all():
+            raise ValueError(self._damaged(rows, "voltages are missing"))
+        return traces
+
+    def _damaged(self, rows: np.ndarray, why: str) -> str:
+        return (
+            f"{self._store.path} is damaged between samples {rows[0]} and {rows[-1]} ({why}); `noble check` names the "
+            "chunk. Remove its file and run noble generate again to make it anew."
+        )

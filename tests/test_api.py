@@ -1,0 +1,122 @@
+"""The front door: each verb against explicit numbers, or against the room behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import noble
+from noble.cells import HallOfFame
+from noble.features import FEATURE_NAMES
+from noble.responders import answer_all, edges_ms
+from noble.stimuli import Ramp, Step
+from noble.traces import TimeGrid, TraceBatch
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """A responder whose neurons are thresholds in nA: above it, spikes 100 Hz per 0.1 nA apart from the onset on."""
+
+    def respond(self, neurons, stimuli, grid: TimeGrid) -> TraceBatch:
+        current = np.stack([stimulus.sample(grid) for stimulus in stimuli])
+        voltage = np.full(current.shape, -70.0)
+        for row, threshold in enumerate(neurons):
+            level, on = current[row].max(), np.flatnonzero(current[row] > 0)
+            if on.size and level > threshold:
+                every = round(1.0 / (level - threshold) / grid.dt_ms)
+                voltage[row, on[0] + 20 : on[-1] : every] = 20.0
+        return TraceBatch(grid, voltage, current, {"made_by": "ticks"})
+
+
+def test_loading_gives_the_shipped_operator_with_its_numbers():
+    operator = noble.load("human-pv")
+    assert operator.name == "human-pv"
+    assert repr(operator).startswith("<Operator human-pv: spike-phase, 34 features, ")
+    assert len(repr(operator)) < 200
+    assert operator.metrics["unseen_currents"]["relative_l2_percent"] == pytest.approx(0.5545, abs=1e-3)
+
+
+def test_a_notebook_shows_headline_numbers_and_a_trace():
+    shown = noble.load("human-pv")._repr_html_()
+    assert "0.555 %" in shown
+    assert "<polyline" in shown
+    assert len(shown) < 20_000
+
+
+def test_all_shipped_operators_are_listed():
+    table = noble.list_operators()
+    assert set(table.index) == {"human-pv", "human-vip", "stylised-pv"}
+    assert (table["features"] == 34).all()
+    assert (table["coincidence_1ms"] > 0.96).all()
+
+
+def test_traces_are_measured_as_the_room_does():
+    stimuli = [Step(15, 115, 0.2), Step(25, 75, 0.3), Ramp(15, 115, 0.0, 0.01)]
+    traces = answer_all(Ticks(), [0.1, 0.15], stimuli, TimeGrid.spanning(150.0, dt_ms=0.05), labels=["one", "other"])
+    found = noble.extract_features(traces, ["Spikecount", "voltage_base"])
+    assert found["Spikecount"].dims == ("neuron", "stimulus")
+    assert found["voltage_base"].attrs["units"] == "mV"
+    # 100 ms at an interval of 1 / 0.1 nA = 10 ms, 50 ms at 1 / 0.2 nA = 5 ms, and so on, from 1 ms after the onset.
+    np.testing.assert_array_equal(found["Spikecount"], [[10, 10, 0], [5, 8, 0]])
+    np.testing.assert_allclose(found["voltage_base"], -70.0)
+    assert list(noble.extract_features(traces).data_vars) == list(FEATURE_NAMES)
+
+
+def test_curves_and_rheobase_of_anything_that_answers():
+    curve = noble.fi_curve(Ticks(), [0.1, 0.15], [0.05, 0.2, 0.3])
+    np.testing.assert_allclose(curve["rate"].sel(amplitude=0.2), [100.0, 50.0], rtol=1e-3)
+    assert curve["rate"].sel(amplitude=0.05).values.tolist() == [0.0, 0.0]
+    assert curve["latency"].attrs["units"] == "ms"
+    found = noble.rheobase(Ticks(), [0.1, 0.15])
+    np.testing.assert_allclose(found, [0.1, 0.15], atol=3e-3)  # a first spike must fall within the step
+    assert found.attrs["units"] == "nA"
+
+
+def test_an_operator_is_asked_by_name():
+    operator = noble.load("stylised-pv")
+    hall = HallOfFame.load("stylised-pv")
+    model = hall.train[3]
+    known = dict(zip(operator.feature_names, hall.feature_table(operator.feature_names)[model], strict=True))
+    measured = hall.feature_table(["rheobase"])[model, 0]
+    assert float(noble.rheobase(operator, known, low_na=0.0, high_na=0.4)[0]) == pytest.approx(measured, abs=3e-4)
+
+
+def test_a_model_is_simulated_under_several_currents():
+    pytest.importorskip("arbor")
+    steps = [Step(5, 25, 0.0), Step(5, 25, 0.6)]
+    traces = noble.simulate("stylised-pv", steps, members=[0, 2], duration_ms=40, dt_ms=0.1)
+    assert dict(traces.sizes) == {"neuron": 2, "stimulus": 2, "time": 400}
+    assert traces["neuron"].values.tolist() == ["stylised-pv/0", "stylised-pv/2"]
+    counts = noble.extract_features(traces, ["Spikecount"], onset_ms=5, offset_ms=25)["Spikecount"]
+    assert (counts.values[:, 0] == 0).all()
+    assert (counts.values[:, 1] >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: noble.simulate("stylised-pv", 0.2), "a float was given as a current"),
+        (
+            lambda: noble.simulate("stylised-pv", Step(0, 1, 0.1), simulator="genesis"),
+            "the simulator 'genesis' is unknown",
+        ),
+        (
+            lambda: noble.simulate(HallOfFame.load("stylised-pv").cell_model(0), Step(0, 1, 0.1), members=1),
+            "without a hall",
+        ),
+        (lambda: noble.load("human-pv").predict([[0.155, 600.0]], Step(15, 415, 0.2)), "without names"),
+        (lambda: noble.load("human-pv").predict({"rheobase": 155.0}, Step(15, 415, 0.2)), "pA"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_edges_are_where_a_current_leaves_and_reaches_zero():
+    assert edges_ms(Step(15, 415, 0.2)) == (15, 415)
+    assert edges_ms(Ramp(15, 115, 0.0, 0.1)) == (15, 115)
+    assert edges_ms(Step(15, 415, 0.0)) == (415, 415)
