@@ -27,11 +27,12 @@ def archived(tmp_path: Path) -> Path:
 
 def check_golden(operator: Operator) -> None:
     golden = json.loads((HERE / "bundle-schema-2.json").read_text())
-    features, grid = np.array(golden["features"]), TimeGrid.spanning(golden["window_ms"], dt_ms=golden["dt_ms"])
+    neurons = [dict(zip(golden["names"], row, strict=True)) for row in golden["features"]]
+    grid = TimeGrid.spanning(golden["window_ms"], dt_ms=golden["dt_ms"])
     stimuli = [from_dict(stimulus) for stimulus in golden["stimuli"]]
-    voltage_mv = operator.predict(features, stimuli, grid).voltage_mv[:, :: golden["every"]]
+    voltage_mv = operator.respond(neurons, stimuli, grid).voltage_mv[:, :: golden["every"]]
     np.testing.assert_allclose(voltage_mv, golden["voltage_mv"], atol=2e-3)
-    trains = operator.spike_times(features, stimuli, grid)
+    trains = operator.spike_times(neurons, stimuli, grid)
     for found, expected in zip(trains, golden["spike_times_ms"], strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-3)
     assert len(trains[0]) > 5

@@ -116,7 +116,7 @@ def test_unknown_operator_keys_and_kinds_are_refused(folder):
         ({"grid": {"dt_ms": True, "count": 100}}, "grid.dt_ms: Input should be a valid number"),
         ({"grid": {"dt_ms": 0.06, "count": 100.5}}, "grid.count: Input should be a valid integer"),
         ({"units": {"time": "s", "voltage": "mV", "current": "nA"}}, "units are"),
-        ({"provenance": {"hall": {"name": ["human-pv"]}}}, "provenance.hall.name: Input should be a valid string"),
+        ({"provenance": {"hall": {"name": ["human-pv"]}}}, "provenance: hall.name: Input should be a valid string"),
         ({"provenance": None}, "provenance: Input should be"),
         ({"scope": {"kinds": []}}, "scope.kinds"),
         ({"operator": {"kind": "fno", "layers": 10**9}}, "operator.fno.layers: Input should be less than or equal to"),

@@ -8,9 +8,9 @@ import pytest
 
 from noble.data import GenerationConfig
 from noble.operator import FeatureSpec, Operator, OutsideHullWarning, OutsideScopeWarning, OutsideTrainingWarning, Scope
-from noble.operator.scope import Departure, kinds_of, merged
+from noble.operator.scope import Departure, merged
 from noble.operator.spiking.config import SpikePhaseConfig
-from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus, Sum
+from noble.stimuli import OrnsteinUhlenbeck, Ramp, Step, Stimulus
 from noble.traces import TimeGrid
 
 GRID = TimeGrid.spanning(515.0, dt_ms=0.5)
@@ -95,11 +95,10 @@ def test_a_longer_window_and_steps_of_another_length_depart():
 
 def test_several_at_once_are_a_kind_of_their_own():
     two = Step(15, 415, 0.1) + Step(15, 415, 0.1)
-    assert kinds_of(two) == {"Step", "Sum"}
-    assert kinds_of(Sum((two,)) + Chirp(15, 415, 0.1)) == {"Step", "Sum", "Chirp"}
-    assert kinds_of(Sum((Step(15, 415, 0.1),))) == {"Step"}
-    assert kinds_of(Sampled(np.zeros(3), 0.1)) == {"Sampled"}
     assert [found.value for found in departures(two)] == ["Sum"]
+    assert departures(0.5 * Step(15, 415, 0.4)) == ()
+    (longer,) = departures(0.5 * Step(15, 465, 0.4))
+    assert (longer.aspect, longer.value) == ("step", 450.0)
 
 
 def test_batches_are_merged_by_the_farthest():
@@ -130,13 +129,13 @@ def operator() -> Operator:
     return Operator.build(config, spec, GRID, seed=1, scope=STEPS)
 
 
-FEATURES = np.array([[0.15, 150.0]])
+NEURON = {"i_thr": 0.15, "s_thr": 150.0}
 
 
 def test_predicting_warns_in_one_sentence_of_all_that_was_not_learned(operator):
     noise = Step(15, 415, 0.2) + OrnsteinUhlenbeck(15, 415, 0.3, 0.1, seed=3)
     with pytest.warns(OutsideScopeWarning) as record:
-        operator.predict(np.tile(FEATURES, (2, 1)), [noise, Step(15, 415, 0.2)], GRID)
+        operator.predict(NEURON, [noise, Step(15, 415, 0.2)])
     (warning,) = record
     text = str(warning.message)
     for part in ("kind OrnsteinUhlenbeck (learned: Step) in 1 of 2", "kind Sum", "beyond) in 1 of 2"):
@@ -147,8 +146,8 @@ def test_predicting_warns_in_one_sentence_of_all_that_was_not_learned(operator):
 def test_spike_times_and_respond_warn_once_for_all_batches(operator):
     ramps = [Ramp(15, 415, 0.0, 0.2)] * 5
     for ask in (
-        lambda: operator.spike_times([FEATURES[0]] * 5, ramps, GRID, batch_size=2),
-        lambda: operator.respond([FEATURES[0]] * 5, ramps, GRID),
+        lambda: operator.spike_times([NEURON] * 5, ramps, GRID, batch_size=2),
+        lambda: operator.respond([NEURON] * 5, ramps, GRID),
     ):
         with pytest.warns(OutsideScopeWarning, match=r"kind Ramp \(learned: Step\) in 5 of 5\.$") as record:
             ask()
@@ -158,9 +157,9 @@ def test_spike_times_and_respond_warn_once_for_all_batches(operator):
 def test_within_the_scope_or_without_one_nothing_is_said(operator):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        operator.predict(FEATURES, [Step(15, 415, 0.2)], GRID)
+        operator.predict(NEURON, Step(15, 415, 0.2))
         operator.scope = None
-        operator.predict(FEATURES, [Ramp(15, 415, 0.0, 2.0)], GRID)
+        operator.predict(NEURON, Ramp(15, 415, 0.0, 2.0))
 
 
 def test_both_warnings_are_of_one_category(operator):
@@ -171,9 +170,9 @@ def test_both_warnings_are_of_one_category(operator):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with outside_hull_expected():
-            operator.predict(np.array([[0.5, 900.0]]), [Ramp(15, 415, 0.0, 2.0)], GRID)
+            operator.predict({"i_thr": 0.5, "s_thr": 900.0}, Ramp(15, 415, 0.0, 2.0))
         with pytest.raises(OutsideTrainingWarning):
-            operator.predict(FEATURES, [Ramp(15, 415, 0.0, 2.0)], GRID)
+            operator.predict(NEURON, Ramp(15, 415, 0.0, 2.0))
 
 
 def test_a_scope_is_saved_with_the_operator(operator, tmp_path):

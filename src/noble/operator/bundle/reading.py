@@ -66,7 +66,7 @@ def load(folder_or_name: str | Path) -> Operator:
     config, path = description.config, folder / WEIGHTS
     weights = weight_files.parsed(content[WEIGHTS], path)
     operator = Operator.build(config.operator, config.features, config.grid.time_grid(), seed=0, scope=config.scope)
-    operator.provenance = config.facts
+    operator.provenance = config.provenance
     operator.name, operator.metrics = folder.resolve().name, metrics
     weight_files.put_into(operator, weights, path)
     return operator.eval()
@@ -91,12 +91,12 @@ def identity(folder_or_name: str | Path) -> dict[str, Any]:
     """
     folder = locate(folder_or_name)
     description = consistently(folder, describe)
-    hall = description.config.provenance.hall
+    hall = description.config.provenance.get("hall") or {}
     return {
         "name": folder.resolve().name,
         "weights_sha256": description.sha256[WEIGHTS],
-        "hall": hall and hall.name,
-        "hall_digest": hall and hall.digest,
+        "hall": hall.get("name"),
+        "hall_digest": hall.get("digest"),
     }
 
 

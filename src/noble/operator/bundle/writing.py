@@ -88,7 +88,7 @@ def revise(folder_or_name: str | Path, *, card: str | None = None, metrics: Mapp
     def present(folder: Path) -> dict[str, bytes]:
         description = describe(folder)
         files = read_files(folder, kept, description.sha256)
-        return {**files, CONFIG: _json(description.config.to_dict())}
+        return {**files, CONFIG: _json(description.config.model_dump(mode="json"))}
 
     _write(folder.resolve(), {**consistently(folder, present), **changed})
 
