@@ -59,16 +59,17 @@ def main(folder: Path) -> None:
         for seed in (1, 2)
     )
     names = {weights_sha256(old): "old", weights_sha256(new): "new"}
-    target = folder / "bundle"
+    target, loaded = folder / "bundle", ""
     for how, exchanging in itertools.product(("killed", "refused"), ("at once", "in two steps")):
         stopper.how, stopper.exchanging = how, exchanging
         for operations in itertools.count():
-            old.save(target)
+            if loaded != "old":
+                old.save(target)
             stopped, raised = attempt(new, target, stopper, operations)
             found = {"how": how, "exchanging": exchanging, "stopped": stopped, "raised": raised}
             found["free"] = not target.exists()
-            found["loaded"] = names[weights_sha256(Operator.load(target))]
-            print(json.dumps({**found, "left": sorted(os.listdir(folder))}))
+            loaded = names[weights_sha256(Operator.load(target))]
+            print(json.dumps({**found, "loaded": loaded, "left": sorted(os.listdir(folder))}))
             if not stopped:
                 break
 

@@ -186,6 +186,14 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_refused(folder):
     assert "not a complete bundle: card.md missing" in refusal(folder)
 
 
+def test_metrics_that_are_no_sections_are_refused(folder):
+    (folder / "metrics.json").write_text('{"unseen_currents": 3}')
+    seal(folder)
+    assert "metrics.json: unseen_currents is int; expected a section" in refusal(folder)
+    with pytest.raises(ValueError, match="unseen_models is str; expected a section"):
+        bundle.revise(folder, metrics={"unseen_models": "good"})
+
+
 def test_a_card_changed_by_hand_is_sealed_by_revise(folder):
     (folder / "card.md").write_text("# A better card\n")
     assert "card.md is not the file" in refusal(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -152,6 +153,19 @@ def checked(model: type[_Model], text: str, path: Path) -> _Model:
         raise ValueError(
             f"{path}: {_first_problem(error)}. The file was edited or written by another release; restore it."
         ) from error
+
+
+def check_metrics(metrics: Mapping[str, Any], path: Path) -> None:
+    """Refuse metrics that are not sections of numbers by name.
+
+    Raises:
+        ValueError: if a section is not a mapping; one sentence names it.
+    """
+    for name, section in metrics.items():
+        if not isinstance(section, Mapping):
+            raise ValueError(
+                f"{path}: {name[:100]} is {type(section).__name__}; expected a section: numbers by name. Restore the file."
+            )
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -20,6 +20,7 @@ from noble.operator.bundle.layout import (
     WEIGHTS,
     BundleConfig,
     Manifest,
+    check_metrics,
     checked,
 )
 from noble.operator.bundle.locating import locate
@@ -77,9 +78,9 @@ def read_metrics(folder_or_name: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no such folder and no such name.
-        ValueError: if the file is missing or is not JSON.
+        ValueError: if the file is missing, is not JSON or holds no sections.
     """
-    return _read_object(locate(folder_or_name) / METRICS)
+    return _metrics_of(locate(folder_or_name))
 
 
 def identity(folder_or_name: str | Path) -> dict[str, Any]:
@@ -158,7 +159,13 @@ def _read_all(folder: Path) -> tuple[Description, dict[str, bytes], dict[str, An
         raise ValueError(f"{folder} is not a complete bundle: {', '.join(missing)} missing. {_AGAIN}")
     description = describe(folder)
     content = read_files(folder, COVERED, description.sha256)
-    return description, content, _read_object(folder / METRICS)
+    return description, content, _metrics_of(folder)
+
+
+def _metrics_of(folder: Path) -> dict[str, Any]:
+    metrics = _read_object(folder / METRICS)
+    check_metrics(metrics, folder / METRICS)
+    return metrics
 
 
 def _read_object(path: Path) -> dict[str, Any]:
