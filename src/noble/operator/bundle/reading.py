@@ -25,6 +25,7 @@ from noble.operator.bundle.layout import (
 )
 from noble.operator.bundle.locating import locate
 from noble.operator.bundle.migration import migrated
+from noble.operator.bundle.replacing import recover
 
 if TYPE_CHECKING:
     from noble.operator.operator import Operator
@@ -138,7 +139,9 @@ def consistently(folder: Path, read: Callable[[Path], _Read]) -> _Read:
         try:
             found = read(folder)
         except (ValueError, OSError):
-            if _state(folder) == before:
+            recover(folder)  # it may have stepped aside for a moment
+            after = _state(folder)
+            if after is None or after == before:
                 raise
         else:
             if _state(folder) == before:
