@@ -56,7 +56,8 @@ def inference_ms(operator: Operator, count: int, repeats: int) -> float:
 
 def training_ms(operator: Operator, count: int, repeats: int) -> float:
     batch = make_batch(count)
-    objective = objective_for(operator, LossConfig(), window=WINDOW)
+    objective = objective_for(LossConfig(), window=WINDOW)
+    operator.train()
     optimiser = torch.optim.Adam(operator.parameters(), lr=1e-4)
     generator = torch.Generator().manual_seed(0)
 

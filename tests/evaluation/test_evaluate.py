@@ -40,6 +40,7 @@ class StandIn:
     delay_ms: float = 0.0
     calls: list[tuple[int, TimeGrid]] = field(default_factory=list)
     spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0, 1]))
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -124,7 +125,7 @@ def test_a_limit_is_spread_over_the_split():
 
 def test_currents_are_unseen_of_the_models_that_were_learned_alone():
     operator = StandIn()
-    operator.provenance = {"models": [1]}  # type: ignore[attr-defined]
+    operator.provenance = {"models": [1]}
     found = run(operator)
     assert found["unseen_currents"]["traces"] == 4
     assert found["unseen_models"]["traces"] == 4

@@ -21,11 +21,11 @@ from noble.traces import TimeGrid
 torch.set_num_threads(2)
 torch.set_num_threads = lambda number: calls.append(f"{number} threads")
 operator = Operator.load("stylised-pv")
-neuron = [operator.spec.training_features[0]]
-operator.predict(neuron, [Step(15, 75, 0.2)], TimeGrid(0.06, 1500))
+neuron = dict(zip(operator.feature_names, operator.spec.training_features[0]))
+operator.respond(neuron, [Step(15, 75, 0.2)], TimeGrid(0.06, 1500))
 print("untouched:", *calls)
 tune_process()
-operator.predict(neuron, [Step(15, 75, 0.2)], TimeGrid(0.06, 1500))
+operator.respond(neuron, [Step(15, 75, 0.2)], TimeGrid(0.06, 1500))
 print("tuned:", *calls)
 """
 COMMAND = """

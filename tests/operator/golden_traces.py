@@ -12,6 +12,7 @@ import numpy as np
 
 from noble.cells import HallOfFame
 from noble.features import extract
+from noble.features.neurons import Neurons
 from noble.operator import Operator
 from noble.protocols import StepProtocol
 from noble.spikes import spike_times_ms
@@ -95,7 +96,9 @@ def load(name: str) -> Golden:
 def answers(operator: Operator, hall: HallOfFame, golden: Golden, rows: np.ndarray) -> TraceBatch:
     """What an operator answers where the golden traces in these rows were simulated."""
     neurons = hall.feature_table(operator.spec.names)[golden.models[rows]]
-    return operator.predict(neurons, [golden.stimuli[row] for row in rows], PROTOCOL.grid)
+    return operator.respond(
+        Neurons(operator.feature_names, neurons), [golden.stimuli[row] for row in rows], PROTOCOL.grid
+    )
 
 
 def errors(answered: TraceBatch, golden: Golden, rows: np.ndarray) -> dict[str, float]:

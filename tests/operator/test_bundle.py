@@ -35,8 +35,8 @@ def test_a_round_trip_is_bit_exact(operator, folder):
     assert not loaded.training
     for name, value in operator.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
-    neurons, stimuli = [{"i_thr": 0.15, "s_thr": 150.0}], [Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.2)]
-    before, after = (operator.respond(neurons, stimuli, GRID).voltage_mv for operator in (operator, loaded))
+    neuron, stimuli = {"rheobase": 0.15, "fi_gain": 150.0}, [Step(start_ms=10.0, stop_ms=60.0, amplitude_na=0.2)]
+    before, after = (operator.respond(neuron, stimuli, GRID).voltage_mv for operator in (operator, loaded))
     np.testing.assert_array_equal(before, after)
 
 

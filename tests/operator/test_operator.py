@@ -4,6 +4,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from toy_core import ToyCore
 
 from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec, FnoConfig, Operator, OutsideHullWarning
@@ -127,9 +128,7 @@ def test_dt_is_free_but_the_duration_is_not(operator):
 
 
 def test_a_causal_core_answers_on_any_window():
-    class Echo(torch.nn.Module):
-        causal = True
-
+    class Echo(ToyCore):
         def __init__(self) -> None:
             super().__init__()
             self.gain = torch.nn.Parameter(torch.tensor(2.0))
@@ -241,54 +240,22 @@ def test_completing_is_differentiable_in_what_is_given():
     np.testing.assert_allclose(given["rheobase"].grad, [slopes[1, 0]] * 2, rtol=1e-6)
 
 
-def test_spikes_of_a_core_that_only_draws_are_found_in_its_voltage():
-    class Bells(torch.nn.Module):
-        """Bells of 90 mV wherever the current does not vanish, so that the current says where."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.rest_mv = torch.nn.Parameter(torch.tensor(-70.0))
-
-        def forward(self, scaled_features, current_na, dt_ms):
-            times = torch.arange(current_na.shape[1]) * dt_ms
-            away = (times[None, :, None] - times[None, None, :]) / 0.5
-            return self.rest_mv + (90 * torch.exp(-0.5 * away**2) * (current_na != 0)[:, None]).sum(dim=2)
-
-    def at(*times_ms: float) -> Sampled:
-        samples = np.zeros(GRID.count)
-        samples[np.round(np.array(times_ms) / GRID.dt_ms).astype(int)] = 0.1
-        return Sampled(samples_na=samples, dt_ms=GRID.dt_ms)
-
-    expected = [(20.0, 60.5), (), (33.0,)]
-    found = Operator(CONFIG, SPEC, GRID, core=Bells()).spike_times(
-        [INSIDE] * 3, [at(*times) for times in expected], GRID, batch_size=2
-    )
-    assert len(found) == 3
-    for times, wanted in zip(found, expected, strict=True):
-        np.testing.assert_allclose(times, wanted, atol=1e-3)
-
-
 def test_spikes_of_a_phase_are_told_without_drawing():
     """A neuron whose phase rate is its first scaled feature in 1/ms, on a window that ends before the last token does."""
-    from noble.operator.spiking.core import Firing
+    from noble.operator.spiking.firing import Firing
 
-    class Ticks(torch.nn.Module):
-        causal = True
-
+    class Ticks(ToyCore):
         def __init__(self) -> None:
             super().__init__()
             self.scale = torch.nn.Parameter(torch.tensor(0.1))
             self.batches: list[int] = []
 
-        def forward(self, *inputs):
-            raise AssertionError("nothing is to be drawn")
-
-        def firing(self, scaled_features, current_na, dt_ms):
+        def spike_times_ms(self, scaled_features, current_na, dt_ms):
             self.batches.append(len(current_na))
             assert not torch.is_grad_enabled()
             assert not self.training
             rate = (self.scale * scaled_features[:, :1]).expand(-1, 12)
-            return Firing(rate, bin_ms=10.0)
+            return Firing(rate, bin_ms=10.0).spike_times_ms()
 
     core = Ticks()
     operator = Operator(CONFIG, SPEC, GRID, core=core).train()

@@ -129,13 +129,13 @@ def operator() -> Operator:
     return Operator.build(config, spec, GRID, seed=1, scope=STEPS)
 
 
-NEURON = {"i_thr": 0.15, "s_thr": 150.0}
+NEURON = {"rheobase": 0.15, "fi_gain": 150.0}
 
 
 def test_predicting_warns_in_one_sentence_of_all_that_was_not_learned(operator):
     noise = Step(15, 415, 0.2) + OrnsteinUhlenbeck(15, 415, 0.3, 0.1, seed=3)
     with pytest.warns(OutsideScopeWarning) as record:
-        operator.predict(NEURON, [noise, Step(15, 415, 0.2)])
+        operator.respond([NEURON] * 2, [noise, Step(15, 415, 0.2)], GRID)
     (warning,) = record
     text = str(warning.message)
     for part in ("kind OrnsteinUhlenbeck (learned: Step) in 1 of 2", "kind Sum", "beyond) in 1 of 2"):
@@ -157,9 +157,9 @@ def test_spike_times_and_respond_warn_once_for_all_batches(operator):
 def test_within_the_scope_or_without_one_nothing_is_said(operator):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        operator.predict(NEURON, Step(15, 415, 0.2))
+        operator.respond(NEURON, [Step(15, 415, 0.2)], GRID)
         operator.scope = None
-        operator.predict(NEURON, Ramp(15, 415, 0.0, 2.0))
+        operator.respond(NEURON, [Ramp(15, 415, 0.0, 2.0)], GRID)
 
 
 def test_both_warnings_are_of_one_category(operator):
@@ -170,9 +170,9 @@ def test_both_warnings_are_of_one_category(operator):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with outside_hull_expected():
-            operator.predict({"i_thr": 0.5, "s_thr": 900.0}, Ramp(15, 415, 0.0, 2.0))
+            operator.respond({"rheobase": 0.5, "fi_gain": 900.0}, [Ramp(15, 415, 0.0, 2.0)], GRID)
         with pytest.raises(OutsideTrainingWarning):
-            operator.predict(NEURON, Ramp(15, 415, 0.0, 2.0))
+            operator.respond(NEURON, [Ramp(15, 415, 0.0, 2.0)], GRID)
 
 
 def test_a_scope_is_saved_with_the_operator(operator, tmp_path):

@@ -56,8 +56,8 @@ def test_they_answer_without_simulator_and_trainer() -> None:
         "from noble.traces import TimeGrid\n"
         "for name in shipped_bundles():\n"
         "    noble, hall = Operator.load(name), HallOfFame.load(name)\n"
-        "    model = hall.feature_table(noble.spec.names)[:1]\n"
-        "    traces = noble.predict(model, [Step(15, 415, 0.25)], TimeGrid.spanning(515, dt_ms=0.06))\n"
+        "    neuron = dict(zip(noble.spec.names, hall.feature_table(noble.spec.names)[0]))\n"
+        "    traces = noble.respond(neuron, [Step(15, 415, 0.25)], TimeGrid.spanning(515, dt_ms=0.06))\n"
         "    print(name, traces.voltage_mv.max() > 0)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

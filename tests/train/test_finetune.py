@@ -68,7 +68,7 @@ def test_the_loss_is_the_objective_and_the_weighted_square_of_the_feature(mixed,
     data, operator = data_of(mixed), operator_of(mixed, kind)
     [batch] = data.training.batches([np.arange(24)], 24)
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
+    plain = objective_for(LossConfig(waveform_points=32), window=data.window)
     term = FeatureTerm(soft_feature(name), weight=7.0, scale=0.5)
     composite = CompositeObjective(plain, term, data.window)
     losses = composite(operator, still, torch.Generator().manual_seed(3))
@@ -93,7 +93,7 @@ def test_a_batch_without_hyperpolarising_steps_adds_nothing(store_path):
     rows = [k for k, i in enumerate(store.indices("train")) if store.stimulus(int(i)).amplitude_na > 0][:4]  # type: ignore[attr-defined]
     [batch] = data.training.batches([np.array(rows)], 4)
     still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(operator, LossConfig(waveform_points=32), window=data.window)
+    plain = objective_for(LossConfig(waveform_points=32), window=data.window)
     composite = CompositeObjective(plain, FeatureTerm(soft_feature("sag_amplitude"), 25.0, 0.5), data.window)
     losses, without = (o(operator, still, torch.Generator().manual_seed(3)) for o in (composite, plain))
     assert losses["sag_amplitude"] == 0

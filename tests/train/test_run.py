@@ -117,6 +117,34 @@ def test_a_finished_run_is_not_trained_again(store_path, tmp_path):
     assert again.provenance["training_run"]["best_epoch"] == first.provenance["training_run"]["best_epoch"]
 
 
+def test_a_kill_at_any_replacement_of_a_file_costs_nothing(store_path, tmp_path, monkeypatch):
+    """The k-th rename never happens, for every k; the run is then gone on with."""
+    config = training(operator=TINY_FNO, epochs=2)
+    whole = fit(config, store_path, tmp_path / "whole")
+    real, calls = os.replace, 0
+
+    def replace(source, target):
+        nonlocal calls
+        calls += 1
+        if calls == fatal:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    for fatal in range(1, 99):
+        calls, folder = 0, tmp_path / str(fatal)
+        try:
+            fit(config, store_path, folder)
+            break
+        except KeyboardInterrupt:
+            calls = 99
+        resumed = fit(config, store_path, folder, resume=True)
+        assert same(resumed.state_dict(), whole.state_dict())
+        assert learned(folder / "curves.csv") == learned(tmp_path / "whole" / "curves.csv")
+        assert sorted(contents(folder)) == sorted(contents(tmp_path / "whole"))
+    assert fatal == 8  # train.json, curves.csv, twice checkpoint and curves, once the checkpoint before: seven renames
+
+
 @pytest.mark.parametrize(
     ("minutes", "every", "epochs"), [(0.5, 1, 1), (3.5, 1, 3), (3.5, 2, 2), (0.5, 2, 2), (99, 1, 6)]
 )
@@ -198,9 +226,9 @@ def test_what_a_run_leaves(store_path, tmp_path):
     assert operator.grid == store.protocol.grid
     operator.save(tmp_path / "bundle")
     step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
-    table = SpikingHall().feature_table(operator.feature_names)[:1]
+    neuron = {name: SpikingHall().feature_table([name])[0] for name in operator.feature_names}
     answers = [
-        item.predict(table, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
+        item.respond(neuron, step, operator.grid).voltage_mv for item in (operator, Operator.load(tmp_path / "bundle"))
     ]
     np.testing.assert_array_equal(*answers)
 
@@ -352,17 +380,18 @@ import numpy as np
 from spiking_family import training
 from noble.train import fit, is_first_process
 
-noble = fit(training(), sys.argv[1], sys.argv[2], devices=2)
-weights = np.concatenate([item.detach().numpy().ravel() for item in noble.parameters()])
+operator = fit(training(memory_gb=float(sys.argv[3])), sys.argv[1], sys.argv[2], devices=2)
+weights = np.concatenate([item.detach().numpy().ravel() for item in operator.parameters()])
 np.save(f"{sys.argv[2]}/{'first' if is_first_process() else 'second'}.npy", weights)
 """
 
 
 @pytest.mark.slow
-def test_two_devices_train_one_operator(store_path, tmp_path):
+@pytest.mark.parametrize("memory_gb", [1.0, 4e-5])  # which holds all traces, or blocks of a step
+def test_two_devices_train_one_operator(store_path, tmp_path, memory_gb):
     script, environment = beside_the_family(TWO_DEVICES, tmp_path)
     folder = tmp_path / "run"
-    command = [sys.executable, str(script), str(store_path), str(folder)]
+    command = [sys.executable, str(script), str(store_path), str(folder), str(memory_gb)]
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
     first, second = np.load(folder / "first.npy"), np.load(folder / "second.npy")
     assert np.isfinite(first).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +49,7 @@ def compare(
     with outside_hull_expected(), tracked("comparing") as progress:
         # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
         finest_ms = min(sweep.trace.grid.dt_ms for sweep in read.sweeps)
-        dt_ms = finest_ms if getattr(operator.core, "causal", False) else operator.grid.dt_ms
+        dt_ms = finest_ms if math.isfinite(operator.core.latency_ms) else operator.grid.dt_ms
         comparison = compare_recording(operator, neurons, read, dt_ms=dt_ms, progress=progress)
     drawn = {} if models == "hall" else {"seed": seed}
     trained_ms = (operator.provenance.get("generation") or {}).get("step_ms")

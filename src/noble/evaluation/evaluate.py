@@ -155,7 +155,7 @@ def evaluate_fresh(
 
 def _of_learned(operator: Operator, store: Store, split: str) -> np.ndarray:
     """Samples of a split; of "test" those of models that the operator learned from, as far as it knows them."""
-    indices, learned = store.indices(split), getattr(operator, "provenance", {}).get("models")
+    indices, learned = store.indices(split), operator.provenance.get("models")
     if split != "test" or learned is None:
         return indices
     return indices[np.isin(store.model_index[indices], learned)]
@@ -259,7 +259,7 @@ def _tables_in_batches(
 
 @contextmanager
 def outside_hull_expected() -> Iterator[None]:
-    """Keep an operator from warning, once a batch, of neurons and currents outside its training, asked for on purpose."""
+    """Keep an operator from warning of neurons and currents outside its training, which are asked for on purpose."""
     from noble.operator import OutsideTrainingWarning
 
     with warnings.catch_warnings():

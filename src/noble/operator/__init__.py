@@ -2,6 +2,8 @@
 
 from noble.operator.bundle import shipped_bundles
 from noble.operator.config import PRESETS, FnoConfig, OperatorConfig, SpikePhaseConfig, preset
+from noble.operator.core import AbstractCore
+from noble.operator.losses import LossConfig
 from noble.operator.operator import Operator, OutsideHullWarning
 from noble.operator.scope import OutsideScopeWarning, OutsideTrainingWarning, Scope
 from noble.operator.spec import PLANE, FeatureSpec
@@ -9,8 +11,10 @@ from noble.operator.spec import PLANE, FeatureSpec
 __all__ = [
     "PLANE",
     "PRESETS",
+    "AbstractCore",
     "FeatureSpec",
     "FnoConfig",
+    "LossConfig",
     "Operator",
     "OperatorConfig",
     "OutsideHullWarning",

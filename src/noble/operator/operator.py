@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,13 +17,12 @@ from torch import Tensor, nn
 from noble.features.catalogue import canonical, unit_of
 from noble.features.neurons import Neurons
 from noble.machine.threads import suitable_threads
-from noble.operator.config import FnoConfig
+from noble.operator.config import FnoConfig, SpikePhaseConfig
+from noble.operator.core import AbstractCore
 from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
-from noble.operator.spiking.config import SpikePhaseConfig
 from noble.responders import answer_all, as_stimuli
-from noble.spikes import spike_times_ms
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -42,9 +41,7 @@ class Operator(nn.Module):
         config: of the core.
         spec: names, units, scaling and training hull of the features.
         grid: the window it was trained on.
-        core: network from scaled features (batch, feature), current in nA (batch, time) and dt in ms to mV; its
-            `causal` says whether any duration will do; one that knows its spikes before it draws them has `firing`
-            (see `SpikePhaseCore`).
+        core: network from scaled features and current to mV and spike times; see `AbstractCore`.
         scope: the currents that it has learned; None if that is not known.
         provenance: seed, versions and whatever the trainer adds (data hash); saved with the bundle.
         name: of the bundle that it was loaded from; empty if it was not.
@@ -57,7 +54,7 @@ class Operator(nn.Module):
         spec: FeatureSpec,
         grid: TimeGrid,
         *,
-        core: nn.Module,
+        core: AbstractCore[Any],
         scope: Scope | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
@@ -100,7 +97,7 @@ class Operator(nn.Module):
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            core = _build_core(config, spec, grid)
+            core = config.build(spec, grid)
         facts = {"seed": seed, "versions": _versions(), **(provenance or {})}
         return cls(config, spec, grid, core=core, scope=scope, provenance=facts)
 
@@ -133,14 +130,14 @@ class Operator(nn.Module):
             dt_ms: sampling interval, ms; any, whatever the dt of training.
 
         Raises:
-            ValueError: for another number of features, or a window that a core which is not causal was not trained on.
+            ValueError: for another number of features, or a window that the core cannot answer.
         """
         if features.shape[-1] != len(self.spec):
             raise ValueError(
                 f"features of shape {tuple(features.shape)} were given; expected all {len(self.spec)} of the operator, in the "
                 "order of feature_names. Operator.complete makes them of those that are known, by name."
             )
-        self._check_window(current_na.shape[-1], dt_ms)
+        self.core.check_window(current_na.shape[-1], dt_ms)
         return self.core(self.spec.scale(features), current_na, dt_ms)
 
     def complete(self, given: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, "batch feature"]:
@@ -236,7 +233,7 @@ class Operator(nn.Module):
         Args:
             neurons: n neurons by name, as for `predict`.
             stimuli: n currents.
-            grid: where to sample; for a core that is not causal its duration must be that of the training window.
+            grid: where to sample; for a core of infinite latency its duration must be that of the training window.
             batch_size: traces computed at once.
 
         Returns:
@@ -290,23 +287,18 @@ class Operator(nn.Module):
             part = slice(start, start + batch_size)
             current_na = _sampled(stimuli[part], grid)
             departures += self._departures(stimuli[part], current_na, grid.dt_ms)
-            if hasattr(self.core, "firing"):
-                trains += self._phase_times(values[part], current_na, grid)
-            else:
-                voltage_mv = self._in_batches(values[part], current_na, grid.dt_ms, batch_size)
-                trains += [spike_times_ms(row, dt_ms=grid.dt_ms) for row in voltage_mv]
+            trains += self._core_spike_times(values[part], current_na, grid)
         warn_outside_scope(departures, len(stimuli))
         return trains
 
-    def _phase_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
-        """Spike times of one batch from the core's phase, ms."""
-        parameter, core = next(self.parameters()), cast(Any, self.core)
+    def _core_spike_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
+        """Spike times of one batch within the window, ms."""
+        parameter = next(self.parameters())
         with self._predicting(current_na.size):
             scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
-            firing = core.firing(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
-            times = firing.spike_times_ms().double().cpu().numpy()
-        # The phase runs to the end of the last token, and fills short rows up with infinity.
-        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times]
+            times = self.core.spike_times_ms(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
+        # A core may know spikes beyond the window, and fills short rows up with infinity.
+        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times.double().cpu().numpy()]
 
     def _prepared(self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int) -> np.ndarray:
         """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
@@ -318,7 +310,7 @@ class Operator(nn.Module):
             )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
-        self._check_window(grid.count, grid.dt_ms)
+        self.core.check_window(grid.count, grid.dt_ms)
         self._warn_outside(values)
         return values
 
@@ -336,18 +328,6 @@ class Operator(nn.Module):
                 f"{', '.join(unknown)} was given of the neurons; expected some of what the operator knows: {wanted}."
             )
         return tuple(own[name] for name in names)
-
-    def _check_window(self, count: int, dt_ms: float) -> None:
-        """Refuse a window of another duration, up to one sample, unless the core is causal."""
-        if getattr(self.core, "causal", False):
-            return
-        duration_ms = count * dt_ms
-        if abs(duration_ms - self.grid.duration_ms) > max(dt_ms, self.grid.dt_ms) + 1e-6:
-            raise ValueError(
-                f"a window of {duration_ms:g} ms was asked for, but this {self.config.kind} operator was trained on "
-                f"{self.grid.duration_ms:g} ms and its embedding spans exactly that window. Ask for that duration (dt "
-                "is free), or use a causal operator such as spike-phase."
-            )
 
     def _warn_outside(self, features: np.ndarray) -> None:
         """Say how many vectors lie outside the training hull, and how far the farthest, feature by feature."""
@@ -416,17 +396,6 @@ def _sampled(stimuli: Sequence[Stimulus], grid: TimeGrid) -> np.ndarray:
     for row, stimulus in zip(current_na, stimuli, strict=True):
         row[:] = stimulus.sample(grid)
     return current_na
-
-
-def _build_core(config: FnoConfig | SpikePhaseConfig, spec: FeatureSpec, grid: TimeGrid) -> nn.Module:
-    """The core of a kind, each from its own file."""
-    if isinstance(config, FnoConfig):
-        from noble.operator.fno.core import FnoCore
-
-        return FnoCore(config, spec, grid)
-    from noble.operator.spiking.core import SpikePhaseCore
-
-    return SpikePhaseCore(config, spec, grid)
 
 
 def _versions() -> dict[str, str]:

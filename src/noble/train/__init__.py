@@ -1,9 +1,9 @@
 """Training: configurations, losses, and the run from a store to a trained operator. Needs the extra `train`."""
 
-from noble.train.config import LossConfig, OptimiserConfig, TrainConfig
+from noble.operator.losses import LossConfig
+from noble.train.config import OptimiserConfig, TrainConfig
 from noble.train.curves import read_curves, training_seconds
 from noble.train.finetune import FineTuneConfig, fine_tune, fine_tune_config, hyperpolarising_indices
-from noble.train.losses import phase_losses, pseudo_huber, relative_h1, relative_lp
 from noble.train.run import fit, is_first_process
 from noble.train.soft_features import SOFT_FEATURES
 
@@ -18,10 +18,6 @@ __all__ = [
     "fit",
     "hyperpolarising_indices",
     "is_first_process",
-    "phase_losses",
-    "pseudo_huber",
     "read_curves",
-    "relative_h1",
-    "relative_lp",
     "training_seconds",
 ]

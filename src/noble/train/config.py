@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from noble.configs import Frozen
-from noble.operator import PLANE, FnoConfig, OperatorConfig, preset
+from noble.operator import LossConfig, OperatorConfig, preset
 
 
 class OptimiserConfig(Frozen):
@@ -34,31 +34,9 @@ class OptimiserConfig(Frozen):
     clip_norm: float | None = Field(default=1.0, gt=0)
 
 
-class LossConfig(Frozen):
-    """What is minimised.
-
-    Attributes:
-        voltage: for operators trained on voltage: relative L2, relative L4 (the paper's) or relative H1.
-        timing, intervals, silence, waveform: weights of the spike-phase losses: ms for the first three (see
-            `losses.phase_losses`), mV for the voltage drawn from the true spikes.
-        timing_scale_ms: errors of spike times beyond this count by their size, smaller ones by their square.
-        waveform_points: instants a trace at which the voltage is compared in one step, half of them near spikes.
-    """
-
-    voltage: Literal["l2", "l4", "h1"] = "l4"
-    timing: float = Field(default=1.0, ge=0)
-    intervals: float = Field(default=1.0, ge=0)
-    silence: float = Field(default=1.0, ge=0)
-    waveform: float = Field(default=1.0, ge=0)
-    timing_scale_ms: float = Field(default=0.1, gt=0)
-    waveform_points: int = Field(default=384, ge=2)
-
-
 def _suitable_optimiser(operator: OperatorConfig | None) -> OptimiserConfig:
     """See `TrainConfig`; LOG.md has the comparison. An operator that was refused has none, and any will do."""
-    if isinstance(operator, FnoConfig):
-        return OptimiserConfig(name="adam", learning_rate=4e-3, schedule="plateau", clip_norm=None)
-    return OptimiserConfig(name="soap", learning_rate=1e-2, weight_decay=0.0)
+    return OptimiserConfig() if operator is None else OptimiserConfig.model_validate(operator.training.optimiser)
 
 
 class TrainConfig(Frozen):
@@ -111,8 +89,7 @@ class TrainConfig(Frozen):
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         """The features that identify a neuron; None for all in which a store's training models differ."""
-        suits = PLANE if isinstance(self.operator, FnoConfig) else None
-        return suits if self.features is None else self.features
+        return self.operator.training.features if self.features is None else self.features
 
     @model_validator(mode="after")
     def _validated_once(self) -> Self:

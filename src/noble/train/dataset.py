@@ -70,6 +70,11 @@ class StoreData:
         """The traces that choose the epoch."""
         return self._traces(self.validation_indices)
 
+    def load(self) -> None:
+        """Read the traces of both splits that are to be in memory."""
+        self.training.load()
+        self.validation.load()
+
     def feature_spec(self) -> FeatureSpec:
         """Names, units and range of the features over the models that occur in the training split, and only those."""
         columns = self._columns()

@@ -37,7 +37,7 @@ class Learner(nn.Module):
         self.operator = operator
         self.config = config
         self._window = window
-        self._objective = objective_for(operator, config.loss, window=window)
+        self._objective = objective_for(config.loss, window=window)
 
     def forward(self, batch: Batch, *, step: int, rank: int) -> dict[str, Tensor]:
         """Named losses of a batch whose onsets are shifted at random; their sum is `loss`.

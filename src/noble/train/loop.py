@@ -84,6 +84,7 @@ class Training:
                 self._folder / CURVES, self.curves
             )  # those of the checkpoint, which may be older than the file
         while self.epoch < self.config.epochs and not self._time_is_up():
+            self._data.load()  # before the clock starts
             started = time.monotonic()
             values = self._train_epoch()
             if (self.epoch + 1) % self.config.validate_every == 0:

@@ -18,6 +18,8 @@ from noble.train.learner import Learner
 from noble.train.loop import Training, TrainProgress
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from noble.data import Store
     from noble.train.dataset import StoreData
 
@@ -138,7 +140,7 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def _launched(devices: int | str, accelerator: str) -> Any:
+def _launched(devices: int | str, accelerator: str) -> Fabric:
     """Fabric with its processes running; with several devices this starts the program once more for each other device."""
     from lightning_fabric import Fabric
 

@@ -78,6 +78,11 @@ class TraceSet:
     def __len__(self) -> int:
         return len(self._indices)
 
+    def load(self) -> None:
+        """Read the traces now, and not with the first batch, if they are to be in memory."""
+        if self.in_memory and self._whole is None:
+            self._whole = self._read(np.arange(len(self)), self._arrays(len(self)))
+
     def shuffled(self, *, seed: int, epoch: int, unit: int) -> list[np.ndarray]:
         """The order of an epoch, as positions of block after block; a function of the arguments and of the set alone.
 
@@ -116,9 +121,8 @@ class TraceSet:
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def _blocks(self, order: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, Block]]:
-        if self.in_memory:
-            if self._whole is None:
-                self._whole = self._read(np.arange(len(self)), self._arrays(len(self)))
+        self.load()
+        if self._whole is not None:
             yield from ((positions, self._whole) for positions in order)
             return
         largest = max(map(len, order))

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from scipy.fft import next_fast_len
 
 from noble.operator import FeatureSpec, FnoConfig, preset
-from noble.operator.fno.core import Fno1d, FnoCore, SpectralConv1d, fft_friendly
+from noble.operator.fno.core import Fno1d, FnoCore, SpectralConv1d
 from noble.traces import TimeGrid
 
 SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [0.3, 300.0], [0.1, 250.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
@@ -111,14 +110,9 @@ def test_the_papers_configuration_has_its_number_of_parameters():
 
 
 def test_the_papers_window_is_padded_to_8640():
-    assert fft_friendly(8583) == 8640
+    """The next length with no prime factor but 2, 3 and 5; 8,583 is 3 times 2,861."""
     core = _core(preset("paper-pv"), TimeGrid.spanning(515.0, dt_ms=0.06))
     assert core.padded_ms == pytest.approx(8640 * 0.06)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 97, 1000, 1001, 8583, 8641, 25750, 2**15 + 1])
-def test_friendly_lengths_are_scipys(count):
-    assert fft_friendly(count) == next_fast_len(count, real=True)
 
 
 def test_the_core_is_the_network_on_the_continued_window():
@@ -218,3 +212,58 @@ def test_an_unknown_preset_is_refused_with_the_known_ones():
     ):
         preset("paper")
     assert preset("paper-vip").model_dump()["amplitude_frequencies"] == 11
+
+
+# --- the contract of a core
+
+
+GRID = TimeGrid(dt_ms=0.5, count=200)
+FEATURES = torch.tensor([[0.8, 1.3], [2.5, 3.1]])
+
+
+def test_spikes_are_found_in_the_voltage():
+    """Bells of 90 mV wherever the current does not vanish, so that the current says where."""
+    core = _core(TINY.model_copy(update={"output_offset_mv": -70.0}), GRID)
+    times = torch.arange(GRID.count) * GRID.dt_ms
+
+    def bells(module, inputs, output):
+        current = inputs[0][:, -1, : GRID.count]
+        shapes = 90 * torch.exp(-0.5 * ((times[:, None] - times) / 0.5) ** 2)
+        return (current != 0).float() @ shapes
+
+    core.network.register_forward_hook(bells)
+    current = torch.zeros(3, GRID.count)
+    current[0, [40, 121]], current[2, 66] = 0.1, 0.1
+    found = core.spike_times_ms(FEATURES[:1].expand(3, 2), current, GRID.dt_ms)
+    expected = torch.tensor([[20.0, 60.5], [torch.inf] * 2, [33.0, torch.inf]], dtype=torch.float64)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_change_no_number(training):
+    core, current = _core(TINY, GRID).train(training), _smooth_current_na(GRID, dtype=torch.float32)
+    watched = core(FEATURES.clone().requires_grad_(), current.clone().requires_grad_(), GRID.dt_ms)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert torch.equal(core(FEATURES, current, GRID.dt_ms), watched)
+
+
+def test_a_stream_is_the_whole_window_or_nothing():
+    core, current = _core(TINY, GRID).eval(), _smooth_current_na(GRID, dtype=torch.float32)
+    rest = core.rest(FEATURES)
+    assert core.latency_ms == float("inf")
+    after, response = core.advance(rest, current, GRID.dt_ms)
+    assert torch.equal(response.voltage_mv, core(FEATURES, current, GRID.dt_ms))
+    assert (response.start_ms, response.spikes_until_ms) == (0.0, 100.0)
+    assert torch.equal(response.spikes_ms, core.spike_times_ms(FEATURES, current, GRID.dt_ms))
+    for state, piece, message in (
+        (rest, current[:, :100], "a window of 50 ms was asked for, but this fno operator was trained on 100 ms"),
+        (rest, torch.cat([current, current], dim=1), "a window of 200 ms"),
+        (after, current, "has answered its whole window and knows none after it"),
+        (rest, current[:1], r"shape \(1, 200\) was given to a stream of 2 neurons"),
+        (rest, torch.where(current == current.max(), torch.nan, current), "is nan at sample .*; expected finite nA"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            core.advance(state, piece, GRID.dt_ms)
+    again = core.advance(rest, current, GRID.dt_ms)[1]  # after all of these
+    assert torch.equal(again.voltage_mv, response.voltage_mv)

@@ -1,163 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from small_operator import CONFIG, FIRING, GRID, NAMED, NEURON, SILENT, SPEC, STEP, core_of, current_of, operator_of
 
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec, Operator
-from noble.operator.spiking.config import SpikePhaseConfig
-from noble.operator.spiking.core import Encoded, SpikePhaseCore, _time_to_spikes, bin_means
+from noble.operator.spiking.adaptive_bins import bin_means
 from noble.operator.spiking.waveform import LOOK_AHEAD_MS
 from noble.stimuli import OrnsteinUhlenbeck, Ramp, Step
 from noble.traces import TimeGrid
-
-SPEC = FeatureSpec.fit(np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
-GRID = TimeGrid.spanning(100.0, dt_ms=0.06)
-CONFIG = SpikePhaseConfig(
-    width=8, hidden=8, slow_width=8, filters=6, address=8, shapes=3, shape_width=8, feature_frequencies=1
-)
-NEURON = np.array([[0.15, 150.0]])
-STEP = Step(start_ms=15.0, stop_ms=60.0, amplitude_na=0.2)
-SILENT, FIRING = 1e-4, 0.12  # spikes a ms
-
-
-def operator_of(*, rate: float = FIRING, config: SpikePhaseConfig = CONFIG, spec: FeatureSpec = SPEC) -> Operator:
-    """Untrained, but with so many spikes a ms within the step, and moved noticeably by the current; double precision."""
-    operator = Operator.build(config, spec, GRID, seed=3).double().eval()
-    core = core_of(operator)
-    middle = torch.full((1, len(spec)), 2.0, dtype=torch.float64)
-    with torch.no_grad():
-        weight = core.timing.leave.weight
-        weight += (
-            0.1
-            / core.drive.uncertainty
-            * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)).double()
-        )
-        for _ in range(3):  # more than once, since rates have bounds
-            rates = core.encode(middle, current_of(STEP), GRID.dt_ms).rate_per_ms[0]
-            during = rates[int(20 / config.bin_ms) : int(55 / config.bin_ms)]
-            core.timing.leave.bias += torch.log(rate / during.mean()) / core.drive.uncertainty
-    return operator
-
-
-def core_of(operator: Operator) -> SpikePhaseCore:
-    assert isinstance(operator.core, SpikePhaseCore)
-    return operator.core
-
-
-def encoded_from(rate: Tensor, *, bin_ms: float = 1.0) -> Encoded:
-    """Rates alone; slow voltage and channels play no part."""
-    rows, bins = rate.shape
-    return Encoded(rate, bin_ms, rate.new_zeros(rows, bins + 1), rate.new_zeros(rows, 2, 1), bins * bin_ms)
-
-
-def current_of(stimulus, grid: TimeGrid = GRID) -> Tensor:
-    return torch.as_tensor(stimulus.sample(grid))[None]
-
-
-# --- current in bins
-
-
-def held_mean(samples: np.ndarray, dt_ms: float, start: float, stop: float) -> float:
-    """Mean over [start, stop) of a current that holds each sample until the next and the last one for ever."""
-    edges = np.append(np.arange(samples.size) * dt_ms, np.inf)
-    overlap = np.clip(np.minimum(stop, edges[1:]) - np.maximum(start, edges[:-1]), 0, None)
-    return float(overlap @ samples / (stop - start))
-
-
-@pytest.mark.parametrize(
-    ("dt_ms", "bin_ms"), [(0.06, 0.96), (0.06, 0.3), (0.1, 0.96), (0.02, 0.5), (0.07, 0.05), (1.0, 0.3), (0.5, 7.3)]
-)
-def test_bin_means_are_the_held_currents_means(dt_ms, bin_ms):
-    samples = np.random.default_rng(0).normal(size=(2, 83))
-    bins = int(83 * dt_ms / bin_ms) + 3  # past the end of the current
-    means = bin_means(torch.as_tensor(samples), dt_ms=dt_ms, bin_ms=bin_ms, bins=bins).numpy()
-    expected = [[held_mean(row, dt_ms, k * bin_ms, (k + 1) * bin_ms) for k in range(bins)] for row in samples]
-    np.testing.assert_allclose(means, expected, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("bin_ms", [0.96, 0.11, 3.7])
-def test_a_finer_grid_has_the_same_bin_means(bin_ms):
-    samples = torch.randn(3, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    coarse = bin_means(samples, dt_ms=0.06, bin_ms=bin_ms, bins=9)
-    fine = bin_means(samples.repeat_interleave(2, dim=1), dt_ms=0.03, bin_ms=bin_ms, bins=9)
-    torch.testing.assert_close(coarse, fine, rtol=0, atol=1e-10)
-
-
-# --- phase and spikes
-
-
-def crossings(rate: np.ndarray, bin_ms: float) -> list[float]:
-    """Where the integral of a rate that is constant in bins reaches 1, 2, ..., bin by bin."""
-    times, phase = [], 0.0
-    for number, value in enumerate(rate):
-        while phase + value * bin_ms >= len(times) + 1 - 1e-12:
-            target = len(times) + 1
-            times.append(number * bin_ms + (target - phase) / value)
-        phase += value * bin_ms
-    return times
-
-
-def test_spikes_are_where_the_integrated_rate_crosses_integers():
-    generator = np.random.default_rng(2)
-    rate = generator.gamma(0.5, 1.0, size=(4, 60)) * np.array([[0.05], [0.4], [2.0], [1e-4]]) + 1e-6
-    times = encoded_from(torch.as_tensor(rate), bin_ms=0.96).spike_times_ms().numpy()
-    counts = [len(crossings(row, 0.96)) for row in rate]
-    assert counts[3] == 0 < counts[0] < counts[1] < counts[2] == times.shape[1]
-    for row, found, count in zip(rate, times, counts, strict=True):
-        np.testing.assert_allclose(found[:count], crossings(row, 0.96), rtol=1e-9)
-        assert np.all(np.isinf(found[count:]))
-
-
-def test_several_spikes_in_one_bin_and_one_exactly_on_an_edge():
-    rate = torch.tensor([[0.5] * 6, [0.0, 0.0, 3.5, 0.0, 0.0, 0.0]], dtype=torch.float64)
-    times = encoded_from(rate + 1e-300).spike_times_ms()
-    expected = torch.tensor([[2.0, 4.0, 6.0], [2 + 1 / 3.5, 2 + 2 / 3.5, 2 + 3 / 3.5]], dtype=torch.float64)
-    torch.testing.assert_close(times, expected)
-
-
-def test_without_a_crossing_there_are_no_columns():
-    assert encoded_from(torch.full((2, 9), 0.1)).spike_times_ms().shape == (2, 0)
-
-
-def test_phase_at_an_instant_is_the_integral_of_the_rate():
-    rate = torch.rand(2, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    encoded = encoded_from(rate, bin_ms=0.96)
-    times = torch.tensor([[0.0, 0.5, 0.96, 5.0, 11.52]] * 2, dtype=torch.float64)
-    edges = np.arange(13) * 0.96
-    for row in range(2):
-        cumulative = np.concatenate([[0.0], np.cumsum(rate[row].numpy() * 0.96)])
-        np.testing.assert_allclose(
-            encoded.phase_at(times)[row], np.interp(times[row].numpy(), edges, cumulative), rtol=1e-12
-        )
-    at_spikes = encoded.phase_at(encoded.spike_times_ms().nan_to_num(posinf=0.0))
-    count = int(encoded.phase()[0, -1])
-    torch.testing.assert_close(at_spikes[0, :count], torch.arange(1, count + 1, dtype=torch.float64))
-
-
-def test_the_gradient_of_spike_times_is_the_finite_difference():
-    rate = torch.rand(2, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.05
-    rate[1] *= 0.7  # fewer spikes, so that the second row is padded
-
-    def real_times(rate: Tensor) -> Tensor:
-        times = encoded_from(rate, bin_ms=0.96).spike_times_ms()
-        return times[torch.isfinite(times)]
-
-    assert 1 < real_times(rate[1:]).numel() < real_times(rate[:1]).numel()
-    assert torch.autograd.gradcheck(real_times, rate.requires_grad_())
-
-
-def test_time_to_spikes_by_hand():
-    inf = torch.inf
-    times = torch.tensor([[0.0, 4.9, 5.0, 7.0, 10.0, 20.0]] * 2, dtype=torch.float64)
-    since, until = _time_to_spikes(times, torch.tensor([[5.0, 10.0], [inf, inf]], dtype=torch.float64))
-    nothing = [inf] * 6
-    torch.testing.assert_close(since, torch.tensor([[inf, inf, 0.0, 2.0, 0.0, 10.0], nothing], dtype=torch.float64))
-    torch.testing.assert_close(until, torch.tensor([[5.0, 0.1, 5.0, 3.0, inf, inf], nothing], dtype=torch.float64))
-    for answer in _time_to_spikes(times, torch.empty(2, 0, dtype=torch.float64)):
-        assert torch.isinf(answer).all()
-
-
-# --- the whole operator
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75])
@@ -237,23 +88,23 @@ def test_the_present_does_not_depend_on_the_far_future(changed_from_ms):
 def test_any_duration_and_dt(duration_ms, dt_ms):
     grid = TimeGrid.spanning(duration_ms, dt_ms=dt_ms)
     stimulus = Step(start_ms=0.2, stop_ms=0.9, amplitude_na=0.2)
-    voltage = operator_of().predict(NEURON, [stimulus], grid).voltage_mv
+    voltage = operator_of().respond(NAMED, [stimulus], grid).voltage_mv
     assert voltage.shape == (1, grid.count)
     assert np.isfinite(voltage).all()
 
 
 def test_a_longer_window_only_adds_to_the_answer():
     operator = operator_of()
-    short = operator.predict(NEURON, [STEP], TimeGrid.spanning(80.64, dt_ms=0.06)).voltage_mv[0]
-    long = operator.predict(NEURON, [STEP], TimeGrid.spanning(300.0, dt_ms=0.06)).voltage_mv[0]
+    short = operator.respond(NAMED, [STEP], TimeGrid.spanning(80.64, dt_ms=0.06)).voltage_mv[0]
+    long = operator.respond(NAMED, [STEP], TimeGrid.spanning(300.0, dt_ms=0.06)).voltage_mv[0]
     kept = int((80.64 - LOOK_AHEAD_MS) / 0.06)
     np.testing.assert_allclose(short[:kept], long[:kept], rtol=0, atol=1e-4)
 
 
 def test_two_sampling_intervals_agree_at_common_instants():
     operator = operator_of()
-    coarse = operator.predict(NEURON, [STEP], TimeGrid.spanning(99.0, dt_ms=0.06)).voltage_mv[0]
-    fine = operator.predict(NEURON, [STEP], TimeGrid.spanning(99.0, dt_ms=0.03)).voltage_mv[0]
+    coarse = operator.respond(NAMED, [STEP], TimeGrid.spanning(99.0, dt_ms=0.06)).voltage_mv[0]
+    fine = operator.respond(NAMED, [STEP], TimeGrid.spanning(99.0, dt_ms=0.03)).voltage_mv[0]
     assert np.ptp(coarse) > 0.1
     np.testing.assert_allclose(coarse, fine[::2][: coarse.size], rtol=0, atol=1e-4)
 
@@ -271,7 +122,7 @@ def test_two_sampling_intervals_agree_at_common_instants():
 )
 @pytest.mark.parametrize("rate", [SILENT, FIRING])
 def test_any_current_has_a_finite_answer(stimulus, rate):
-    voltage = operator_of(rate=rate).predict(NEURON, [stimulus], GRID).voltage_mv
+    voltage = operator_of(rate=rate).respond(NAMED, [stimulus], GRID).voltage_mv
     assert np.isfinite(voltage).all()
     assert np.abs(voltage).max() < 1e4
 
@@ -285,15 +136,14 @@ def test_the_size_of_the_parts_decoded_at_once_does_not_matter():
 
 
 @pytest.mark.parametrize("dt_ms", [0.01, 0.06, 0.2, 0.4])
-def test_what_is_drawn_without_gradients_is_right_to_a_tenth_of_a_mv(dt_ms):
-    """With gradients every sample is drawn by the network; without, by a table, and away from spikes at every few samples."""
+def test_what_is_drawn_in_evaluation_is_right_to_a_tenth_of_a_mv(dt_ms):
+    """In training every sample is drawn by the network; in evaluation by a table, and away from spikes at every few samples."""
     operator, features = operator_of(rate=FIRING), torch.as_tensor(NEURON)
     with torch.no_grad():
         core_of(operator).slow.leave.bias[CONFIG.bins :] += 25.0  # the shape channels
     current = current_of(STEP, TimeGrid.spanning(100.0, dt_ms=dt_ms))
-    exact = operator(features, current, dt_ms).detach()
     with torch.no_grad():
-        drawn = operator(features, current, dt_ms)
+        exact, drawn = (operator.train(training)(features, current, dt_ms) for training in (True, False))
     assert exact.max() - exact.min() > 50
     torch.testing.assert_close(drawn, exact, rtol=0, atol=0.1)
     assert not torch.equal(drawn, exact)
@@ -355,7 +205,7 @@ def test_the_threshold_is_not_needed_but_used_if_known():
     ]:
         spec = FeatureSpec.fit(table[:, columns], names, units)
         operator = operator_of(spec=spec)
-        assert np.isfinite(operator.predict(table[:1, columns], [STEP], GRID).voltage_mv).all()
+        assert np.isfinite(operator.respond(Neurons(names, table[:1, columns]), [STEP], GRID).voltage_mv).all()
         signals, _ = core_of(operator).drive(
             spec.scale(torch.as_tensor(table[:1, columns])), torch.zeros(1, 4).double(), torch.ones(1, 4).double()
         )
@@ -369,7 +219,7 @@ def test_a_bundle_keeps_every_bit(tmp_path):
     assert loaded.config == CONFIG
     for name, value in operator.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
-    answers = [item.predict(NEURON, [STEP], GRID).voltage_mv for item in (operator, loaded)]
+    answers = [item.respond(NAMED, [STEP], GRID).voltage_mv for item in (operator, loaded)]
     np.testing.assert_array_equal(*answers)
 
 
@@ -383,7 +233,7 @@ def test_double_precision_is_kept_throughout():
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_without_features_the_current_alone_decides():
     operator = operator_of(spec=FeatureSpec.fit(np.zeros((2, 0)), (), ()))
-    answer = operator.predict(np.zeros((2, 0)), [STEP, STEP], GRID).voltage_mv
+    answer = operator.respond(Neurons((), np.zeros((2, 0))), [STEP, STEP], GRID).voltage_mv
     np.testing.assert_array_equal(answer[0], answer[1])
     assert np.ptp(answer[0]) > 10
 

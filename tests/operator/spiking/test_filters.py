@@ -19,28 +19,40 @@ def recurrence(values: np.ndarray, decay: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
-@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("tokens", [1, 2, 64, 65, 199, 299, 301, 700])  # predictions sum at once up to 300
-def test_averages_are_the_recurrences(tokens, gradients):
-    module = averages(5)
+def test_averages_are_the_recurrences(tokens, training):
+    module = averages(5).train(training)
     values = np.random.default_rng(0).normal(size=(2, tokens, 5))
     decay = np.exp(-np.exp(-module.log_time.detach().numpy()))
     expected = [recurrence(row, decay) for row in values]
-    with torch.set_grad_enabled(gradients):
+    with torch.no_grad():
         np.testing.assert_allclose(module(torch.as_tensor(values)).detach().numpy(), expected, atol=1e-12)
         single = module.float()(torch.as_tensor(values, dtype=torch.float32))
     assert single.dtype == torch.float32
     np.testing.assert_allclose(single.detach().numpy(), expected, atol=2e-6)
 
 
-def test_averages_are_differentiable_in_values_and_time_constants():
-    module = averages(3)
+@pytest.mark.parametrize("training", [True, False])
+def test_averages_are_differentiable_in_values_and_time_constants(training):
+    module = averages(3).train(training)
     values = torch.randn(2, 67, 3, dtype=torch.float64, requires_grad=True)
 
     def run(values: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         return torch.func.functional_call(module, {"log_time": times}, (values,))
 
     assert torch.autograd.gradcheck(run, (values, module.log_time.detach().clone().requires_grad_()))
+
+
+def test_both_modes_have_the_same_gradients_also_of_windows_whose_weights_nearly_vanish():
+    """In evaluation after 290 tokens, the first one counts exp(-580) of the last."""
+    values = torch.randn(2, 290, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for training in (True, False):
+        module, inputs = averages(3).train(training), values.clone().requires_grad_()
+        module(inputs).square().sum().backward()
+        gradients.append((inputs.grad, module.log_time.grad))
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-9)
 
 
 def network() -> FilterNetwork:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from noble.operator.spiking.waveform import LOOK_AHEAD_MS, LOOK_BACK_MS, SpikeShapes, draw, look_up
+from noble.operator.spiking.waveform import LOOK_AHEAD_MS, LOOK_BACK_MS, SpikeShapes, draw, look_up, time_to_spikes
 
 INF = torch.inf
 
@@ -51,3 +51,14 @@ def test_gradients_are_finite_with_and_without_neighbours(shapes):
     for gradient in (since.grad, until.grad):
         assert gradient is not None
         assert torch.isfinite(gradient).all()
+
+
+def test_time_to_spikes_by_hand():
+    inf = torch.inf
+    times = torch.tensor([[0.0, 4.9, 5.0, 7.0, 10.0, 20.0]] * 2, dtype=torch.float64)
+    since, until = time_to_spikes(times, torch.tensor([[5.0, 10.0], [inf, inf]], dtype=torch.float64))
+    nothing = [inf] * 6
+    torch.testing.assert_close(since, torch.tensor([[inf, inf, 0.0, 2.0, 0.0, 10.0], nothing], dtype=torch.float64))
+    torch.testing.assert_close(until, torch.tensor([[5.0, 0.1, 5.0, 3.0, inf, inf], nothing], dtype=torch.float64))
+    for answer in time_to_spikes(times, torch.empty(2, 0, dtype=torch.float64)):
+        assert torch.isinf(answer).all()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from noble.configs import Frozen
+from noble.operator.core import AbstractCore, CoreConfig, TrainingDefaults
+from noble.operator.spec import PLANE, FeatureSpec
+from noble.traces import TimeGrid
 
 # A gigabyte with gradients; the paper's operator has two million.
 _MOST_WEIGHTS: Final = 100_000_000
 
 
-class FnoConfig(Frozen):
+class FnoConfig(CoreConfig):
     """The paper's operator: NeRF embedding of amplitude and features, then a 1-D Fourier neural operator.
 
     Attributes:
@@ -25,6 +27,9 @@ class FnoConfig(Frozen):
         padded_count: samples the training window is padded to inside; None picks the next length with factors 2, 3, 5.
     """
 
+    training: ClassVar = TrainingDefaults(
+        features=PLANE, optimiser={"name": "adam", "learning_rate": 4e-3, "schedule": "plateau", "clip_norm": None}
+    )
     kind: Literal["fno"] = "fno"
     layers: int = Field(default=12, ge=1, le=256)
     width: int = Field(default=24, ge=1, le=1024)
@@ -52,3 +57,9 @@ class FnoConfig(Frozen):
     def half_modes(self) -> int:
         """Modes kept on the half spectrum."""
         return self.modes // 2 + 1
+
+    def build(self, spec: FeatureSpec, grid: TimeGrid) -> AbstractCore[Any]:
+        """An untrained core; see `CoreConfig.build`."""
+        from noble.operator.fno.core import FnoCore  # the core imports this file
+
+        return FnoCore(self, spec, grid)

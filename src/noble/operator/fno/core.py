@@ -7,15 +7,20 @@ The architecture is that of neuraloperator 2.0 (`neuralop.models.FNO`, without p
 from __future__ import annotations
 
 import math
+from typing import NamedTuple, cast, final
 
 import torch
 from jaxtyping import Complex, Float
+from scipy.fft import next_fast_len
 from torch import Tensor, nn
 from torch.nn import functional
 
+from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.fno.config import FnoConfig
 from noble.operator.fno.embedding import channel_count, embed
+from noble.operator.losses import LossConfig, relative_h1, relative_lp
 from noble.operator.spec import FeatureSpec
+from noble.spikes import spike_times_ms
 from noble.traces import TimeGrid
 
 
@@ -125,7 +130,20 @@ class Fno1d(nn.Module):
         return self.projection_out(functional.gelu(self.projection_in(values[..., :keep])))[:, 0]
 
 
-class FnoCore(nn.Module):
+class FnoState(NamedTuple):
+    """A stream that has seen nothing, or its whole window.
+
+    Attributes:
+        scaled_features: shape (neuron, feature).
+        answered: whether each neuron has, shape (neuron,).
+    """
+
+    scaled_features: Tensor
+    answered: Tensor
+
+
+@final
+class FnoCore(AbstractCore[FnoState]):
     """The paper's operator: embedded features and current in, voltage out, on the window it was trained on.
 
     The window is continued to an FFT-friendly length before the network and cut after it (the paper's 8,583 samples are
@@ -133,21 +151,19 @@ class FnoCore(nn.Module):
     part of the operator, so that a Fourier mode is the same frequency at every dt.
 
     Attributes:
-        causal: False; the answer at one instant depends on the whole window, which must be the one of training.
+        grid: the window of training; the answer at each instant depends on all of it.
         padded_ms: duration of one period of the Fourier modes, ms.
     """
 
-    causal = False
-
     def __init__(self, config: FnoConfig, spec: FeatureSpec, grid: TimeGrid) -> None:
         super().__init__()
-        padded = fft_friendly(grid.count) if config.padded_count is None else config.padded_count
+        padded = config.padded_count or cast(int, next_fast_len(grid.count, real=True))
         if padded < grid.count:
             raise ValueError(
                 f"padded_count is {padded}, but the window has {grid.count} samples; expected at least that, or None."
             )
         self.config = config
-        self.window_ms = grid.duration_ms
+        self.grid = grid
         self.padded_ms = padded * grid.dt_ms
         channels = channel_count(
             features=len(spec),
@@ -155,6 +171,25 @@ class FnoCore(nn.Module):
             feature_frequencies=config.feature_frequencies,
         )
         self.network = Fno1d(channels, config)
+
+    @property
+    def latency_ms(self) -> float:
+        """Infinite: every instant of the window acts on every other."""
+        return math.inf
+
+    def check_window(self, count: int, dt_ms: float) -> None:
+        """Refuse a window of another duration than that of training, up to one sample.
+
+        Raises:
+            ValueError: if it is refused.
+        """
+        duration_ms = count * dt_ms
+        if abs(duration_ms - self.grid.duration_ms) > max(dt_ms, self.grid.dt_ms) + 1e-6:
+            raise ValueError(
+                f"a window of {duration_ms:g} ms was asked for, but this {self.config.kind} operator was trained on "
+                f"{self.grid.duration_ms:g} ms and its embedding spans exactly that window. Ask for that duration (dt "
+                "is free), or use a causal operator such as spike-phase."
+            )
 
     def forward(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
@@ -173,21 +208,52 @@ class FnoCore(nn.Module):
             scaled_features,
             padded_na,
             dt_ms=dt_ms,
-            window_ms=self.window_ms,
+            window_ms=self.grid.duration_ms,
             amplitude_frequencies=self.config.amplitude_frequencies,
             feature_frequencies=self.config.feature_frequencies,
         )
         return self.config.output_offset_mv + self.config.output_scale_mv * self.network(channels, keep=count)
 
+    def spike_times_ms(
+        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+    ) -> Float[Tensor, "batch spike"]:
+        """Found in the voltage as in any trace, so without gradients, and in double precision."""
+        return _found_spikes_ms(self(scaled_features, current_na, dt_ms), dt_ms)
 
-def fft_friendly(count: int) -> int:
-    """The smallest length of at least `count` whose only prime factors are 2, 3 and 5: 8,640 for the paper's 8,583."""
-    best = 1 << (count - 1).bit_length()
-    for fives in range(best.bit_length()):
-        for threes in range(best.bit_length()):
-            odd = 5**fives * 3**threes
-            if odd >= best:
-                break
-            needed = -(-count // odd)  # rounded up; the smallest power of two that reaches it completes the length
-            best = min(best, odd << (needed - 1).bit_length())
-    return best
+    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> FnoState:
+        """Neurons that have seen no current yet; at least one."""
+        return FnoState(scaled_features, scaled_features.new_zeros(check_neurons(scaled_features), dtype=torch.bool))
+
+    def advance(
+        self, state: FnoState, current_na: Float[Tensor, "neuron time"], dt_ms: float
+    ) -> tuple[FnoState, Response]:
+        """The answer to the whole window at once; there are no other pieces.
+
+        Raises:
+            ValueError: for a window of another duration, one after the first, another number of neurons, or a current that is
+                not finite.
+        """
+        check_piece(current_na, dt_ms, neurons=len(state.scaled_features))
+        self.check_window(current_na.shape[1], dt_ms)
+        if state.answered.any():
+            raise ValueError(
+                f"this {self.config.kind} operator has answered its whole window and knows none after it; begin again from rest, "
+                "or use an operator of finite latency such as spike-phase."
+            )
+        voltage_mv = self(state.scaled_features, current_na, dt_ms)
+        spikes_ms = _found_spikes_ms(voltage_mv, dt_ms)
+        answered = FnoState(state.scaled_features, torch.ones_like(state.answered))
+        return answered, Response(0.0, voltage_mv, spikes_ms, current_na.shape[1] * dt_ms)
+
+    def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
+        """A relative norm of the voltage error; volts not centred, as in the paper (the norm is the same in mV)."""
+        predicted = self(examples.scaled_features, examples.current_na, examples.dt_ms)
+        if losses.voltage == "h1":
+            return {"loss": relative_h1(predicted, examples.voltage_mv, dt_ms=examples.dt_ms)}
+        return {"loss": relative_lp(predicted, examples.voltage_mv, p=2.0 if losses.voltage == "l2" else 4.0)}
+
+
+def _found_spikes_ms(voltage_mv: Float[Tensor, "batch time"], dt_ms: float) -> Float[Tensor, "batch spike"]:
+    """Spike times as found in any trace, rows filled up with infinity, ms; in double precision and without gradients."""
+    trains = [torch.as_tensor(spike_times_ms(row, dt_ms=dt_ms)) for row in voltage_mv.detach().cpu().numpy()]
+    return nn.utils.rnn.pad_sequence(trains, batch_first=True, padding_value=math.inf).to(voltage_mv.device)

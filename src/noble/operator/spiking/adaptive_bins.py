@@ -1,4 +1,4 @@
-"""Time cut into pieces: a bin where the current holds still, a part of one where it changes.
+"""Adaptive time bins: whole where the current holds still, in parts where it changes.
 
 Where a step begins within a bin, its mean current says nothing of the firing at its height, nor when firing starts. So where the
 current changes, a bin is looked at in parts; elsewhere, which is nearly everywhere for a step, as a whole.
@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 _SAME_CURRENT_NA: Final = 1e-6
 
@@ -41,7 +41,7 @@ class AdaptiveBins:
         return empty.scatter_add(1, index, weighted)
 
 
-def cut(current_na: Float[Tensor, "batch bin part"]) -> AdaptiveBins:
+def subdivide(current_na: Float[Tensor, "batch bin part"]) -> AdaptiveBins:
     """AdaptiveBins for the mean currents of each bin's parts.
 
     All traces get as many pieces as the one whose current changes most, so some of their steady bins are cut, too.
@@ -59,3 +59,18 @@ def cut(current_na: Float[Tensor, "batch bin part"]) -> AdaptiveBins:
     fine, coarse = current_na.flatten(1).gather(1, bin * parts + part), current_na.mean(dim=2).gather(1, bin)
     share = torch.where(whole, 1.0, 1.0 / parts).to(current_na.dtype)
     return AdaptiveBins(torch.where(whole, coarse, fine), share, bin, bins)
+
+
+def bin_means(
+    current_na: Float[Tensor, "batch time"], *, dt_ms: float, bin_ms: float, bins: int
+) -> Float[Tensor, "batch bins"]:
+    """Mean current in consecutive bins of any length, each sample held until the next; the last one is held to the end.
+
+    Exact for charge: the same current on a finer grid has the same means, up to where a jump falls between samples.
+    """
+    count = current_na.shape[1]
+    charge = nn.functional.pad(torch.cumsum(current_na.double(), dim=1), (1, 0))
+    edges = torch.arange(bins + 1, device=current_na.device, dtype=torch.float64) * (bin_ms / dt_ms)
+    whole = edges.floor().clamp(max=count - 1).long()
+    at_edges = charge[:, whole] + (edges - whole) * current_na.double()[:, whole]
+    return (torch.diff(at_edges, dim=1) * (dt_ms / bin_ms)).to(current_na.dtype)

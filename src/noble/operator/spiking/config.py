@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from noble.configs import Frozen
+from noble.operator.core import AbstractCore, CoreConfig, TrainingDefaults
+from noble.operator.spec import FeatureSpec
+from noble.traces import TimeGrid
 
 
-class SpikePhaseConfig(Frozen):
+class SpikePhaseConfig(CoreConfig):
     """Sizes of the spike-phase operator.
 
     Attributes:
@@ -26,6 +28,9 @@ class SpikePhaseConfig(Frozen):
         decode_points: traces x samples drawn at once when no gradient is wanted; bounds the memory of drawing.
     """
 
+    training: ClassVar = TrainingDefaults(
+        features=None, optimiser={"name": "soap", "learning_rate": 1e-2, "weight_decay": 0.0}
+    )
     kind: Literal["spike-phase"] = "spike-phase"
     token_ms: float = Field(default=11.52, ge=0.1, le=1000)
     bins: int = Field(default=8, ge=1, le=256)
@@ -47,3 +52,9 @@ class SpikePhaseConfig(Frozen):
     def bin_ms(self) -> float:
         """Length of a bin, ms."""
         return self.token_ms / self.bins
+
+    def build(self, spec: FeatureSpec, grid: TimeGrid) -> AbstractCore[Any]:
+        """An untrained core; see `CoreConfig.build`."""
+        from noble.operator.spiking.core import SpikePhaseCore  # the core imports this file
+
+        return SpikePhaseCore(self, spec, grid)

@@ -9,26 +9,31 @@ a few shape channels. Spike times are smooth in features and current, and sharp 
         -> causal network over tokens -> rate                         -> phase = integral of rate -> spike times -+
         -> a second, smaller one      -> slow voltage, shape channels ------------------> voltage <--------------+
 
-The answer at an instant depends on the current up to the end of the token `LOOK_AHEAD_MS` later, in which a coming spike may lie,
-and on no later one; so any duration and any dt will do.
+Rates depend on the current up to the end of their token, and the voltage on coming spikes `LOOK_AHEAD_MS` ahead; later current
+does not matter (`SpikePhaseCore.latency_ms`), so any duration and any dt will do.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
+from noble.operator.losses import LossConfig, pseudo_huber
 from noble.operator.spec import FeatureSpec
-from noble.operator.spiking.adaptive_bins import cut
+from noble.operator.spiking.adaptive_bins import bin_means, subdivide
 from noble.operator.spiking.config import SpikePhaseConfig
+from noble.operator.spiking.drawing import KNOTS_OF_A_BIN, drawn_between_knots
 from noble.operator.spiking.fi_prior import FICurvePrior
 from noble.operator.spiking.filters import FilterNetwork
-from noble.operator.spiking.waveform import APART_MS, SpikeShapes, draw
+from noble.operator.spiking.firing import Encoded, Firing, interpolate
+from noble.operator.spiking.losses import compared_samples, phase_losses
+from noble.operator.spiking.waveform import APART_MS, LOOK_AHEAD_MS, SpikeShapes, draw, time_to_spikes
 from noble.traces import TimeGrid
 
 # exp(-12) per ms is one spike in three minutes; above, no two spikes are closer than the waveform can tell apart.
@@ -37,80 +42,36 @@ _LOG_RATE_RANGE: Final = (-12.0, -math.log(APART_MS))
 _LEAST_EXPECTED_LOG_RATE: Final = -11.0
 # A step begins within 0.06 ms of where the operator takes it to begin.
 _PARTS_OF_A_BIN: Final = 16
-# Without gradients, every sample is drawn from so long before to so long after a spike, and elsewhere only knots a quarter of a
-# bin (0.24 ms) apart: between them the slow voltage is a straight line, and interpolation of the shapes is right within 0.1 mV.
-_NEAR_BEFORE_MS: Final = 2.0
-_NEAR_AFTER_MS: Final = 4.0
-_KNOTS_OF_A_BIN: Final = 4
 
 
-@dataclass(frozen=True)
-class Firing:
-    """When each of a batch of traces fires.
+class SpikePhaseState(NamedTuple):
+    """What a stream has seen since rest; see `SpikePhaseCore.advance`.
 
     Attributes:
-        rate_per_ms: phase rate in each bin, shape (batch, bins), 1/ms.
-        bin_ms: length of a bin, ms.
+        scaled_features: shape (neuron, feature).
+        current_na: all of it, shape (neuron, time), nA.
+        dt_ms: its sampling interval, the same for all, shape (neuron,); NaN before the first current.
+        spikes_told: how many spikes of each neuron responses have told, shape (neuron,).
     """
 
-    rate_per_ms: Tensor
-    bin_ms: float
-
-    def phase(self) -> Float[Tensor, "batch edges"]:
-        """Phase at the bins' edges; 0 at the start of the window. In double precision, since it adds up."""
-        return nn.functional.pad(torch.cumsum(self.rate_per_ms.double() * self.bin_ms, dim=1), (1, 0))
-
-    def phase_at(self, times_ms: Float[Tensor, "batch points"]) -> Float[Tensor, "batch points"]:
-        """Phase at given instants, by linear interpolation, which is exact for a rate that is constant in each bin."""
-        return _interpolate(self.phase(), times_ms.double() / self.bin_ms)
-
-    def spike_times_ms(self) -> Float[Tensor, "batch spikes"]:
-        """Where the phase crosses 1, 2, ...; rows with fewer spikes end in infinity. Differentiable in the rate.
-
-        Raises:
-            ValueError: if a rate is not finite.
-        """
-        phase = self.phase()
-        if not torch.isfinite(phase[:, -1]).all():
-            raise ValueError(
-                "the operator predicts a firing rate that is not finite, so its weights have diverged; train with a smaller "
-                "learning rate."
-            )
-        most = int(phase[:, -1].detach().max().floor().item())
-        if most < 1:
-            return self.rate_per_ms.new_full((phase.shape[0], 0), torch.inf)
-        numbers = torch.arange(1, most + 1, device=phase.device, dtype=phase.dtype).expand(phase.shape[0], most)
-        bins = torch.searchsorted(phase.detach(), numbers.contiguous()).clamp(1, self.rate_per_ms.shape[1]) - 1
-        before = phase.gather(1, bins)
-        times = bins.to(phase.dtype) * self.bin_ms + (numbers - before) / self.rate_per_ms.gather(1, bins)
-        return torch.where(numbers <= phase[:, -1:].detach(), times, torch.inf).to(self.rate_per_ms.dtype)
+    scaled_features: Tensor
+    current_na: Tensor
+    dt_ms: Tensor
+    spikes_told: Tensor
 
 
-@dataclass(frozen=True)
-class Encoded(Firing):
-    """All that the networks say about a batch of traces: when they fire, and what is drawn round the spikes.
-
-    Attributes:
-        slow_mv: slow voltage at the bins' edges, shape (batch, bins + 1), mV.
-        channels: shape channels at the tokens' edges, shape (batch, tokens + 1, channels).
-        token_ms: length of a token, ms.
-    """
-
-    slow_mv: Tensor
-    channels: Tensor
-    token_ms: float
-
-
-class SpikePhaseCore(nn.Module):
+@final
+class SpikePhaseCore(AbstractCore[SpikePhaseState]):
     """Scaled features and current in, mV out; see the module's docstring.
+
+    In training mode every sample is drawn by the network of shapes; in evaluation shapes are looked up in a table and most
+    samples are interpolated (`drawing`), which is several times faster and right within 0.1 mV for given spikes.
 
     Args:
         config: sizes.
         spec: tells which features are threshold and slope, so that the network is given the drive in physical units.
         grid: the training window; not needed, since any window will do.
     """
-
-    causal = True
 
     def __init__(self, config: SpikePhaseConfig, spec: FeatureSpec, grid: TimeGrid) -> None:
         super().__init__()
@@ -139,21 +100,88 @@ class SpikePhaseCore(nn.Module):
             **common,
         )
         self.shapes = SpikeShapes(config.shapes, config.shape_width)
-        self._table: tuple[object, Tensor] | None = None
+
+    @property
+    def latency_ms(self) -> float:
+        """It is a token, since rates depend on all of theirs, plus how far ahead of a sample a coming spike is seen, ms.
+
+        Spikes are settled sooner, with their token.
+        """
+        return self.config.token_ms + self._seen_ahead_ms
+
+    @property
+    def _seen_ahead_ms(self) -> float:
+        """A sample may be interpolated from the knot after it, which sees a coming spike `LOOK_AHEAD_MS` ahead."""
+        return LOOK_AHEAD_MS + self.config.bin_ms / KNOTS_OF_A_BIN
+
+    def check_window(self, count: int, dt_ms: float) -> None:
+        """Any window will do."""
 
     def forward(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
     ) -> Float[Tensor, "batch time"]:
         """Voltage in mV at every sample of the current."""
         encoded = self.encode(scaled_features, current_na, dt_ms)
-        spikes = encoded.spike_times_ms()
-        batch, count = current_na.shape
-        if torch.is_grad_enabled():
-            times = torch.arange(count, device=current_na.device, dtype=current_na.dtype) * dt_ms
-            return self.decode(encoded, times.expand(batch, count), spikes)
-        step = max(1, self.config.decode_points // batch)
-        parts = [range(start, min(start + step, count)) for start in range(0, count, step)]
-        return torch.cat([self._drawn(encoded, spikes, part, dt_ms) for part in parts], dim=1)
+        return self._voltage(encoded, encoded.spike_times_ms(), range(current_na.shape[1]), dt_ms)
+
+    def spike_times_ms(
+        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+    ) -> Float[Tensor, "batch spike"]:
+        """Where the phase crosses whole numbers, up to the end of the last token; nothing is drawn."""
+        return self.firing(scaled_features, current_na, dt_ms).spike_times_ms()
+
+    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> SpikePhaseState:
+        """Neurons that have seen no current yet; at least one."""
+        neurons = check_neurons(scaled_features)
+        return SpikePhaseState(
+            scaled_features,
+            current_na=scaled_features.new_zeros(neurons, 0),
+            dt_ms=scaled_features.new_full((neurons,), torch.nan, dtype=torch.float64),
+            spikes_told=scaled_features.new_zeros(neurons, dtype=torch.long),
+        )
+
+    def advance(
+        self, state: SpikePhaseState, current_na: Float[Tensor, "neuron time"], dt_ms: float
+    ) -> tuple[SpikePhaseState, Response]:
+        """The state after a further piece of current, and what that settles.
+
+        The state holds the current, and whenever a token is complete all of it is answered anew: an advance costs as much as what
+        went before.
+        """
+        told, neurons = state.spikes_told, len(state.scaled_features)
+        check_piece(current_na, dt_ms, neurons=neurons, dt_before_ms=state.dt_ms.tolist())
+        whole = torch.cat([state.current_na, current_na.to(state.current_na)], dim=1)
+        before, tokens = (self._tokens(item.shape[1] * dt_ms) for item in (state.current_na, whole))
+        samples = range(self._settled_samples(before, dt_ms), self._settled_samples(tokens, dt_ms))
+        voltage = spikes = whole.new_zeros(neurons, 0)
+        if tokens > before:
+            encoded = self.encode(state.scaled_features, whole, dt_ms)
+            times = encoded.spike_times_ms()
+            voltage = self._voltage(encoded, times, samples, dt_ms)
+            # Counted, and not taken by time: a spike at a token's very edge may be on either side of it in the next answer.
+            counts = encoded.phase()[:, tokens * self.config.bins].detach().floor().long().maximum(told)
+            spikes, told = _numbered(times, told, counts), counts
+        fresh = SpikePhaseState(state.scaled_features, whole, torch.full_like(state.dt_ms, dt_ms), told)
+        return fresh, Response(samples.start * dt_ms, voltage, spikes, tokens * self.config.token_ms)
+
+    def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
+        """Phase against the true spikes, and the voltage that the decoder draws when it is given the true spikes.
+
+        Teacher forcing keeps the two apart: a spike that comes late costs its time, not the voltage of a missed spike and
+        of a false one, so there is nothing to gain from silence.
+        """
+        encoded = self.encode(examples.scaled_features, examples.current_na, examples.dt_ms)
+        timing, intervals, silence = phase_losses(encoded, examples.spikes_ms, scale_ms=losses.timing_scale_ms)
+        samples = compared_samples(examples, losses.waveform_points, generator)
+        drawn = self.decode(encoded, samples * examples.dt_ms, examples.spikes_ms)
+        waveform = pseudo_huber(drawn - examples.voltage_mv.gather(1, samples), scale=1.0).mean()
+        loss = (
+            losses.timing * timing
+            + losses.intervals * intervals
+            + losses.silence * silence
+            + losses.waveform * waveform
+        )
+        return {"loss": loss, "timing": timing, "intervals": intervals, "silence": silence, "waveform": waveform}
 
     def encode(
         self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
@@ -180,7 +208,7 @@ class SpikePhaseCore(nn.Module):
         self, scaled: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
     ) -> tuple[Float[Tensor, "batch token signal"], Float[Tensor, "batch bin"], Float[Tensor, "batch address"]]:
         """What the networks are given: signals, the expected log rate that one of them corrects, and the neuron's address."""
-        tokens = max(1, -(-round(current_na.shape[1] * dt_ms * 1e6) // round(self.config.token_ms * 1e6)))
+        tokens = max(1, -(-_nanoseconds(current_na.shape[1] * dt_ms) // _nanoseconds(self.config.token_ms)))
         signals, expected = self._expectations(scaled, current_na, dt_ms, tokens)
         return signals, expected, self.address(self._address(scaled))
 
@@ -201,10 +229,10 @@ class SpikePhaseCore(nn.Module):
         config, parts = self.config, _PARTS_OF_A_BIN
         current = bin_means(current_na, dt_ms=dt_ms, bin_ms=config.bin_ms / parts, bins=tokens * config.bins * parts)
         # A token of rest before the first: where the averages start, so that nothing moves until the current does.
-        pieces = cut(nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts)))
-        signals, log_rate = self.drive(scaled, pieces.current_na, pieces.share * config.bin_ms)
-        signals = pieces.means(signals).unflatten(1, (tokens + 1, config.bins)).flatten(2)
-        rate = pieces.means(torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)))[:, config.bins :]
+        adaptive = subdivide(nn.functional.pad(current, (config.bins * parts, 0)).unflatten(1, (-1, parts)))
+        signals, log_rate = self.drive(scaled, adaptive.current_na, adaptive.share * config.bin_ms)
+        signals = adaptive.means(signals).unflatten(1, (tokens + 1, config.bins)).flatten(2)
+        rate = adaptive.means(torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)))[:, config.bins :]
         return signals, torch.log(rate).clamp(min=_LEAST_EXPECTED_LOG_RATE)
 
     def decode(
@@ -222,51 +250,37 @@ class SpikePhaseCore(nn.Module):
             spikes_ms: spike times in order, filled up with infinity, ms.
             rows: which trace each row of times and spikes belongs to; by default each to its own.
         """
-        slow = _interpolate(encoded.slow_mv, times_ms / encoded.bin_ms, rows)
-        channels = _interpolate(encoded.channels, times_ms / encoded.token_ms, rows)
-        return slow + self.config.scale_mv * draw(self._shapes(), *_time_to_spikes(times_ms, spikes_ms), channels)
+        return self._decode(self.shapes.ready(), encoded, times_ms, spikes_ms, rows)
 
-    def _drawn(
-        self, encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], part: range, dt_ms: float
+    def _decode(
+        self, shapes: SpikeShapes | Tensor, encoded: Encoded, times_ms: Tensor, spikes_ms: Tensor, rows: Tensor | None
+    ) -> Tensor:
+        """`decode` with shapes made ready once for several parts of a window."""
+        slow = interpolate(encoded.slow_mv, times_ms / encoded.bin_ms, rows)
+        channels = interpolate(encoded.channels, times_ms / encoded.token_ms, rows)
+        return slow + self.config.scale_mv * draw(shapes, *time_to_spikes(times_ms, spikes_ms), channels)
+
+    def _voltage(
+        self, encoded: Encoded, spikes_ms: Float[Tensor, "batch spikes"], samples: range, dt_ms: float
     ) -> Float[Tensor, "batch samples"]:
-        """`decode` at a part of the samples, away from spikes by interpolation between knots: four times faster."""
-        batch, first, end = spikes_ms.shape[0], part.start, part.stop
+        """Voltage at some samples, in mV."""
+        batch = spikes_ms.shape[0]
+        if self.training or not samples:
+            times = torch.arange(samples.start, samples.stop, device=spikes_ms.device, dtype=spikes_ms.dtype) * dt_ms
+            return self.decode(encoded, times.expand(batch, -1), spikes_ms)
+        step = max(1, self.config.decode_points // batch)
+        parts = [samples[start : start + step] for start in range(0, len(samples), step)]
+        decode, knot_ms = partial(self._decode, self.shapes.ready(), encoded), encoded.bin_ms / KNOTS_OF_A_BIN
+        return torch.cat([drawn_between_knots(decode, spikes_ms, part, dt_ms, knot_ms) for part in parts], dim=1)
 
-        def numbers(*bounds: int) -> Tensor:
-            return torch.arange(*bounds, device=spikes_ms.device)
+    def _tokens(self, duration_ms: float) -> int:
+        """How many tokens are complete after this time."""
+        return _nanoseconds(duration_ms) // _nanoseconds(self.config.token_ms)
 
-        def decode(steps: Tensor, step_ms: float) -> Tensor:
-            return self.decode(encoded, (steps.to(spikes_ms.dtype) * step_ms).expand(batch, -1), spikes_ms)
-
-        knot_ms = encoded.bin_ms / _KNOTS_OF_A_BIN
-        if knot_ms <= dt_ms:
-            return decode(numbers(first, end), dt_ms)
-        position = numbers(first, end).double() * (dt_ms / knot_ms)
-        left = position.long()
-        start, stop = int(left[0]), int(left[-1]) + 2
-        knots = decode(numbers(start, stop), knot_ms)
-        weight = (position - left).to(knots.dtype)
-        left = left - start
-        voltage = torch.lerp(knots.index_select(1, left), knots.index_select(1, left + 1), weight)
-        near = (spikes_ms > first * dt_ms - _NEAR_AFTER_MS) & (spikes_ms < end * dt_ms + _NEAR_BEFORE_MS)
-        rows, which = near.nonzero(as_tuple=True)
-        around = numbers(-round(_NEAR_BEFORE_MS / dt_ms), round(_NEAR_AFTER_MS / dt_ms))
-        where = ((spikes_ms[rows, which] / dt_ms).long()[:, None] + around).clamp(first, end - 1)
-        times_ms = where.to(spikes_ms.dtype) * dt_ms
-        voltage[rows[:, None], where - first] = self.decode(encoded, times_ms, spikes_ms[rows], rows)
-        return voltage
-
-    def _shapes(self) -> SpikeShapes | Tensor:
-        """The network while gradients are wanted, and its table for predictions, made anew whenever a weight has changed."""
-        if torch.is_grad_enabled() or self.training:
-            return self.shapes
-        state = tuple(
-            (weight.data_ptr(), None if weight.is_inference() else weight._version, weight.dtype)
-            for weight in self.shapes.parameters()
-        )
-        if self._table is None or self._table[0] != state:
-            self._table = state, self.shapes.table()
-        return self._table[1]
+    def _settled_samples(self, tokens: int, dt_ms: float) -> int:
+        """How many samples of voltage no current after so many tokens changes."""
+        last_ms = tokens * self.config.token_ms - self._seen_ahead_ms
+        return max(0, math.floor(last_ms / dt_ms + 1e-9) + 1)
 
     def _address(self, scaled: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch inputs"]:
         """Features centred on zero, and sinusoids of them."""
@@ -282,42 +296,16 @@ def _full(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def bin_means(
-    current_na: Float[Tensor, "batch time"], *, dt_ms: float, bin_ms: float, bins: int
-) -> Float[Tensor, "batch bins"]:
-    """Mean current in consecutive bins of any length, each sample held until the next; the last one is held to the end.
-
-    Exact for charge: the same current on a finer grid has the same means, up to where a jump falls between samples.
-    """
-    count = current_na.shape[1]
-    charge = nn.functional.pad(torch.cumsum(current_na.double(), dim=1), (1, 0))
-    edges = torch.arange(bins + 1, device=current_na.device, dtype=torch.float64) * (bin_ms / dt_ms)
-    whole = edges.floor().clamp(max=count - 1).long()
-    at_edges = charge[:, whole] + (edges - whole) * current_na.double()[:, whole]
-    return (torch.diff(at_edges, dim=1) * (dt_ms / bin_ms)).to(current_na.dtype)
+def _nanoseconds(duration_ms: float) -> int:
+    """A time as a whole number compares without rounding errors."""
+    return round(duration_ms * 1e6)
 
 
-def _interpolate(knots: Tensor, positions: Float[Tensor, "batch points"], rows: Tensor | None = None) -> Tensor:
-    """Linear interpolation along axis 1 of knots (batch, knots, ...) at fractional indices; `rows` of them, by default all."""
-    count = knots.shape[1]
-    rows = torch.arange(knots.shape[0], device=knots.device) if rows is None else rows
-    left = positions.detach().floor().clamp(0, count - 2).long()
-    weight = (positions - left).reshape(-1, *[1] * (knots.ndim - 2))
-    # Whole rows of a flat table: seven times faster than to gather element by element.
-    before = (left + rows[:, None] * count).reshape(-1)
-    table = knots.flatten(0, 1)
-    return torch.lerp(table.index_select(0, before), table.index_select(0, before + 1), weight).unflatten(0, left.shape)
-
-
-def _time_to_spikes(
-    times_ms: Float[Tensor, "batch points"], spikes_ms: Float[Tensor, "batch spikes"]
-) -> tuple[Float[Tensor, "batch points"], Float[Tensor, "batch points"]]:
-    """Time since the last and until the next spike, ms; infinite where there is none. Differentiable in the spike times."""
-    padded = nn.functional.pad(spikes_ms, (0, 1), value=torch.inf)
-    padded = nn.functional.pad(padded, (1, 0), value=-torch.inf)
-    following = torch.searchsorted(padded.detach(), times_ms.contiguous(), right=True).clamp(1, padded.shape[1] - 1)
-    last, coming = padded.gather(1, following - 1), padded.gather(1, following)
-    # A gradient through infinity would be NaN, so it is put in only after the subtraction.
-    since = torch.where(last.isinf(), torch.inf, times_ms - last.nan_to_num(neginf=0.0, posinf=0.0))
-    until = torch.where(coming.isinf(), torch.inf, coming.nan_to_num(neginf=0.0, posinf=0.0) - times_ms)
-    return since, until
+def _numbered(
+    times_ms: Float[Tensor, "neuron spike"], told: Int[Tensor, " neuron"], counts: Int[Tensor, " neuron"]
+) -> Float[Tensor, "neuron new"]:
+    """The spikes after the first `told` of each neuron, up to its first `counts`, filled up with infinity."""
+    index = told[:, None] + torch.arange(int((counts - told).max()), device=told.device)
+    padded = nn.functional.pad(times_ms, (0, 1), value=torch.inf)
+    found = padded.gather(1, index.clamp(max=times_ms.shape[1]))
+    return torch.where(index < counts[:, None], found, torch.inf)

@@ -36,11 +36,16 @@ class ExponentialAverages(nn.Module):
         first = values[:, :1]
         log_decay = -torch.exp(-self.log_time)
         sums = (values - first) * -torch.expm1(log_decay)
-        if not torch.is_grad_enabled() and sums.shape[1] * -float(log_decay.min()) < _LARGEST_EXPONENT:
+        if not self.training and sums.shape[1] * -float(log_decay.detach().min()) < _LARGEST_EXPONENT:
             # One cumulative sum of what each token weighs at the first: a tenth of the operations of the doubling below.
             age = torch.arange(sums.shape[1], device=values.device, dtype=torch.float64)
-            weight = torch.exp(age[:, None] * log_decay)
-            return (torch.cumsum(sums / weight, dim=1) * weight).to(values.dtype) + first
+            exponent = age[:, None] * log_decay
+            weight = torch.exp(exponent.detach())
+            if not exponent.requires_grad:
+                return (torch.cumsum(sums / weight, dim=1) * weight).to(values.dtype) + first
+            # The same numbers. The decay's gradient goes through factors of one, since that of a weight may exceed a double.
+            one = torch.exp(exponent - exponent.detach())
+            return (torch.cumsum(sums / one / weight, dim=1) * weight * one).to(values.dtype) + first
         # After each round a token sums up twice as many tokens before it.
         spans = 2 ** torch.arange((sums.shape[1] - 1).bit_length(), device=values.device)
         for span, decay in zip(spans.tolist(), torch.exp(spans[:, None] * log_decay), strict=True):

@@ -40,6 +40,7 @@ class SpikeShapes(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, count)
         )
+        self._table: tuple[object, Tensor] | None = None
 
     def forward(self, from_spike_ms: Float[Tensor, "*points"]) -> Float[Tensor, "*points shape"]:
         """Values at times from a spike, negative before it."""
@@ -59,6 +60,21 @@ class SpikeShapes(nn.Module):
         count = round((LOOK_AHEAD_MS + LOOK_BACK_MS) / _TABLE_STEP_MS) + 2
         times = torch.arange(count, device=parameter.device, dtype=parameter.dtype) * _TABLE_STEP_MS - LOOK_AHEAD_MS
         return self(times)
+
+    def ready(self) -> SpikeShapes | Tensor:
+        """What to draw from: in training the network, in evaluation its table, made anew whenever a weight has changed."""
+        if self.training:
+            return self
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in self.parameters()):
+            return self.table()  # the same numbers, with the way back to the weights
+        state = tuple(
+            (weight.data_ptr(), None if weight.is_inference() else weight._version, weight.dtype)
+            for weight in self.parameters()
+        )
+        if self._table is None or self._table[0] != state:
+            with torch.inference_mode(False), torch.no_grad():  # so that gradients may pass through it later
+                self._table = state, self.table()
+        return self._table[1]
 
 
 def look_up(
@@ -96,3 +112,17 @@ def draw(
     shown = evaluate(since_ms.clamp(max=LOOK_BACK_MS)) * (1 - taken * apart)[..., None]
     coming = evaluate(-until_ms.clamp(max=LOOK_AHEAD_MS)) * apart[..., None]
     return (channels * (shown + coming)).sum(-1)
+
+
+def time_to_spikes(
+    times_ms: Float[Tensor, "batch points"], spikes_ms: Float[Tensor, "batch spikes"]
+) -> tuple[Float[Tensor, "batch points"], Float[Tensor, "batch points"]]:
+    """Time since the last and until the next spike, ms; infinite where there is none. Differentiable in the spike times."""
+    padded = nn.functional.pad(spikes_ms, (0, 1), value=torch.inf)
+    padded = nn.functional.pad(padded, (1, 0), value=-torch.inf)
+    following = torch.searchsorted(padded.detach(), times_ms.contiguous(), right=True).clamp(1, padded.shape[1] - 1)
+    last, coming = padded.gather(1, following - 1), padded.gather(1, following)
+    # A gradient through infinity would be NaN, so it is put in only after the subtraction.
+    since = torch.where(last.isinf(), torch.inf, times_ms - last.nan_to_num(neginf=0.0, posinf=0.0))
+    until = torch.where(coming.isinf(), torch.inf, coming.nan_to_num(neginf=0.0, posinf=0.0) - times_ms)
+    return since, until

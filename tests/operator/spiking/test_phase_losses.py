@@ -1,3 +1,5 @@
+"""Losses on phase, against trains and rates for which they are known."""
+
 import math
 
 import numpy as np
@@ -5,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from noble.operator.spiking.core import Firing
-from noble.train import phase_losses, pseudo_huber, relative_h1, relative_lp
+from noble.operator.core import Examples
+from noble.operator.spiking.firing import Firing
+from noble.operator.spiking.losses import compared_samples, phase_losses
 
 INF = torch.inf
 
@@ -24,40 +27,6 @@ def train_of(*rows: list[float]) -> Tensor:
 
 def huber(error_ms: float) -> float:
     return float(np.sqrt(1 + error_ms**2) - 1)
-
-
-@pytest.mark.parametrize("p", [1.0, 2.0, 4.0])
-def test_relative_lp_is_the_ratio_of_norms(p):
-    predicted, reference = np.random.default_rng(0).normal(size=(2, 5, 40))
-    norm = [np.sum(np.abs(values) ** p, axis=1) ** (1 / p) for values in (predicted - reference, reference)]
-    found = relative_lp(torch.as_tensor(predicted), torch.as_tensor(reference), p=p)
-    np.testing.assert_allclose(found, np.mean(norm[0] / norm[1]), rtol=1e-12)
-    if p == 4.0:
-        torch.testing.assert_close(relative_lp(torch.as_tensor(predicted), torch.as_tensor(reference)), found)
-
-
-@pytest.mark.parametrize("dt_ms", [0.06, 0.5])
-def test_relative_h1_counts_the_slope_too(dt_ms):
-    predicted, reference = np.random.default_rng(1).normal(size=(2, 5, 40))
-
-    def norm(values):
-        return np.sqrt(np.sum(values**2, axis=1) + np.sum((np.diff(values, axis=1) / dt_ms) ** 2, axis=1))
-
-    found = relative_h1(torch.as_tensor(predicted), torch.as_tensor(reference), dt_ms=dt_ms)
-    np.testing.assert_allclose(found, np.mean(norm(predicted - reference) / norm(reference)), rtol=1e-12)
-
-
-def test_norms_vanish_for_a_perfect_prediction():
-    reference = torch.randn(2, 30, generator=torch.Generator().manual_seed(0))
-    assert relative_lp(reference, reference) == 0
-    assert relative_h1(reference, reference, dt_ms=0.1) == 0
-
-
-def test_pseudo_huber_is_quadratic_then_linear():
-    error = torch.tensor([1e-4, 1e4], dtype=torch.float64)
-    near, far = pseudo_huber(error, scale=2.0)
-    assert float(near) == pytest.approx(1e-8 / 4, rel=1e-3)
-    assert float(far) == pytest.approx(1e4 - 2.0, rel=1e-6)
 
 
 def test_a_phase_that_crosses_at_every_spike_costs_nothing():
@@ -139,3 +108,20 @@ def test_a_smaller_scale_counts_small_errors_by_their_size():
     wide, narrow = (phase_losses(constant([0.1]), spikes, scale_ms=scale)[0].item() for scale in (1.0, 0.01))
     assert wide == pytest.approx(math.sqrt(1 + 0.25) - 1, rel=1e-3)
     assert narrow == pytest.approx(0.49, rel=1e-2)
+
+
+def test_half_of_the_compared_samples_are_near_spikes():
+    spikes = train_of([20.0, 70.0], [], [60.0])
+    examples = Examples(torch.zeros(3, 2), torch.zeros(3, 1000), torch.zeros(3, 1000), spikes, dt_ms=0.1)
+    samples = compared_samples(examples, 64, torch.Generator().manual_seed(0))
+    assert samples.shape == (3, 64)
+    assert samples.min() >= 0
+    assert samples.max() < 1000
+    times = samples * 0.1
+    for row in (0, 2):
+        gaps = (times[row, :32, None] - spikes[row]).abs().min(dim=1).values
+        assert gaps.max() <= 2.05
+        assert gaps.mean() > 0.5
+    assert {20.0, 70.0} == {round(float(at), -1) for at in times[0, :32]}
+    for anywhere in (times[1, :32], times[:, 32:]):
+        assert anywhere.std() > 15

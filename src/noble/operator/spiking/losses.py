@@ -1,44 +1,22 @@
-"""Losses on voltage and on spike phase."""
+"""What the spike-phase operator learns from: phase against the true spikes, and voltage near and away from them."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from noble.operator.spiking.core import Firing
+from noble.operator.core import Examples
+from noble.operator.losses import pseudo_huber
+from noble.operator.spiking.firing import Firing
 
 # A phase that ends above the last spike by more than this would be about to fire once more.
 _HIGHEST_REST_PHASE: Final = 0.95
 # Phase errors become ms by the interval, or by this where it is longer or there is none: a slow trace must not outweigh others.
 _LONE_INTERVAL_MS: Final = 50.0
-
-
-def relative_lp(
-    predicted: Float[Tensor, "batch time"], reference: Float[Tensor, "batch time"], *, p: float = 4.0
-) -> Float[Tensor, ""]:
-    """Mean over the batch of `||predicted - reference||_p / ||reference||_p`; p = 4 is the paper's training loss."""
-    error = torch.linalg.vector_norm(predicted - reference, ord=p, dim=1)
-    return (error / torch.linalg.vector_norm(reference, ord=p, dim=1)).mean()
-
-
-def relative_h1(
-    predicted: Float[Tensor, "batch time"], reference: Float[Tensor, "batch time"], *, dt_ms: float
-) -> Float[Tensor, ""]:
-    """Relative H1 norm: the L2 norms of the function and of its time derivative (per ms), in one root."""
-
-    def squared_norm(values: Tensor) -> Tensor:
-        slope = torch.diff(values, dim=1) / dt_ms
-        return (values**2).sum(dim=1) + (slope**2).sum(dim=1)
-
-    return torch.sqrt(squared_norm(predicted - reference) / squared_norm(reference)).mean()
-
-
-def pseudo_huber(error: Tensor, *, scale: float) -> Tensor:
-    """`scale (sqrt(1 + (e / scale)^2) - 1)`: quadratic within `scale`, the absolute error beyond (Charbonnier 1994)."""
-    return scale * (torch.sqrt(1 + (error / scale) ** 2) - 1)
+_NEAR_SPIKE_MS: Final = 2.0
 
 
 def phase_losses(
@@ -87,3 +65,20 @@ def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean over the traces of the mean over a trace's own values; traces without any count as zero."""
     weights = mask.to(values.dtype)
     return (torch.where(mask, values, 0.0).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)).mean()
+
+
+def compared_samples(examples: Examples, points: int, generator: torch.Generator) -> Int[Tensor, "batch point"]:
+    """Sample numbers at which to compare voltage: half anywhere, half near spikes, where there are spikes."""
+    rows, last = examples.current_na.shape[0], examples.current_na.shape[1] - 1
+    spikes_ms = examples.spikes_ms
+
+    def uniform(columns: int) -> Tensor:
+        return torch.rand((rows, columns), generator=generator).to(spikes_ms.device)
+
+    count = torch.isfinite(spikes_ms).sum(dim=1, keepdim=True)
+    anywhere = uniform(points) * last
+    which = (uniform(points // 2) * count).long().clamp(max=spikes_ms.shape[1] - 1)
+    offset = (2 * uniform(points // 2) - 1) * _NEAR_SPIKE_MS
+    near = (spikes_ms.gather(1, which) + offset) / examples.dt_ms
+    anywhere[:, : points // 2] = torch.where(count > 0, near, anywhere[:, : points // 2])
+    return anywhere.round().long().clamp(0, last)
