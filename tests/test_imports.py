@@ -15,10 +15,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "noble"
 
 # The rooms from the ground up. A room may import those named beside it, all of which stand above it in this list, and the
 # ground, which every room may import. docs/design.md draws the same arrows.
-GROUND = {"units", "files", "configs", "progress", "machine", "spikes"}
+GROUND = {"units", "files", "configs", "progress", "results", "machine", "spikes"}
 ALLOWED: dict[str, set[str]] = {
     "jobs": set(),
     "traces": set(),
+    "trace_files": {"traces"},
     "stimuli": {"traces"},
     "protocols": {"stimuli", "traces"},
     "responders": {"stimuli", "traces"},
@@ -42,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
         "evolve",
         "family",
         "features",
+        "jobs",
         "operator",
         "protocols",
         "recordings",

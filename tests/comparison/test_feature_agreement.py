@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from noble.comparison.agreement import FeatureAgreement, rates_to_dict, summarise_features
+from noble.comparison.agreement import FeatureAgreement, StepRates, summarise_features
 
 NAN = np.nan
 
@@ -14,7 +14,7 @@ def test_z_scores_are_distances_in_deviations_of_the_trials():
     agreement = FeatureAgreement("voltage_base", np.array([-72.0, -70.0, -68.0]), np.array([-70.0, -67.0, -60.0]))
     assert agreement.recorded_sd == agreement.deviation == 2.0
     np.testing.assert_allclose(agreement.z_scores, [0, 1.5, 5])
-    assert agreement.numbers == pytest.approx(
+    assert agreement.agreement.to_dict() == pytest.approx(
         {
             "z": 1.5,
             "abs_z": 1.5,
@@ -87,7 +87,7 @@ def test_a_summary_takes_medians_over_the_steps_that_both_sides_have():
     extra = FeatureAgreement("voltage_base", np.array([NAN]), np.array([-70.0]))
     steps = [(-0.1, at(2)), (0.1, at(-4)), (0.2, at(20)), (0.3, missing), (0.4, extra)]
     summary = summarise_features({"voltage_base": steps, "sag_amplitude": []})
-    assert summary["voltage_base"] == {
+    assert summary["voltage_base"].to_dict() == {
         "steps": 3,
         "missing_at_na": [0.3],
         "extra_at_na": [0.4],
@@ -97,12 +97,12 @@ def test_a_summary_takes_medians_over_the_steps_that_both_sides_have():
         "spread_ratio": pytest.approx(np.sqrt(2) / 2),
         "spread_over_deviation": pytest.approx(np.sqrt(2) / 2),
     }
-    assert summary["sag_amplitude"]["steps"] == 0
-    assert summary["sag_amplitude"]["abs_z"] is None
+    assert summary["sag_amplitude"].steps == 0
+    assert summary["sag_amplitude"].abs_z is None
 
 
 def test_rates_of_trials_and_family():
-    rates = rates_to_dict(np.array([10.0, 14.0]), np.arange(101.0))
+    rates = StepRates.of(np.array([10.0, 14.0]), np.arange(101.0)).to_dict()
     assert rates["recorded"] == {"mean": 12, "sd": pytest.approx(np.sqrt(8)), "trials": [10, 14]}
     assert rates["family"] == pytest.approx({"median": 50, "q05": 5, "q95": 95})
-    assert rates_to_dict(np.array([10.0]), np.zeros(2))["recorded"]["sd"] is None
+    assert StepRates.of(np.array([10.0]), np.zeros(2)).recorded.sd is None

@@ -47,7 +47,7 @@ def test_z_scores_and_spread_of_a_shifted_family(compared):
     for step in compared.steps:
         base = step.features["voltage_base"]
         np.testing.assert_allclose(base.z_scores, [2, 3, 4], atol=1e-4)
-        assert base.numbers == pytest.approx(
+        assert base.agreement.to_dict() == pytest.approx(
             {"z": 3, "abs_z": 3, "mean_abs_z": 3, "median_abs_z": 3, "spread_ratio": 1, "spread_over_deviation": 1},
             abs=1e-4,
         )
@@ -99,12 +99,12 @@ def test_firing_rates(compared):
 def test_a_silent_family_lacks_the_features_of_spikes():
     compared = compare_recording(FakeOperator(silent=True), FAMILY, three_trials(), dt_ms=0.06)
     summary = compared.summary()
-    assert summary["AP1_width"]["missing_at_na"] == [FIRING_NA]
-    assert summary["AP1_width"]["abs_z"] is None
+    assert summary["AP1_width"].missing_at_na == (FIRING_NA,)
+    assert summary["AP1_width"].abs_z is None
     count = compared.steps[2].features["Spikecount"]
     assert count.z == pytest.approx(-4)  # spikes, with a floor of one
-    assert summary["Spikecount"]["steps"] == 2  # not where the current is negative
-    assert summary["Spikecount"]["abs_z"] == pytest.approx(2)  # between 0 and 4
+    assert summary["Spikecount"].steps == 2  # not where the current is negative
+    assert summary["Spikecount"].abs_z == pytest.approx(2)  # between 0 and 4
 
 
 def test_numbers_as_json(compared):

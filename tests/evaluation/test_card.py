@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noble.evaluation import model_card
-from noble.evaluation.metrics import STABLE_KEYS
+from noble.evaluation.results import STABLE_KEYS
 from noble.operator import FeatureSpec, Operator, Scope, bundle, shipped_bundles
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.traces import TimeGrid

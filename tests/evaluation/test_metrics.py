@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from noble.evaluation.metrics import REGIMES, STABLE_KEYS, TraceTable, concatenate, summarise, trace_table
+from noble.evaluation.metrics import REGIMES, TraceTable, concatenate, summarise, trace_table
+from noble.evaluation.results import STABLE_KEYS, Summary
 from noble.features import FEATURE_NAMES, extract
 from noble.spikes import coincidence_factor
 from noble.traces import TimeGrid, TraceBatch
@@ -28,7 +29,7 @@ def batch(*voltages: np.ndarray, currents_na: list[float] | None = None) -> Trac
 
 
 def compare(predicted: list[np.ndarray], reference: list[np.ndarray], **options: object) -> dict:
-    return summarise(trace_table(batch(*predicted), batch(*reference), **EDGES, **options))  # type: ignore[arg-type]
+    return summarise(trace_table(batch(*predicted), batch(*reference), **EDGES, **options)).to_dict()  # type: ignore[arg-type]
 
 
 def test_a_perfect_prediction():
@@ -145,10 +146,11 @@ def test_regimes_part_the_traces():
     np.testing.assert_array_equal(masks["near_threshold"], [0, 1, 1, 1, 0])
     np.testing.assert_array_equal(masks["spiking"], [0, 0, 0, 0, 1])
     found = summarise(table)
-    assert tuple(found["regimes"]) == REGIMES
-    assert [found["regimes"][name]["traces"] for name in REGIMES] == [1, 3, 1]
-    assert "regimes" not in found["regimes"]["spiking"]
-    assert set(found) - {"regimes"} == set(found["regimes"]["spiking"])
+    assert found.regimes is not None
+    assert tuple(found.regimes) == REGIMES
+    assert [found.regimes[name].traces for name in REGIMES] == [1, 3, 1]
+    written = found.to_dict()
+    assert set(written) - {"regimes"} == set(written["regimes"]["spiking"])
 
 
 def test_without_thresholds_near_means_one_or_two_spikes():
@@ -172,9 +174,9 @@ def test_batches_join_to_the_same_numbers():
 def test_the_summary_is_json_even_without_traces():
     nothing = TraceBatch(GRID, np.empty((0, GRID.count)), np.empty((0, GRID.count)))
     found = summarise(trace_table(nothing, nothing, **EDGES))
-    assert found["traces"] == 0
-    assert all(found[key] is None for key in STABLE_KEYS)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found.traces == 0
+    assert all(found.number(key) is None for key in STABLE_KEYS)
+    assert Summary.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
 
 
 def test_nothing_to_join_is_refused():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from noble.evaluation import STABLE_SPEED_KEYS, measure_speed
+from noble.evaluation import STABLE_SPEED_KEYS, Speed, measure_speed
 from noble.traces import TraceBatch
 
 
@@ -44,7 +44,7 @@ class Hall:
         return index
 
 
-def speed(operator: Slow | None = None, **options: Any) -> dict[str, Any]:
+def speed(operator: Slow | None = None, **options: Any) -> Speed:
     return measure_speed(
         operator or Quick(0.5), Hall(), **{"arbor": Slow(10), "batch": 20, "arbor_traces": 4} | options
     )  # type: ignore[arg-type]
@@ -52,15 +52,15 @@ def speed(operator: Slow | None = None, **options: Any) -> dict[str, Any]:
 
 def test_speeds_are_ratios_of_what_was_taken_in_one_run():
     found = speed(neuron=Slow(50))
-    assert set(STABLE_SPEED_KEYS) <= set(found)
-    assert found["ms_per_trace"] == pytest.approx(0.5, rel=0.5)
-    fastest, slowest = found["ms_per_trace_range"]
-    assert fastest <= found["ms_per_trace"] <= slowest
-    assert found["speedup_vs_arbor"] == pytest.approx(1e3 * found["arbor_seconds_per_trace"] / found["ms_per_trace"])
-    assert found["speedup_vs_neuron"] == pytest.approx(1e3 * found["neuron_seconds_per_trace"] / found["ms_per_trace"])
-    assert found["arbor_seconds_per_trace"] == pytest.approx(0.010, rel=0.5)
-    assert found["neuron_seconds_per_trace"] == pytest.approx(0.050, rel=0.5)
-    assert (found["batch"], found["arbor_threads"], found["hall"]) == (20, 3, "made-up")
+    assert set(STABLE_SPEED_KEYS) <= set(found.to_dict())
+    assert found.ms_per_trace == pytest.approx(0.5, rel=0.5)
+    fastest, slowest = found.ms_per_trace_range
+    assert fastest <= found.ms_per_trace <= slowest
+    assert found.speedup_vs_arbor == pytest.approx(1e3 * found.arbor_seconds_per_trace / found.ms_per_trace)
+    assert found.speedup_vs_neuron == pytest.approx(1e3 * found.neuron_seconds_per_trace / found.ms_per_trace)
+    assert found.arbor_seconds_per_trace == pytest.approx(0.010, rel=0.5)
+    assert found.neuron_seconds_per_trace == pytest.approx(0.050, rel=0.5)
+    assert (found.batch, found.arbor_threads, found.hall) == (20, 3, "made-up")
 
 
 def test_operator_and_simulators_answer_the_same_kind_of_traces():
@@ -77,8 +77,8 @@ def test_operator_and_simulators_answer_the_same_kind_of_traces():
 
 def test_neuron_may_be_left_out():
     found = speed()
-    assert found["speedup_vs_neuron"] is None
-    assert found["neuron_seconds_per_trace"] is None
+    assert found.speedup_vs_neuron is None
+    assert found.neuron_seconds_per_trace is None
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"arbor_traces": 0}, {"neuron": Slow(1), "neuron_traces": 0}])

@@ -1,11 +1,16 @@
 """Figures are read back through matplotlib's objects."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from noble.evaluation import STABLE_KEYS, Summary
 from noble.plots.studies import disc_figure, halfway_figure, resolution_figure, subsampling_figure
+from noble.studies.resolution import Resolution, ResolutionStudy
+from noble.studies.subsampling import HallFeature, SamplingError, SamplingErrors, SubsamplingStudy
 from noble.traces import TimeGrid, TraceBatch
 
 
@@ -14,15 +19,14 @@ def texts(figure: Figure) -> list[str]:
     return [text for item in figure.findobj(mpl.text.Text) if (text := item.get_text())]
 
 
-def resolution_row(dt_ms: float, error: float | None) -> dict[str, float | None]:
-    keys = ("relative_l2_percent", "spike_time_median_ms", "spike_time_p90_ms", "spike_count_error_percent")
-    features = ("ap1_width_error_percent", "mean_ap_amplitude_error_percent", "steady_state_voltage_error_percent")
-    return {"dt_ms": dt_ms, **dict.fromkeys((*keys, *features), error)}
+def resolution_of(*errors: tuple[float, float | None]) -> ResolutionStudy:
+    """A study in which every number at an interval is the same."""
+    rows = [Resolution(dt_ms, Summary.from_dict(dict.fromkeys(STABLE_KEYS, error))) for dt_ms, error in errors]
+    return ResolutionStudy(0.06, 0.02, 4, 0, "0" * 64, tuple(rows))
 
 
 def test_resolution_shows_every_measure_over_the_interval_and_marks_the_trained_one():
-    rows = [resolution_row(0.02, 3.0), resolution_row(0.06, None), resolution_row(0.12, 5.0)]
-    figure = resolution_figure({"trained_dt_ms": 0.06, "resolutions": rows})
+    figure = resolution_figure(resolution_of((0.02, 3.0), (0.06, None), (0.12, 5.0)))
     assert len(figure.axes) == 6
     for axes in figure.axes:
         *curves, mark = axes.lines
@@ -35,33 +39,37 @@ def test_resolution_shows_every_measure_over_the_interval_and_marks_the_trained_
     shown = texts(figure)
     assert {"0.02", "0.06", "0.12", "Spike time error (ms)", "median", "90th percentile"} <= set(shown)
     assert any("(ms)" in text and "Sampling interval" in text for text in shown)
-    without = resolution_figure({"trained_dt_ms": None, "resolutions": rows})
-    assert len(without.axes[0].lines) == 1
     with pytest.raises(ValueError, match="expected at least one"):
-        resolution_figure({"resolutions": []})
+        resolution_figure(resolution_of())
 
 
-def decimated(low_pass: bool, factor: int, **errors: float | None) -> dict[str, object]:
-    features = {name: {"error": error, "of_hall_error": None, "lost": 0} for name, error in errors.items()}
-    return {"factor": factor, "dt_ms": 0.02 * factor, "low_pass": low_pass, "features": features}
+def decimated(low_pass: bool, factor: int, **errors: float | None) -> SamplingErrors:
+    features = {name: SamplingError(error, None, 0) for name, error in errors.items()}
+    return SamplingErrors(factor, 0.02 * factor, low_pass, features, ())
 
 
 def test_subsampling_shows_both_errors_below_the_halls_and_no_error_on_the_axis():
-    found = {
-        "native_dt_ms": 0.02,
-        "part": 0.1,
-        "features": {
-            "AP1_width": {"unit": "ms", "hall_error": 0.05, "traces": 4},
-            "sag_amplitude": {"unit": "mV", "hall_error": None, "traces": 4},
-            "depol_block": {"unit": "1", "hall_error": 0.0, "traces": 4},
+    found = SubsamplingStudy(
+        hall="made",
+        targets="made",
+        native_dt_ms=0.02,
+        step_ms=400.0,
+        models=(0,),
+        amplitudes_na=(0.2,),
+        part=0.1,
+        features={
+            "AP1_width": HallFeature("ms", 0.05, 4),
+            "sag_amplitude": HallFeature("mV", None, 4),
+            "depol_block": HallFeature("1", 0.0, 4),
         },
-        "samplings": [
+        samplings=(
             decimated(True, 3, AP1_width=0.004, sag_amplitude=0.2, depol_block=0.0),
             decimated(True, 12, AP1_width=0.1, sag_amplitude=None, depol_block=0.0),
             decimated(False, 3, AP1_width=0.0, sag_amplitude=0.1, depol_block=0.0),
             decimated(False, 12, AP1_width=0.2, sag_amplitude=0.3, depol_block=0.0),
-        ],
-    }
+        ),
+        justified_dt_ms=None,
+    )
     figure = subsampling_figure(found)
     width, sag, block = figure.axes
     smooth, plain, hall = width.lines
@@ -78,7 +86,7 @@ def test_subsampling_shows_both_errors_below_the_halls_and_no_error_on_the_axis(
     assert "10 % of that" in shown
     assert len(block.get_yticks()) == 0
     with pytest.raises(ValueError, match="expected at least one"):
-        subsampling_figure({**found, "features": {}})
+        subsampling_figure(replace(found, features={}))
 
 
 GRID = TimeGrid(0.5, 40)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from noble.evaluation import Evaluation
 from noble.plots.style import command_of, save_figure, styled_figure
 from noble.report.bundle import caption_of, tables_of, write_bundle_report
 from noble.report.page import TextTable
 
-METRICS = {"unseen_currents": {"relative_l2_percent": 1.75, "traces": 400}}
+EVALUATION = Evaluation.from_dict({"unseen_currents": {"relative_l2_percent": 1.75, "traces": 400}})
 
 
 def draw(path: Path, command: str = "") -> None:
@@ -31,13 +32,13 @@ def test_all_figures_and_numbers_below_the_folder_are_on_the_page(tmp_path):
     draw(tmp_path / "hull" / "ensemble.png", "noble ensemble human-pv --models hull -o hull")
     numbers = {"neurons": 200, "seconds": 0.25, "models": "hull", "features": {"AP1_width": {"median": 0.4}}}
     (tmp_path / "hull" / "ensemble.json").write_text(json.dumps(numbers))
-    page = write_bundle_report(tmp_path, title="human-pv", metrics=METRICS, facts={"hall": "human-pv"})
+    page = write_bundle_report(tmp_path, title="human-pv", evaluation=EVALUATION, facts={"hall": "human-pv"})
     text = page.read_text()
     for wanted in (
         "fi/fi.png",
         "hull/ensemble.png",
         "noble ensemble human-pv --models hull -o hull",
-        "A family&#x27;s answers to one step (hull)",
+        "A family&#39;s answers to one step (hull)",
         "1.75",
         "hull/ensemble.json",
         "0.25",
@@ -46,7 +47,7 @@ def test_all_figures_and_numbers_below_the_folder_are_on_the_page(tmp_path):
     assert "hull/ensemble.json: features" in text
     assert "AP1_width" in text
     assert (
-        write_bundle_report(tmp_path, title="human-pv", metrics=METRICS, facts={}) == page
+        write_bundle_report(tmp_path, title="human-pv", evaluation=EVALUATION, facts={}) == page
     )  # it does not gather itself
 
 
@@ -90,4 +91,4 @@ def test_numbers_are_tables_at_any_depth_and_the_maker_is_not_among_them():
 
 def test_an_empty_folder_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="neither figures nor numbers; run commands with -o"):
-        write_bundle_report(tmp_path, title="x", metrics={}, facts={})
+        write_bundle_report(tmp_path, title="x", evaluation=EVALUATION, facts={})

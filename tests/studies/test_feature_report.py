@@ -1,7 +1,7 @@
 """Stand-ins whose sag is known: the store's is a tenth of the deflection, an operator's is that and some more."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +14,7 @@ from noble.operator import FeatureSpec, Operator
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.protocols import Window
 from noble.stimuli import Step, Stimulus
-from noble.studies.feature_report import (
-    compare_operators,
-    comparison_rows,
-    error_ratios,
-    fine_tuned_card,
-    target_accuracy,
-)
+from noble.studies.feature_report import compare_operators, fine_tuned_card, target_accuracy
 from noble.traces import TimeGrid, TraceBatch
 
 # The step ends between two samples: eFEL adds up its instants, and so may take the first sample after an end that is on one.
@@ -40,6 +34,7 @@ class StandIn:
     share: float = 0.1
     rest_mv: float = -70.0
     spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",), plane_columns=[0]))
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def predict(
         self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
@@ -52,6 +47,8 @@ class FakeStore:
     protocol = WINDOW
     grid = WINDOW.simulated_grid
     digest = "d" * 64
+    path = "fake.zarr"
+    attributes: Mapping[str, Any] = {"hall": {"digest": "h" * 64}}
     feature_names = ("i_thr",)
     feature_table = np.array([[0.1], [0.2]])
     model_index = np.array([0, 1, 0, 1, 0, 1])
@@ -78,11 +75,11 @@ def test_the_target_by_hand(batch_size):
     found = target_accuracy(StandIn(share=0.25), STORE, INDICES["test"], "sag_amplitude", batch_size=batch_size)
     np.testing.assert_allclose(found.reference, SAGS["test"], atol=1e-6)
     np.testing.assert_allclose(found.predicted, 2.5 * np.array(SAGS["test"]), atol=1e-6)
-    summary = found.summary
-    assert summary["root_mean_square_error_percent"] == pytest.approx(150.0)
-    assert summary["error_percent"] == pytest.approx(150.0)
-    assert summary["mean_absolute_error"] == pytest.approx(1.5 * np.mean(SAGS["test"]))
-    assert (summary["traces"], summary["missing"], summary["extra"]) == (3, 0, 0)
+    errors = found.errors
+    assert errors.root_mean_square_error_percent == pytest.approx(150.0)
+    assert errors.error_percent == pytest.approx(150.0)
+    assert errors.mean_absolute_error == pytest.approx(1.5 * np.mean(SAGS["test"]))
+    assert (errors.traces, errors.missing, errors.extra) == (3, 0, 0)
 
 
 def test_weak_currents_do_not_dominate_the_root_mean_square():
@@ -94,18 +91,16 @@ def test_weak_currents_do_not_dominate_the_root_mean_square():
             truth = super().predict(*args, **options)
             return TraceBatch(truth.grid, truth.voltage_mv + 0.3 * (truth.grid.times_ms > 50.0), truth.current_na)
 
-    summary = target_accuracy(Offset(), STORE, INDICES["test"], "sag_amplitude").summary
-    assert summary["root_mean_square_error_percent"] == pytest.approx(
-        100 * np.linalg.norm(errors) / np.linalg.norm(values)
-    )
-    assert summary["error_percent"] == pytest.approx(100 * np.mean(errors / values))
+    found = target_accuracy(Offset(), STORE, INDICES["test"], "sag_amplitude").errors
+    assert found.root_mean_square_error_percent == pytest.approx(100 * np.linalg.norm(errors) / np.linalg.norm(values))
+    assert found.error_percent == pytest.approx(100 * np.mean(errors / values))
 
 
 def test_a_split_without_traces_has_no_numbers():
-    summary = target_accuracy(StandIn(), STORE, np.arange(0), "sag_amplitude").summary
-    assert summary["traces"] == 0
-    assert summary["root_mean_square_error_percent"] is None
-    assert summary["relative_l2_percent"] is None
+    errors = target_accuracy(StandIn(), STORE, np.arange(0), "sag_amplitude").errors
+    assert errors.traces == 0
+    assert errors.root_mean_square_error_percent is None
+    assert errors.relative_l2_percent is None
 
 
 OPERATORS = {
@@ -120,13 +115,15 @@ def test_operators_side_by_side():
     found = compare_operators(
         OPERATORS, STORE, INDICES, "sag_amplitude", progress=lambda done, total: seen.append((done, total))
     )
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert list(written) == ["feature", "unit", "values", "operators"]
+    assert list(written["operators"]["tuned"]) == ["target", "values", "metrics"]
     assert seen[-1] == (18, 18)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert found["values"]["unseen_currents"] == pytest.approx(SAGS["test"])
-    assert found["operators"]["control"]["values"]["unseen_models"] == pytest.approx([1.6])
-    assert set(found["operators"]["tuned"]["metrics"]["unseen_currents"]["all_features"]) == set(FEATURE_NAMES)
-    groups = comparison_rows(found, "unseen_currents")
+    assert found.values["unseen_currents"] == pytest.approx(SAGS["test"])
+    assert found.operators["control"].values["unseen_models"] == pytest.approx([1.6])
+    assert set(found.operators["tuned"].metrics["unseen_currents"].all_features) == set(FEATURE_NAMES)
+    groups = found.rows("unseen_currents")
     target = groups["hyperpolarising steps"]
     assert target["sag_amplitude, relative rms error (%)"] == pytest.approx([200.0, 100.0, 0.0], abs=1e-4)
     assert target["traces"] == [3, 3, 3]
@@ -138,7 +135,7 @@ def test_operators_side_by_side():
     assert groups["all traces"]["traces"] == [4, 4, 4]
     errors = groups["all traces, mean absolute error"]
     assert errors["voltage_base (mV)"] == pytest.approx([1.0, 2.0, 0.0])
-    ratios = error_ratios(found, "unseen_currents")
+    ratios = found.error_ratios("unseen_currents")
     assert ratios["voltage_base"] == pytest.approx({"control": 2.0, "tuned": 0.0})
     assert "AP1_width" not in ratios  # nothing fires
     assert "Spikecount" not in ratios  # nothing was wrong
@@ -153,9 +150,11 @@ def test_everything_else_is_measured_where_it_is_watched():
 
     watched: Any = Watched()
     found = compare_operators({"before": StandIn()}, STORE, INDICES, "sag_amplitude", watch=watched)
-    section = found["operators"]["before"]["metrics"]["unseen_currents"]
-    assert (section["traces"], section["settings"]["store"]) == (1, "e" * 64)
-    assert found["operators"]["before"]["target"]["unseen_currents"]["traces"] == 3
+    report = found.operators["before"]
+    summary = report.metrics["unseen_currents"]
+    assert summary.settings is not None
+    assert (summary.traces, summary.settings["store"]) == (1, "e" * 64)
+    assert report.target["unseen_currents"].traces == 3
 
 
 def test_the_card_says_to_what_an_operator_was_tuned():
@@ -168,7 +167,7 @@ def test_the_card_says_to_what_an_operator_was_tuned():
         "store_digest": "f" * 64,
         "run": {"best_epoch": 3},
     }
-    found = compare_operators({"before": StandIn()}, STORE, INDICES, "sag_amplitude")["operators"]["before"]
+    found = compare_operators({"before": StandIn()}, STORE, INDICES, "sag_amplitude").operators["before"]
     card = fine_tuned_card(operator, found)
     for text in ("`sag_amplitude` on hyperpolarising steps, weight 25", "0.27", "ffff", '"best_epoch": 3', "4 epochs"):
         assert text in card

@@ -64,14 +64,25 @@ def test_silent_neurons_have_no_width():
     np.testing.assert_array_equal(np.isfinite(found.values), np.tile(found.first < 0.2, (5, 1)))
     summary = found.summary()
     silent = np.tile(found.first >= 0.2, (5, 1))
-    assert summary["inside"]["points"] + summary["outside"]["points"] == 25
-    assert summary["inside"]["missing"] == int(np.sum(found.inside & silent))
-    assert summary["outside"]["missing"] == int(np.sum(~found.inside & silent))
-    assert 0.2 < summary["inside"]["median"] < 1.5
+    assert summary["inside"].points + summary["outside"].points == 25
+    assert summary["inside"].missing == int(np.sum(found.inside & silent))
+    assert summary["outside"].missing == int(np.sum(~found.inside & silent))
+    assert 0.2 < summary["inside"].median < 1.5
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [[value is None for value in row] for row in told["values"]] == silent.tolist()
     nothing = feature_map(Operator(), "AP1_width", 0.0, PROTOCOL, size=2).summary()["outside"]
-    assert (nothing["missing"], nothing["lowest"], nothing["median"]) == (4, None, None)
+    assert (nothing.missing, nothing.lowest, nothing.median) == (4, None, None)
+
+
+def test_a_map_is_labelled_by_the_features_of_the_plane():
+    found = feature_map(Operator(), "voltage_base", 0.2, PROTOCOL, size=5)
+    labelled = found.to_xarray()
+    assert labelled["voltage_base"].dims == ("s_thr", "i_thr")
+    assert labelled["voltage_base"].attrs == {"units": "mV", "amplitude_na": 0.2}
+    assert labelled["i_thr"].attrs["units"] == "nA"
+    chosen = labelled["voltage_base"].sel(i_thr=0.2, s_thr=200, method="nearest")
+    assert float(chosen) == pytest.approx(-60 - 20 + 20)
+    np.testing.assert_array_equal(labelled["inside"], found.inside)
 
 
 def test_a_bad_request_is_refused():

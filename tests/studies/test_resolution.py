@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_evaluate import CONFIG, FakeHall, FakeSimulator, StandIn
 
+from evaluated_family import CONFIG, FakeHall, FakeSimulator, StandIn
 from noble.simulators.numerics import decimate
-from noble.studies.resolution import at_resolution, resolution_errors
+from noble.studies.resolution import ResolutionStudy, at_resolution, resolution_study
 from noble.traces import TimeGrid, TraceBatch
 
 FINE = TimeGrid.spanning(60.0, dt_ms=0.02)
@@ -57,32 +57,37 @@ class CountingSimulator(FakeSimulator):
         return super().respond(neurons, stimuli, grid)
 
 
-def errors(operator: StandIn, simulator: FakeSimulator | None = None, **options: Any) -> dict[str, Any]:
+def study_of(operator: StandIn, simulator: FakeSimulator | None = None, **options: Any) -> ResolutionStudy:
     settings = {"dts_ms": (0.06, 0.02, 0.03, 0.12), "count": 10, "seed": 2, "config": CONFIG, "batch_size": 4}
-    return resolution_errors(operator, FakeHall(), simulator or FakeSimulator(), **{**settings, **options})  # type: ignore[arg-type]
+    return resolution_study(operator, FakeHall(), simulator or FakeSimulator(), **{**settings, **options})  # type: ignore[arg-type]
 
 
 def test_every_trace_is_simulated_once_and_answered_at_every_interval():
     operator, simulator, seen = StandIn(delay_ms=0.25), CountingSimulator(), []
-    found = errors(operator, simulator, progress=lambda done, total: seen.append((done, total)))
-    assert [row["dt_ms"] for row in found["resolutions"]] == [0.02, 0.03, 0.06, 0.12]
+    found = study_of(operator, simulator, progress=lambda done, total: seen.append((done, total)))
+    assert [row.dt_ms for row in found.resolutions] == [0.02, 0.03, 0.06, 0.12]
     assert simulator.grids == [TimeGrid.spanning(170.0, dt_ms=0.02)] * 3
     assert len(set(simulator.stimuli)) == 10
     assert sorted({grid.dt_ms for _, grid in operator.calls}) == [0.02, 0.03, 0.06, 0.12]
     assert seen == [(0, 10), (4, 10), (8, 10), (10, 10)]
-    for row in found["resolutions"]:
-        assert (row["traces"], row["missed_percent"], row["false_percent"]) == (10, 0, 0)
-        assert row["firing_traces"] > 2
-        assert row["spike_time_median_ms"] == pytest.approx(0.25, abs=0.01)
-    assert len(found["resolutions"][0]["all_features"]) == 16
-    json.dumps(found, allow_nan=False)
+    assert found.trained_dt_ms == operator.grid.dt_ms
+    for errors in (row.errors for row in found.resolutions):
+        assert (errors.traces, errors.missed_percent, errors.false_percent) == (10, 0, 0)
+        assert errors.firing_traces > 2
+        assert errors.spike_time_median_ms == pytest.approx(0.25, abs=0.01)
+    assert len(found.resolutions[0].errors.all_features) == 16
+    written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert written["resolutions"][2]["dt_ms"] == 0.06
+    frame = found.to_frame()
+    assert list(frame.index) == [0.02, 0.03, 0.06, 0.12]
+    assert frame.loc[0.06, "rmse_mv"] == written["resolutions"][2]["rmse_mv"]
 
 
 def test_an_exact_operator_is_off_by_the_sampling_alone():
-    rows = errors(StandIn())["resolutions"]
-    assert rows[0]["relative_l2_percent"] == pytest.approx(0, abs=1e-9)
-    assert all(0 < row["relative_l2_percent"] < 0.5 for row in rows[1:])  # the ripple of the low-pass
-    assert all(row["spike_time_median_ms"] < 0.01 for row in rows)
+    rows = [row.errors for row in study_of(StandIn()).resolutions]
+    assert rows[0].relative_l2_percent == pytest.approx(0, abs=1e-9)
+    assert all(0 < row.relative_l2_percent < 0.5 for row in rows[1:])  # the ripple of the low-pass
+    assert all(row.spike_time_median_ms < 0.01 for row in rows)
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_simulated():
@@ -94,5 +99,5 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_simulated():
         ({"count": 0}, "count is 0"),
     ):
         with pytest.raises(ValueError, match=words):
-            errors(StandIn(), simulator, **wrong)
+            study_of(StandIn(), simulator, **wrong)
     assert not simulator.stimuli

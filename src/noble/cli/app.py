@@ -23,6 +23,14 @@ app = typer.Typer(
     ),
 )
 
+# Panels of the help, in this order.
+CELLS: Final = "Recordings and cells"
+DATA: Final = "Data"
+OPERATORS: Final = "Operators"
+ASK: Final = "Ask an operator"
+HOUSEKEEPING: Final = "Housekeeping"
+_PANELS: Final = (CELLS, DATA, OPERATORS, ASK, HOUSEKEEPING)
+
 _BAD_INPUT: Final = 2
 _INTERRUPTED: Final = 130
 
@@ -68,6 +76,7 @@ def main() -> None:
     )
     from noble.machine import tune_process
 
+    app.registered_commands.sort(key=lambda command: _PANELS.index(str(command.rich_help_panel)))
     warnings.showwarning = _show_warning
     tune_process()
     try:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
-from noble.cli.evaluate import Bundle, hall_of
+from noble.cli.app import OPERATORS, app
+from noble.cli.options import Bundle, DataFolder, HallName, Json
 from noble.cli.output import write_numbers
 from noble.cli.progress import console, tracked
 
+if TYPE_CHECKING:
+    from noble.evaluation import Speed
 
-@app.command()
+
+@app.command(rich_help_panel=OPERATORS)
 def bench(
     bundle: Bundle,
     batch: Annotated[int, typer.Option(min=1, help="Traces that the operator answers at once.")] = 128,
     arbor_traces: Annotated[int, typer.Option(min=1, help="Traces simulated by Arbor on all cores.")] = 16,
     neuron_traces: Annotated[int, typer.Option(min=0, help="Traces simulated by NEURON on one core; 0 for none.")] = 2,
-    hall: Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+    hall: HallName = None,
+    data_folder: DataFolder = None,
+    json: Json = None,
 ) -> None:
     """Time an operator, Arbor and serial NEURON in one run, on the same cell and currents."""
-    from noble.data import GenerationConfig
-    from noble.evaluation import measure_speed
+    from noble.evaluation import hall_of, measure_speed
+    from noble.evaluation.source import recorded_generation
     from noble.operator import Operator
     from noble.simulators import ArborSimulator, NeuronSimulator, SolverSettings
 
     operator = Operator.load(bundle)
-    drawn = operator.provenance.get("generation")
     numerics = SolverSettings(equilibration_ms=0.0)  # nobody waits for the operator to settle, so it would flatter
     with tracked("measuring") as progress:
         speed = measure_speed(
@@ -42,22 +43,27 @@ def bench(
             batch=batch,
             arbor_traces=arbor_traces,
             neuron_traces=neuron_traces,
-            config=None if drawn is None else GenerationConfig.model_validate(drawn),
+            config=recorded_generation(operator),
             progress=progress,
         )
+    _print(speed, operator.config.kind)
+    write_numbers(speed, json, bundle)
+
+
+def _print(speed: Speed, kind: str) -> None:
+    """Milliseconds for each trace, and how many times slower than the operator."""
     table = Table("who", "ms a trace", "times slower")
     rows = (
-        (f"{operator.config.kind}, batch {speed['batch']}, {speed['threads']} threads", speed["ms_per_trace"]),
-        (f"{operator.config.kind}, batch 1", speed["ms_per_trace_batch1"]),
-        (f"Arbor, {speed['arbor_threads']} threads", 1e3 * speed["arbor_seconds_per_trace"]),
-        (
-            "NEURON, serial",
-            None if speed["neuron_seconds_per_trace"] is None else 1e3 * speed["neuron_seconds_per_trace"],
-        ),
+        (f"{kind}, batch {speed.batch}, {speed.threads} threads", speed.ms_per_trace),
+        (f"{kind}, batch 1", speed.ms_per_trace_batch1),
+        (f"Arbor, {speed.arbor_threads} threads", _in_ms(speed.arbor_seconds_per_trace)),
+        ("NEURON, serial", _in_ms(speed.neuron_seconds_per_trace)),
     )
     for who, value in rows:
-        shown = ("-", "-") if value is None else (f"{value:.3g}", f"{value / speed['ms_per_trace']:,.0f}")
-        table.add_row(who, *shown)
+        numbers = ("-", "-") if value is None else (f"{value:.3g}", f"{value / speed.ms_per_trace:,.0f}")
+        table.add_row(who, *numbers)
     console.print(table)
-    if json is not None:
-        write_numbers(speed, json, bundle)
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1e3 * seconds

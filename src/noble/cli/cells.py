@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import CELLS, app
 from noble.cli.hall import print_models
 from noble.cli.progress import console
 
 
-@app.command()
+@app.command(rich_help_panel=CELLS)
 def cells(
     name: Annotated[
         str | None, typer.Argument(help="A built-in cell, a hall of fame, or an SWC file.", show_default=False)

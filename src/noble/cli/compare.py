@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
-from noble.cli.evaluate import Bundle, hall_of, shown
-from noble.cli.family_options import Count, HallName, Json, Models, Seed
-from noble.cli.output import command_line, write_numbers
+from noble.cli.app import ASK, app
+from noble.cli.options import Bundle, Count, HallName, Json, Models, Seed
+from noble.cli.output import command_line, print_unusable, shown, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 
 if TYPE_CHECKING:
-    from noble.operator import Operator
+    from noble.comparison import RecordingComparison
+    from noble.studies import RecordingStudy
 
 
-@app.command()
+@app.command(rich_help_panel=ASK)
 def compare(
     bundle: Bundle,
     recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
@@ -38,85 +36,81 @@ def compare(
     ] = None,
 ) -> None:
     """Let a family answer the steps of a recording, and compare e-features, firing rates and spread. Needs no simulator."""
-    from noble.comparison import compare_recording
-    from noble.evaluation import outside_hull_expected
-    from noble.family import family_features
+    from noble.evaluation import hall_of
     from noble.operator import Operator
+    from noble.studies import recording_study
 
     operator = Operator.load(bundle)
-    neurons = family_features(operator.spec, hall_of(operator, hall), models, count=n, seed=seed)
+    known = hall_of(operator, hall)
     read = read_recording(recording, junction_potential, protocol, electrode)
-    with outside_hull_expected(), tracked("comparing") as progress:
-        # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
-        finest_ms = min(sweep.trace.grid.dt_ms for sweep in read.sweeps)
-        dt_ms = finest_ms if math.isfinite(operator.core.latency_ms) else operator.grid.dt_ms
-        comparison = compare_recording(operator, neurons, read, dt_ms=dt_ms, progress=progress)
-    drawn = {} if models == "hall" else {"seed": seed}
-    trained_ms = (operator.provenance.get("generation") or {}).get("step_ms")
-    longer = trained_ms is not None and comparison.protocol.step_ms > trained_ms
-    beyond = _beyond_training(operator, [step.amplitude_na for step in comparison.steps])
-    summary = {
-        "models": models,
-        **drawn,
-        "beyond_training_na": beyond,
-        "trained_step_ms": trained_ms,
-        **comparison.to_dict(),
-    }
-    _print(summary)
-    if json is not None:
-        write_numbers(summary, json, bundle)
+    with tracked("comparing") as progress:
+        found = recording_study(operator, known, read, models=models, count=n, seed=seed, progress=progress)
+    _print_rates(found.comparison)
+    _print_agreement(found)
+    _print_notes(found)
+    write_numbers(found, json, bundle)
     if output is not None:
         from noble.report.comparison import write_comparison_report
 
-        facts = {"bundle": bundle, "family": f"{models}, {comparison.neurons} neurons", **drawn}
-        if longer:
-            facts["steps longer than those of the training"] = f"{comparison.protocol.step_ms:g} ms, {trained_ms:g} ms"
-        if beyond:
-            facts["beyond the training currents"] = ", ".join(f"{amplitude:g} nA" for amplitude in beyond)
-        page = write_comparison_report(comparison, output, facts=facts, command=command_line())
+        page = write_comparison_report(found.comparison, output, facts=_facts(found, bundle), command=command_line())
         console.print(f"wrote {page}")
 
 
-def _beyond_training(operator: Operator, amplitudes_na: Sequence[float]) -> list[float]:
-    """The amplitudes outside the range of the training currents, nA; none where the bundle does not record it."""
-    drawn = (operator.provenance.get("generation") or {}).get("amplitude") or {}
-    low, high = drawn.get("low_na", float("-inf")), drawn.get("high_na", float("inf"))
-    return [amplitude for amplitude in amplitudes_na if not low <= amplitude <= high]
+def _facts(found: RecordingStudy, bundle: Path) -> dict[str, object]:
+    """What the page lists of bundle and family."""
+    facts: dict[str, object] = {"bundle": bundle, "family": f"{found.models}, {found.comparison.neurons} neurons"}
+    if found.seed is not None:
+        facts["seed"] = found.seed
+    if found.longer_than_trained:
+        lengths = f"{found.comparison.protocol.step_ms:g} ms, {found.trained_step_ms:g} ms"
+        facts["steps longer than those of the training"] = lengths
+    if found.beyond_training_na:
+        facts["beyond the training currents"] = ", ".join(f"{amplitude:g} nA" for amplitude in found.beyond_training_na)
+    return facts
 
 
-def _print(summary: Mapping[str, Any]) -> None:
-    """Firing rates by step, agreement by feature, and a line a sweep that is not used."""
-    source = summary["recording"]["source"]
-    rates = Table(
-        "step (nA)", "trials", "recording (Hz)", "SD", "family (Hz)", "5 to 95 %", title=f"{source}: firing rate"
-    )
-    for step in summary["steps"]:
-        recorded, family = step["rate_hz"]["recorded"], step["rate_hz"]["family"]
-        numbers = shown(recorded["mean"]), shown(recorded["sd"]), shown(family["median"])
-        band = f"{shown(family['q05'])} to {shown(family['q95'])}"
-        rates.add_row(f"{step['amplitude_na']:g}", str(step["trials"]), *numbers, band)
-    console.print(rates)
-    title = f"{summary['neurons']} neurons ({summary['models']}) beside {source}: medians over steps"
+def _print_rates(comparison: RecordingComparison) -> None:
+    """Firing rates by step."""
+    title = f"{comparison.recording.source}: firing rate"
+    table = Table("step (nA)", "trials", "recording (Hz)", "SD", "family (Hz)", "5 to 95 %", title=title)
+    for step in comparison.steps:
+        recorded, family = step.rates.recorded, step.rates.family
+        numbers = shown(recorded.mean), shown(recorded.sd), shown(family.median)
+        band = f"{shown(family.q05)} to {shown(family.q95)}"
+        table.add_row(f"{step.amplitude_na:g}", str(step.counted), *numbers, band)
+    console.print(table)
+
+
+def _print_agreement(found: RecordingStudy) -> None:
+    """Agreement by feature, and who has a feature alone."""
+    comparison = found.comparison
+    summary = comparison.summary()
+    title = f"{comparison.neurons} neurons ({found.models}) beside {comparison.recording.source}: medians over steps"
     table = Table(title=title)
     table.add_column("feature", no_wrap=True)  # cut short, two of them look the same
     for column in ("steps", "|z| of median", "mean |z|", "SD family / trials", "SD family / deviation"):
         table.add_column(column)
-    for name, row in summary["summary"].items():
-        keys = ("abs_z", "mean_abs_z", "spread_ratio", "spread_over_deviation")
-        table.add_row(name, str(row["steps"]), *(shown(row[key]) for key in keys))
+    for name, row in summary.items():
+        numbers = (row.abs_z, row.mean_abs_z, row.spread_ratio, row.spread_over_deviation)
+        table.add_row(name, str(row.steps), *map(shown, numbers))
     console.print(table)
-    for side, key in (("recording", "missing_at_na"), ("family", "extra_at_na")):
-        for amplitude in (step["amplitude_na"] for step in summary["steps"]):
-            alone = [name for name, row in summary["summary"].items() if amplitude in row[key]]
+    recorded = {name: row.missing_at_na for name, row in summary.items()}
+    family = {name: row.extra_at_na for name, row in summary.items()}
+    for side, alone_at in (("recording", recorded), ("family", family)):
+        for step in comparison.steps:
+            alone = [name for name, amplitudes in alone_at.items() if step.amplitude_na in amplitudes]
             if alone:
-                console.print(f"only the {side} has, at {amplitude:g} nA: {', '.join(alone)}")
-    if summary["beyond_training_na"]:
-        beyond = ", ".join(f"{amplitude:g}" for amplitude in summary["beyond_training_na"])
+                console.print(f"only the {side} has, at {step.amplitude_na:g} nA: {', '.join(alone)}")
+
+
+def _print_notes(found: RecordingStudy) -> None:
+    """Where the comparison leaves the training, and which sweeps and trials do not count."""
+    if found.beyond_training_na:
+        beyond = ", ".join(f"{amplitude:g}" for amplitude in found.beyond_training_na)
         console.print(f"{beyond} nA: beyond the currents of the training, where the operator extrapolates")
-    step_ms, trained_ms = summary["protocol"]["step_ms"], summary["trained_step_ms"]
-    if trained_ms is not None and step_ms > trained_ms:
-        console.print(f"steps of {step_ms:g} ms: longer than the {trained_ms:g} ms of the training")
-    if left_out := sum(step["clean_trials_left_out"] for step in summary["steps"]):
+    if found.longer_than_trained:
+        step_ms = found.comparison.protocol.step_ms
+        console.print(f"steps of {step_ms:g} ms: longer than the {found.trained_step_ms:g} ms of the training")
+    if left_out := sum(step.clean_trials_left_out for step in found.comparison.steps):
         console.print(f"{left_out} trials have no noise in their current, unlike the others: shown, but not counted")
-    for name, reason in summary["recording"]["unusable"].items():
-        console.print(f"not used: {name}: {reason}", highlight=False, markup=False)
+    print_unusable(found.comparison.recording.unusable)

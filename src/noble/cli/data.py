@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from noble.cli.app import app
+from noble.cli.app import DATA, app
 from noble.cli.progress import console, tracked
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def generate(
     config: Annotated[Path, typer.Argument(help="YAML; see `docs/store.md`. `hall: stylised-pv` is enough to start.")],
     store: Annotated[Path, typer.Argument(help="Folder of the store to make, usually NAME.zarr.")],
@@ -34,7 +34,7 @@ def generate(
     console.print(f"{store}: {len(made)} traces of {made.grid.duration_ms:.0f} ms at dt {made.grid.dt_ms:g} ms")
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def check(store: Annotated[Path, typer.Argument(help="Folder of a store.")]) -> None:
     """Check a store against its specification (`docs/store.md`)."""
     from noble.data import check_store

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
-from rich.table import Column, Table
 
-from noble.cli.app import app
-from noble.cli.progress import console, tracked
+from noble.cli.app import ASK, OPERATORS, app
+from noble.cli.options import Bundle, DataFolder, Json
+from noble.cli.output import print_metrics
+from noble.cli.progress import tracked
 from noble.cli.simulate import report_traces
 from noble.cli.stimulus_options import (
     Figure,
@@ -28,34 +28,31 @@ from noble.files import write_json
 from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
-    from noble.cells import HallOfFame
-    from noble.data import GenerationConfig
+    from noble.evaluation import Evaluation
     from noble.operator import Operator
 
-Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
 
-
-@app.command()
+@app.command(rich_help_panel=OPERATORS)
 def evaluate(
     bundle: Bundle,
     store: Annotated[
         Path | None, typer.Argument(help="Store with the test splits; or use --fresh.", show_default=False)
     ] = None,
     fresh: Annotated[
-        int | None, typer.Option(help="Simulate so many new traces a section instead.", show_default=False)
+        int | None, typer.Option(help="Simulate this number of new traces for each subset instead.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the fresh traces.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the fresh traces.")] = 0,
     hall: Annotated[
         str | None, typer.Option(help="Hall for --fresh; the bundle's own by default.", show_default=False)
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Generation YAML for --fresh: range and window.", show_default=False)
     ] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    data_folder: DataFolder = None,
     by_regime: Annotated[
         bool, typer.Option("--by-regime", help="Also sub-threshold, near-threshold and spiking traces apart.")
     ] = False,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+    json: Json = None,
 ) -> None:
     """Measure an operator on unseen currents and unseen models: spikes, timing and voltage, misses counted."""
     from noble.operator import Operator
@@ -64,33 +61,32 @@ def evaluate(
     if fresh is not None and store is not None:
         raise ValueError("both a store and --fresh were given; leave one of them out.")
     if fresh is not None:
-        metrics = _evaluate_fresh(operator, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
+        found = _evaluate_fresh(operator, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
     elif store is not None:
         from noble.data import Store
         from noble.evaluation import evaluate as evaluate_store
 
-        data = Store.open(store)
-        _check_hall(operator, data.attributes["hall"]["digest"], f"the store {store}")
         with tracked("evaluating") as progress:
-            metrics = evaluate_store(operator, data, progress=progress)
+            found = evaluate_store(operator, Store.open(store), progress=progress)
     else:
         raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
-    print_metrics(metrics)
+    print_metrics(found.subsets)
     if by_regime:
-        for section, summary in metrics.items():
-            print_metrics(summary["regimes"], title=section.replace("_", " "))
+        for subset, summary in found.subsets.items():
+            print_metrics(summary.regimes or {}, title=subset.replace("_", " "))
     if json is not None:
-        write_json(json, metrics)
+        write_json(json, found.to_dict())
 
 
 def _evaluate_fresh(
-    operator: Any, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
-) -> dict[str, Any]:
+    operator: Operator, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
+) -> Evaluation:
+    """Evaluate on traces that Arbor simulates now."""
     from noble.evaluation import evaluate_fresh
+    from noble.evaluation.source import fresh_source
     from noble.simulators import ArborSimulator, SolverSettings
 
-    settings = generation_of(operator, config)
-    chosen = hall_of(operator, hall or settings.hall)
+    chosen, settings = fresh_source(operator, hall=hall, config=config)
     responder = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
     with tracked("simulating and evaluating") as progress:
         return evaluate_fresh(
@@ -98,69 +94,7 @@ def _evaluate_fresh(
         )
 
 
-def generation_of(operator: Operator, config: Path | None) -> GenerationConfig:
-    """What an operator's training data were drawn from, by its own record or as named: fresh traces are drawn likewise.
-
-    Raises:
-        ValueError: if it is nowhere.
-    """
-    from noble.data import GenerationConfig
-
-    if config is not None:
-        return GenerationConfig.load(config)
-    recorded = operator.provenance.get("generation")
-    if recorded is None:
-        raise ValueError("the bundle does not record how its data were drawn; name a generation YAML with --config.")
-    return GenerationConfig.model_validate(recorded)
-
-
-def hall_of(operator: Operator, hall: str | None) -> HallOfFame:
-    """The hall that an operator learned, by its own record or as named.
-
-    Raises:
-        ValueError: if it is nowhere, or holds other models.
-    """
-    from noble.cells import HallOfFame
-
-    name = hall or (operator.provenance.get("hall") or {}).get("name")
-    if name is None:
-        raise ValueError("the bundle does not record its hall; name it with --hall.")
-    try:
-        found = HallOfFame.load(name)
-    except FileNotFoundError as error:
-        raise ValueError(f"{error} Name the file of the hall that the bundle was trained on with --hall.") from error
-    _check_hall(operator, found.digest, f"the hall {name}")
-    return found
-
-
-def _check_hall(operator: Any, digest: str, what: str) -> None:
-    """Refuse models that are not those the operator learned: which of them it has seen would be unknown."""
-    trained_on = (operator.provenance.get("hall") or {}).get("digest")
-    if trained_on is not None and trained_on != digest:
-        raise ValueError(
-            f"{what} holds other models (digest {digest[:12]}…) than the bundle was trained on ({trained_on[:12]}…), so "
-            "which of them it has seen is unknown; use the hall of its training."
-        )
-
-
-def print_metrics(metrics: Mapping[str, Any], title: str | None = None) -> None:
-    """A table of the stable keys, a column a section or a regime."""
-    from noble.evaluation.metrics import STABLE_KEYS
-
-    sections = list(metrics)
-    table = Table(Column("quantity", no_wrap=True), *(section.replace("_", " ") for section in sections), title=title)
-    for key in ("traces", *STABLE_KEYS):
-        values = [metrics[section].get(key) for section in sections]
-        table.add_row(key, *map(shown, values))
-    console.print(table)
-
-
-def shown(value: float | None) -> str:
-    """A number for a table; a dash where there is none."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-@app.command()
+@app.command(rich_help_panel=ASK)
 def predict(
     bundle: Bundle,
     features: Annotated[
@@ -189,7 +123,7 @@ def predict(
     report_traces(batch, output=output, figure=figure)
 
 
-def _features_of(operator: Any, features: str | None, hall: str | None, model: int) -> np.ndarray:
+def _features_of(operator: Operator, features: str | None, hall: str | None, model: int) -> np.ndarray:
     """The feature vector that the options name."""
     if hall is not None:
         from noble.cells import HallOfFame

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import CELLS, app
 from noble.cli.progress import console
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BEST = 20
 
 
-@app.command()
+@app.command(rich_help_panel=CELLS)
 def evolve(
     config: Annotated[Path, typer.Argument(help="YAML; see `docs/evolution.md` and `experiments/halls/`.")],
     output: Annotated[
@@ -33,10 +33,12 @@ def evolve(
         typer.Option("-o", "--output", help="Folder of the run; runs/halls/NAME if not given.", show_default=False),
     ] = None,
     seed: Annotated[
-        list[int] | None, typer.Option(help="Instead of the configuration's; may be given again.", show_default=False)
+        list[int] | None,
+        typer.Option(help="Seed instead of the configuration's; may be given again.", show_default=False),
     ] = None,
     generations: Annotated[
-        int | None, typer.Option(min=1, help="Of the last stage, instead of the configuration's.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Generations of the last stage, instead of the configuration's.", show_default=False),
     ] = None,
     data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
     workers: Annotated[

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import CELLS, app
+from noble.cli.options import DataFolder, Seed, Workers
 from noble.cli.output import write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
@@ -22,7 +23,7 @@ hall_app = typer.Typer(
     rich_markup_mode="markdown",
     help="Halls of fame: what one is worth; check one again; merge several; export to BluePyOpt; what is halfway between models.",
 )
-app.add_typer(hall_app)
+app.add_typer(hall_app, rich_help_panel=CELLS)
 
 # More columns do not fit a terminal of 80.
 _SHOWN_FEATURES: Final = 5
@@ -64,10 +65,10 @@ def merge(
     files: Annotated[list[str], typer.Argument(help="Two or more halls of one cell and one recording.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File of the new hall.")],
     name: Annotated[
-        str | None, typer.Option(help="Of the new hall; its file's if not given.", show_default=False)
+        str | None, typer.Option(help="Name of the new hall; its file's if not given.", show_default=False)
     ] = None,
     held_out: Annotated[int, typer.Option(min=0, help="Models to keep from training, drawn anew.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Join halls, for example of runs with different seeds: best first, a model that several have once."""
     from noble.cells import HallOfFame
@@ -95,11 +96,9 @@ def check(
             min=0, help="Models to keep from training, drawn anew; as many as now if not given.", show_default=False
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
-    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draw.")] = 0,
+    data_folder: DataFolder = None,
+    workers: Workers = None,
 ) -> None:
     """Simulate every model again: score it against targets, measure its features, leave out what does not pass any more.
 
@@ -163,16 +162,14 @@ def interpolate(
             "which the hall's own models are simulated too. A hall names its targets but does not hold them."
         ),
     ],
-    pairs: Annotated[int, typer.Option(min=1, help="Random pairs of distinct models.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of their draw.")] = 0,
+    pairs: Annotated[int, typer.Option(min=1, help="Number of random pairs of distinct models.")] = 50,
+    seed: Seed = 0,
     mean: Annotated[
         Literal["arithmetic", "geometric"],
         typer.Option(help="How parameters are averaged; geometric is halfway in their logarithms, potentials apart."),
     ] = "arithmetic",
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
-    ] = None,
+    data_folder: DataFolder = None,
+    workers: Workers = None,
     json: Json = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, interpolation.png.", show_default=False)

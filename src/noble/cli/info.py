@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import HOUSEKEEPING, app
 from noble.cli.progress import console
 
 
-@app.command()
+@app.command(rich_help_panel=HOUSEKEEPING)
 def info(
     what: Annotated[
         Path | None, typer.Argument(help="A bundle, a store or a hall of fame.", show_default=False)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
-from noble.cli.evaluate import Bundle, shown
-from noble.cli.family_options import Json
-from noble.cli.output import write_figure, write_numbers
+from noble.cli.app import ASK, app
+from noble.cli.options import Bundle, Json
+from noble.cli.output import in_unit, shown, write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
-    from noble.studies.maps import FeatureMap
+    from noble.studies import FeatureMap
 
 
-@app.command("map")
+@app.command("map", rich_help_panel=ASK)
 def draw_map(
     bundle: Bundle,
     feature: Annotated[str, typer.Option(help="An e-feature by its eFEL name; see `noble features`.")] = "AP1_width",
@@ -41,30 +39,25 @@ def draw_map(
     Sampled finely, since at 0.06 ms the width of a spike moves by up to 0.02 ms with where the samples happen to fall.
     """
     from noble.operator import Operator
-    from noble.studies.maps import feature_map
+    from noble.studies import feature_map
 
     operator = Operator.load(bundle)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
-    started = time.perf_counter()
     with tracked(f"mapping {feature}") as progress:
         found = feature_map(operator, feature, step, protocol, size=size, progress=progress)
-    seconds = time.perf_counter() - started
-    _print(found, seconds)
-    if json is not None:
-        write_numbers({**found.to_dict(), "seconds": seconds}, json, bundle)
+    _print(found)
+    write_numbers(found, json, bundle)
     if output is not None:
         from noble.plots.family import map_figure
 
         write_figure(map_figure(found), output / f"map-{feature}.png")
 
 
-def _print(found: FeatureMap, seconds: float) -> None:
+def _print(found: FeatureMap) -> None:
     """The feature's spread within the hull of the training models and outside it."""
-    unit = "" if found.unit == "1" else f" ({found.unit})"
     size = f"{found.first.size} x {found.second.size} neurons"
-    title = f"{found.feature}{unit} of {size} at {found.amplitude_na:g} nA in {seconds:.1f} s"
+    title = f"{found.feature}{in_unit(found.unit)} of {size} at {found.amplitude_na:g} nA in {found.seconds:.1f} s"
     table = Table("hull of the training models", "points", "without it", "lowest", "median", "highest", title=title)
     for where, row in found.summary().items():
-        spread = (shown(row[key]) for key in ("lowest", "median", "highest"))
-        table.add_row(where, str(row["points"]), str(row["missing"]), *spread)
+        table.add_row(where, str(row.points), str(row.missing), *map(shown, (row.lowest, row.median, row.highest)))
     console.print(table)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from noble.progress import NotedProgress
 
 # Into a log file, a line every so many seconds is enough.
 _LINE_EVERY_S: Final = 10.0
@@ -18,22 +20,23 @@ _LINE_EVERY_S: Final = 10.0
 # A file or a pipe has no width: 80 columns, Rich's guess, would break names in two (COLUMNS decides where it is set).
 _NO_TERMINAL_COLUMNS: Final = 160
 
-console = Console()
+# Names of halls, models and files may hold brackets, so nothing that is printed is markup.
+console = Console(markup=False)
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = _NO_TERMINAL_COLUMNS
 
 
 @contextmanager
-def tracked(title: str) -> Iterator[Callable[..., None]]:
-    """A callback `(done, total, note="")` that draws the progress of one task."""
+def tracked(title: str) -> Iterator[NotedProgress]:
+    """The `noble.progress.Tracking` of the command line: a callback that draws the progress of one task."""
     if console.is_terminal:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=None, note="")

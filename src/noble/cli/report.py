@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from noble.cli.app import app
-from noble.cli.evaluate import Bundle
+from noble.cli.app import OPERATORS, app
+from noble.cli.options import Bundle
 from noble.cli.progress import console
-from noble.files import read_json
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATORS)
 def report(
     bundle: Bundle,
     results: Annotated[
@@ -21,8 +20,9 @@ def report(
     ],
 ) -> None:
     """Gather what exists for a bundle in one page, `report.html` of a folder: every figure with the command that made it."""
+    from noble.evaluation import Evaluation
     from noble.operator import Operator
-    from noble.operator.bundle import METRICS, locate
+    from noble.operator.bundle import read_metrics
     from noble.report.bundle import write_bundle_report
 
     operator = Operator.load(bundle)
@@ -35,5 +35,5 @@ def report(
         "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
         **{name.replace("_", " "): value for name, value in run.items()},
     }
-    metrics = read_json(locate(bundle) / METRICS, expected="the metrics of a bundle")
-    console.print(f"wrote {write_bundle_report(results, title=str(bundle), metrics=metrics, facts=facts)}")
+    evaluation = Evaluation.from_dict(read_metrics(bundle))
+    console.print(f"wrote {write_bundle_report(results, title=str(bundle), evaluation=evaluation, facts=facts)}")

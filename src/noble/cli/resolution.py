@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
-from noble.cli.evaluate import Bundle, generation_of, hall_of, shown
-from noble.cli.output import write_figure, write_numbers
+from noble.cli.app import OPERATORS, app
+from noble.cli.options import Bundle, DataFolder, HallName, Json, Seed
+from noble.cli.output import shown, write_figure, write_numbers
 from noble.cli.progress import console, tracked
+
+if TYPE_CHECKING:
+    from noble.studies import ResolutionStudy
 
 # Columns of the table; the file holds all numbers.
 _SHOWN: Final = {
@@ -25,7 +28,7 @@ _SHOWN: Final = {
 }
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATORS)
 def resolution(
     bundle: Bundle,
     dt: Annotated[list[float], typer.Option(help="Sampling interval, ms; repeat for several.")] = [  # noqa: B006
@@ -35,46 +38,43 @@ def resolution(
         0.12,
     ],
     traces: Annotated[int, typer.Option(min=1, help="Fresh traces of training models, each simulated once.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of their draw.")] = 0,
-    hall: Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)] = None,
+    seed: Seed = 0,
+    hall: HallName = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Generation YAML: range and window; the bundle's own by default.", show_default=False),
     ] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+    data_folder: DataFolder = None,
+    json: Json = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, resolution.png.", show_default=False)
     ] = None,
 ) -> None:
     """Answer the same currents at several sampling intervals, each against the simulation at that interval."""
+    from noble.evaluation.source import fresh_source
     from noble.operator import Operator
     from noble.simulators import ArborSimulator, SolverSettings
-    from noble.studies.resolution import resolution_errors
+    from noble.studies import resolution_study
 
     operator = Operator.load(bundle)
-    settings = generation_of(operator, config)
+    known, settings = fresh_source(operator, hall=hall, config=config)
     simulator = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
     with tracked("simulating and predicting") as progress:
-        found = resolution_errors(
-            operator,
-            hall_of(operator, hall or settings.hall),
-            simulator,
-            dts_ms=dt,
-            count=traces,
-            seed=seed,
-            config=settings,
-            progress=progress,
+        found = resolution_study(
+            operator, known, simulator, dts_ms=dt, count=traces, seed=seed, config=settings, progress=progress
         )
-    summary = {"trained_dt_ms": operator.grid.dt_ms, **found}
-    title = f"{traces} traces; trained at {operator.grid.dt_ms:g} ms, simulated at {found['simulated_dt_ms']:g} ms"
-    table = Table("dt (ms)", *_SHOWN.values(), title=title)
-    for row in found["resolutions"]:
-        table.add_row(f"{row['dt_ms']:g}", *(shown(row[key]) for key in _SHOWN))
-    console.print(table)
-    if json is not None:
-        write_numbers(summary, json, bundle)
+    _print(found)
+    write_numbers(found, json, bundle)
     if output is not None:
         from noble.plots.studies import resolution_figure
 
-        write_figure(resolution_figure(summary), output / "resolution.png")
+        write_figure(resolution_figure(found), output / "resolution.png")
+
+
+def _print(found: ResolutionStudy) -> None:
+    """A row a sampling interval."""
+    trained, simulated = f"trained at {found.trained_dt_ms:g} ms", f"simulated at {found.simulated_dt_ms:g} ms"
+    table = Table("dt (ms)", *_SHOWN.values(), title=f"{found.traces} traces; {trained}, {simulated}")
+    for row in found.resolutions:
+        table.add_row(f"{row.dt_ms:g}", *(shown(row.errors.number(key)) for key in _SHOWN))
+    console.print(table)

@@ -9,7 +9,8 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import CELLS, app
+from noble.cli.options import DataFolder
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import (
     Figure,
@@ -20,17 +21,16 @@ from noble.cli.stimulus_options import (
     Steps,
     StimulusFile,
     Window,
-    read_traces,
     stimuli_of,
-    write_traces,
 )
 from noble.files import write_json
 from noble.protocols import StepProtocol
 from noble.spikes import spike_times_ms
+from noble.trace_files import read_traces, write_traces
 from noble.traces import TraceBatch
 
 
-@app.command()
+@app.command(rich_help_panel=CELLS)
 def simulate(
     hall: Annotated[str, typer.Argument(help="A hall of fame, by name or file; or an Allen fit JSON (with --swc).")],
     model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
@@ -42,12 +42,13 @@ def simulate(
     window: Window = 515.0,
     dt: Sampling = 0.06,
     backend: Annotated[Literal["arbor", "neuron"], typer.Option(help="Simulator.")] = "arbor",
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    data_folder: DataFolder = None,
     output: Output = None,
     figure: Figure = None,
 ) -> None:
     """Simulate one biophysical model under one or more stimuli."""
     from noble.cells import HallOfFame, MorphologySource, read_allen_fit
+    from noble.simulators import ArborSimulator, NeuronSimulator
 
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimuli = stimuli_of(step, stimulus, protocol)
@@ -55,15 +56,9 @@ def simulate(
     chosen = (
         HallOfFame.load(hall).cell_model(model) if from_hall else read_allen_fit(hall, MorphologySource.from_swc(swc))
     )
+    simulator = (ArborSimulator if backend == "arbor" else NeuronSimulator)(data_folder=data_folder)
     with tracked(f"simulating with {backend}") as progress:
-        if backend == "arbor":
-            from noble.simulators.arbor import ArborSimulator
-
-            batch = ArborSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
-        else:
-            from noble.simulators.neuron import NeuronSimulator
-
-            batch = NeuronSimulator(data_folder=data_folder).respond([chosen] * len(stimuli), stimuli, protocol.grid)
+        batch = simulator.respond([chosen] * len(stimuli), stimuli, protocol.grid)
         progress(len(stimuli), len(stimuli))
     report_traces(batch, output=output, figure=figure)
 
@@ -89,7 +84,7 @@ def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None
         console.print(f"wrote {figure}")
 
 
-@app.command()
+@app.command(rich_help_panel=CELLS)
 def features(
     traces: Annotated[Path, typer.Argument(help="CSV written by `noble simulate -o` or `noble predict -o`.")],
     onset: Onset = 15.0,
@@ -99,8 +94,6 @@ def features(
     """Measure the sixteen e-features of the paper on traces, by eFEL."""
     from noble.features import FEATURE_NAMES, FEATURE_UNITS, FeatureSettings, extract
 
-    if not traces.is_file():
-        raise FileNotFoundError(f"there is no file {traces}; write one with `noble simulate ... -o {traces}`.")
     batch = read_traces(traces)
     found = extract(batch, onset_ms=onset, offset_ms=onset + length)
     table = Table("feature", "unit", *(f"trace {index}" for index in range(len(batch))))

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Column, Table
 
-from noble.cli.app import app
-from noble.cli.evaluate import shown
-from noble.cli.output import write_figure
+from noble.cli.app import DATA, app
+from noble.cli.options import DataFolder, Json
+from noble.cli.output import in_unit, shown, write_figure
 from noble.cli.progress import console, tracked
 from noble.files import write_json
+
+if TYPE_CHECKING:
+    from noble.studies import SubsamplingStudy
+    from noble.studies.subsampling import SamplingError
 
 Number = TypeVar("Number", int, float)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def subsampling(
     hall: Annotated[str, typer.Argument(help="A shipped hall by name, or a file.", show_default=False)],
     targets: Annotated[
@@ -41,8 +44,8 @@ def subsampling(
     part: Annotated[
         float, typer.Option(help="Up to this part of the hall's error, a decimation error is negligible.")
     ] = 0.1,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)] = None,
+    data_folder: DataFolder = None,
+    json: Json = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, subsampling.png.", show_default=False)
     ] = None,
@@ -50,11 +53,11 @@ def subsampling(
     """Decimate simulations, with low-pass and without, and compare each e-feature's error with the hall's own."""
     from noble.cells import HallOfFame
     from noble.simulators import ArborSimulator
-    from noble.studies.subsampling import subsampling_errors
+    from noble.studies import subsampling_study
     from noble.targets import Targets
 
     with tracked("simulating and measuring") as progress:
-        found = subsampling_errors(
+        found = subsampling_study(
             HallOfFame.load(hall),
             ArborSimulator(data_folder=data_folder),
             targets=None if targets is None else Targets.load(targets),
@@ -68,7 +71,7 @@ def subsampling(
         console.print(_table(found, low_pass=low_pass))
     console.print(_verdict(found))
     if json is not None:
-        write_json(json, found)
+        write_json(json, found.to_dict())
     if output is not None:
         from noble.plots.studies import subsampling_figure
 
@@ -84,43 +87,42 @@ def _numbers(text: str, kind: type[Number], option: str) -> list[Number]:
         raise ValueError(f"{option} is {text!r}; expected {expected} separated by commas.") from None
 
 
-def _table(found: Mapping[str, Any], *, low_pass: bool) -> Table:
+def _table(found: SubsamplingStudy, *, low_pass: bool) -> Table:
     """Errors of decimation in units of the hall's where that is known, else in the feature's."""
-    rows = [row for row in found["samplings"] if row["low_pass"] == low_pass]
-    judged = found["targets"] is not None
+    rows, judged = found.of(low_pass=low_pass), found.targets is not None
     title = f"{'low-pass and decimation' if low_pass else 'decimation alone'}: error" + (
         " in % of the hall's own" if judged else ""
     )
     table = Table(
-        Column("feature", overflow="fold"), "hall's\nerror", *(f"{row['dt_ms']:g} ms" for row in rows), title=title
+        Column("feature", overflow="fold"), "hall's\nerror", *(f"{row.dt_ms:g} ms" for row in rows), title=title
     )
-    for name, facts in found["features"].items():
-        unit = "" if facts["unit"] == "1" else f" ({facts['unit']})"
-        table.add_row(name + unit, shown(facts["hall_error"]), *(_cell(row["features"][name], judged) for row in rows))
+    for name, facts in found.features.items():
+        cells = (_cell(row.features[name], judged) for row in rows)
+        table.add_row(name + in_unit(facts.unit), shown(facts.hall_error), *cells)
     return table
 
 
-def _cell(errors: Mapping[str, Any], judged: bool) -> str:
+def _cell(errors: SamplingError, judged: bool) -> str:
     """One number of the table; an exclamation mark where traces lost or gained the feature."""
-    error, share = errors["error"], errors["of_hall_error"]
+    error, share = errors.error, errors.of_hall_error
     if judged and share is None and error:  # of no error at all there is no part
         number = "above"
     else:
         number = f"{100 * share:.1f}" if judged and share is not None else shown(error)
-    return number + (" !" if errors["lost"] else "")
+    return number + (" !" if errors.lost else "")
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
+def _verdict(found: SubsamplingStudy) -> str:
     """Which dt is justified, and what speaks against the next larger one."""
-    justified = found["justified_dt_ms"]
+    justified = found.justified_dt_ms
     if justified is None:
         return "Without --targets there is no error of the hall to compare with, so no dt is judged."
     lines = [
-        f"Largest dt at which every feature's error is at most {100 * found['part']:g} % of the hall's: "
-        f"{justified['low_pass']:g} ms with low-pass, {justified['decimation_alone']:g} ms without."
+        f"Largest dt at which every feature's error is at most {100 * found.part:g} % of the hall's: "
+        f"{justified.low_pass:g} ms with low-pass, {justified.decimation_alone:g} ms without."
     ]
-    for low_pass, key, words in ((True, "low_pass", "with low-pass"), (False, "decimation_alone", "without")):
-        rows = [row for row in found["samplings"] if row["low_pass"] == low_pass and row["dt_ms"] > justified[key]]
+    for low_pass, words in ((True, "with low-pass"), (False, "without")):
+        rows = [row for row in found.of(low_pass=low_pass) if row.dt_ms > justified.of(low_pass=low_pass)]
         if rows:
-            lines.append(f"Against {rows[0]['dt_ms']:g} ms {words}: {', '.join(rows[0]['not_negligible'])}.")
+            lines.append(f"Against {rows[0].dt_ms:g} ms {words}: {', '.join(rows[0].not_negligible or ())}.")
     return "\n".join(lines)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from noble.cli.app import app
+from noble.cli.app import CELLS, app
+from noble.cli.output import print_unusable
 from noble.cli.progress import console
 from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
 from noble.files import write_json
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from noble.targets.targets import Targets
 
 
-@app.command()
+@app.command(rich_help_panel=CELLS)
 def targets(
     recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file of the targets; see `docs/targets.md`.")],
@@ -81,5 +82,4 @@ def _print(summary: dict[str, Any]) -> None:
             ", ".join(step["left_out"]),
         )
     console.print(table)
-    for name, reason in summary["unusable"].items():
-        console.print(f"not used: {name}: {reason}", highlight=False, markup=False)
+    print_unusable(summary["unusable"])

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.comparison.agreement import FeatureAgreement, rates_to_dict, summarise_features
+from noble.comparison.agreement import FeatureAgreement, FeatureSummary, StepRates, summarise_features
 from noble.comparison.comparable import after_step_ms, comparable_sweeps
 from noble.features import FEATURE_NAMES
 from noble.features.excitability import trace_rate_hz
 from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.recordings import Recording, Sweep
+from noble.results import Result, plain
 from noble.traces import TimeGrid, Trace, TraceBatch
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from noble.operator import Operator
 
 # So many of a family's traces are kept for a figure.
@@ -100,21 +103,36 @@ class StepComparison:
 
         return frozenset(features_at(self.amplitude_na, fires=self.fires)).intersection(FEATURE_NAMES)
 
+    @property
+    def counted(self) -> int:
+        """Number of trials that numbers are taken of."""
+        return int(self.recorded_rates_hz.size)
+
+    @property
+    def clean_trials_left_out(self) -> int:
+        """Number of trials that are shown but not counted."""
+        return len(self.trials) - self.counted
+
+    @property
+    def rates(self) -> StepRates:
+        """Firing rates of both sides."""
+        return StepRates.of(self.recorded_rates_hz, self.predicted_rates_hz)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready numbers, without the voltages."""
         return {
             "amplitude_na": self.amplitude_na,
-            "trials": int(self.recorded_rates_hz.size),
-            "clean_trials_left_out": len(self.trials) - int(self.recorded_rates_hz.size),
-            "rate_hz": rates_to_dict(self.recorded_rates_hz, self.predicted_rates_hz),
+            "trials": self.counted,
+            "clean_trials_left_out": self.clean_trials_left_out,
+            "rate_hz": self.rates.to_dict(),
             "features": {
                 name: {**feature.to_dict(), "counted": name in self.typical} for name, feature in self.features.items()
             },
         }
 
 
-@dataclass(frozen=True)
-class RecordingComparison:
+@dataclass(frozen=True, repr=False)
+class RecordingComparison(Result):
     """A family beside a recording.
 
     Attributes:
@@ -129,7 +147,7 @@ class RecordingComparison:
     neurons: int
     steps: tuple[StepComparison, ...]
 
-    def summary(self) -> dict[str, dict[str, Any]]:
+    def summary(self) -> dict[str, FeatureSummary]:
         """By feature: medians over the steps where `noble targets` measures it; see `summarise_features`."""
         return summarise_features(
             {
@@ -155,9 +173,21 @@ class RecordingComparison:
                 "dt_ms": self.protocol.dt_ms,
             },
             "neurons": self.neurons,
-            "summary": self.summary(),
+            "summary": plain(self.summary()),
             "steps": [step.to_dict() for step in self.steps],
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Agreement by step: rows by feature and `amplitude_na`, columns as in `noble.comparison.agreement.Agreement`."""
+        import pandas as pd
+
+        rows = {
+            (name, step.amplitude_na): feature.agreement.to_dict()
+            for step in self.steps
+            for name, feature in step.features.items()
+        }
+        frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
+        return frame.rename_axis(index=["feature", "amplitude_na"])
 
 
 def compare_recording(

@@ -1,28 +1,33 @@
 """How good an operator is, and how fast: against the simulator that it learned from."""
 
+from noble.evaluation.answers import answer, answers, outside_hull_expected
 from noble.evaluation.card import model_card
-from noble.evaluation.evaluate import evaluate, evaluate_fresh, evaluate_traces, outside_hull_expected
-from noble.evaluation.metrics import (
-    REGIMES,
-    STABLE_FEATURES,
-    STABLE_KEYS,
-    TraceTable,
-    concatenate,
-    summarise,
-    trace_table,
-)
-from noble.evaluation.speed import STABLE_SPEED_KEYS, measure_speed
+from noble.evaluation.evaluate import evaluate, evaluate_fresh
+from noble.evaluation.metrics import REGIMES, STABLE_FEATURES, TraceTable, concatenate, summarise, trace_table
+from noble.evaluation.results import METRICS, STABLE_KEYS, Evaluation, FeatureError, Summary
+from noble.evaluation.source import OtherModelsError, UnknownSourceError, generation_of, hall_of
+from noble.evaluation.speed import STABLE_SPEED_KEYS, Speed, measure_speed
 
 __all__ = [
+    "METRICS",
     "REGIMES",
     "STABLE_FEATURES",
     "STABLE_KEYS",
     "STABLE_SPEED_KEYS",
+    "Evaluation",
+    "FeatureError",
+    "OtherModelsError",
+    "Speed",
+    "Summary",
     "TraceTable",
+    "UnknownSourceError",
+    "answer",
+    "answers",
     "concatenate",
     "evaluate",
     "evaluate_fresh",
-    "evaluate_traces",
+    "generation_of",
+    "hall_of",
     "measure_speed",
     "model_card",
     "outside_hull_expected",

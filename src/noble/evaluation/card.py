@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from noble.evaluation.metrics import STABLE_KEYS
+from noble.evaluation.results import STABLE_KEYS
 
 if TYPE_CHECKING:
     from noble.operator import Operator, Scope

@@ -8,31 +8,18 @@ trace, `concatenate` joins batches, `summarise` turns a table into the numbers o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 
+from noble.evaluation.results import FeatureError, Summary
 from noble.features import FEATURE_UNITS, extract
 from noble.spikes import coincidence_factor, spike_times_ms
 from noble.traces import Trace, TraceBatch
 
 STABLE_FEATURES: Final[tuple[str, ...]] = ("AP1_width", "mean_AP_amplitude", "steady_state_voltage")
-"""The e-features of the stable keys; others are computed on request."""
-
-STABLE_KEYS: Final[tuple[str, ...]] = (
-    "relative_l2_percent",
-    "missed_percent",
-    "false_percent",
-    "spike_count_error_percent",
-    "spike_time_median_ms",
-    "spike_time_p90_ms",
-    "coincidence_1ms",
-    "ap1_width_error_percent",
-    "mean_ap_amplitude_error_percent",
-    "steady_state_voltage_error_percent",
-)
-"""Keys of every summary that scripts may rely on."""
+"""The e-features that every summary has a number of; others are computed on request."""
 
 REGIMES: Final[tuple[str, ...]] = ("sub_threshold", "near_threshold", "spiking")
 
@@ -155,11 +142,11 @@ def _ratio(over: np.ndarray, under: np.ndarray, *, floor: np.ndarray | float) ->
 def _spike_comparison(predicted: Trace, reference: Trace) -> tuple[int, int, np.ndarray, float]:
     """Number of reference and predicted spikes, timing errors in order of the spikes, and coincidence factor."""
     grid = reference.grid
-    ours = spike_times_ms(predicted.voltage_mv, dt_ms=grid.dt_ms)
-    theirs = spike_times_ms(reference.voltage_mv, dt_ms=grid.dt_ms)
-    shared = min(ours.size, theirs.size)
-    factor = coincidence_factor(theirs, ours, duration_ms=grid.duration_ms, window_ms=COINCIDENCE_WINDOW_MS)
-    return theirs.size, ours.size, np.abs(ours[:shared] - theirs[:shared]), factor
+    found = spike_times_ms(predicted.voltage_mv, dt_ms=grid.dt_ms)
+    expected = spike_times_ms(reference.voltage_mv, dt_ms=grid.dt_ms)
+    shared = min(found.size, expected.size)
+    factor = coincidence_factor(expected, found, duration_ms=grid.duration_ms, window_ms=COINCIDENCE_WINDOW_MS)
+    return expected.size, found.size, np.abs(found[:shared] - expected[:shared]), factor
 
 
 def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
@@ -182,74 +169,59 @@ def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
     return TraceTable(**joined)
 
 
-def summarise(table: TraceTable) -> dict[str, Any]:
-    """The numbers of one split, ready for JSON: None where a number has no traces to stand on.
-
-    Keys (`STABLE_KEYS` first; percentages of all traces unless said otherwise):
-        relative_l2_percent: mean over traces of the relative L2 error, volts not centred (the paper's).
-        missed_percent, false_percent: the reference fires and the prediction does not, and the reverse.
-        spike_count_error_percent: mean of |n_p - n_r| / n_r over traces where the reference fires; a missed trace
-            counts as 100 %, a falsely firing one is in `false_percent` alone.
-        spike_time_median_ms, spike_time_p90_ms: of |t_p - t_r| of the k-th predicted and k-th reference spike, pooled
-            over traces, up to the smaller of the two counts.
-        coincidence_1ms: mean coincidence factor over traces where either fires; a missed or false trace counts as 0.
-        ap1_width_error_percent, mean_ap_amplitude_error_percent: mean of |p - r| / |r| over traces where both fire
-            (misses are counted above); steady_state_voltage_error_percent: the same over all traces.
-        centred_relative_l2_percent, rmse_mv, exact_count_percent (of the traces that fire), traces, firing_traces.
-        all_features: for each compared e-feature its `error_percent`, `mean_absolute_error`, `unit`, number of `traces`
-            compared, and how many only the reference (`missing`) or only the prediction (`extra`) has.
-        regimes: all of the above but `regimes`, for sub_threshold, near_threshold and spiking traces
-            (`TraceTable.regime_masks`).
-    """
-    summary = _summary(table, np.ones(len(table), dtype=bool))
-    summary["regimes"] = {name: _summary(table, mask) for name, mask in table.regime_masks().items()}
-    return summary
+def summarise(table: TraceTable) -> Summary:
+    """The numbers of one subset, over all of its traces and over those of each regime (`TraceTable.regime_masks`)."""
+    regimes = {name: _summary(table, mask) for name, mask in table.regime_masks().items()}
+    return replace(_summary(table, np.ones(len(table), dtype=bool)), regimes=regimes)
 
 
-def _summary(table: TraceTable, mask: np.ndarray) -> dict[str, Any]:
-    """One level of `summarise`, over the traces of a mask."""
-    theirs, ours = table.reference_spikes, table.predicted_spikes
-    fires = mask & (theirs > 0)
+def _summary(table: TraceTable, mask: np.ndarray) -> Summary:
+    """The numbers over the traces of a mask."""
+    reference, predicted = table.reference_spikes, table.predicted_spikes
+    fires = mask & (reference > 0)
     times = np.concatenate([np.empty(0), *(table.spike_time_errors_ms[row] for row in np.flatnonzero(mask))])
-    features = {name: _feature_errors(table, name, mask) for name in table.reference_features}
-    return {
-        "relative_l2_percent": _mean(100 * table.relative_l2[mask]),
-        "missed_percent": _mean(100 * ((theirs > 0) & (ours == 0))[mask]),
-        "false_percent": _mean(100 * ((theirs == 0) & (ours > 0))[mask]),
-        "spike_count_error_percent": _mean(100 * np.abs(ours - theirs)[fires] / theirs[fires]),
-        "spike_time_median_ms": float(np.median(times)) if times.size else None,
-        "spike_time_p90_ms": float(np.quantile(times, 0.9)) if times.size else None,
-        "coincidence_1ms": _mean(table.coincidence[mask]),
-        **{f"{name.lower()}_error_percent": features.get(name, {}).get("error_percent") for name in STABLE_FEATURES},
-        "centred_relative_l2_percent": _mean(100 * table.centred_relative_l2[mask]),
-        "rmse_mv": _mean(table.rmse_mv[mask]),
-        "exact_count_percent": _mean(100 * (ours == theirs)[fires]),
-        "traces": int(mask.sum()),
-        "firing_traces": int(fires.sum()),
-        "all_features": features,
-    }
+    features = {name: _feature_error(table, name, mask) for name in table.reference_features}
+    percent = {name: item.error_percent for name, item in features.items()}
+    return Summary(
+        relative_l2_percent=_mean(100 * table.relative_l2[mask]),
+        missed_percent=_mean(100 * ((reference > 0) & (predicted == 0))[mask]),
+        false_percent=_mean(100 * ((reference == 0) & (predicted > 0))[mask]),
+        spike_count_error_percent=_mean(100 * np.abs(predicted - reference)[fires] / reference[fires]),
+        spike_time_median_ms=float(np.median(times)) if times.size else None,
+        spike_time_p90_ms=float(np.quantile(times, 0.9)) if times.size else None,
+        coincidence_1ms=_mean(table.coincidence[mask]),
+        ap1_width_error_percent=percent.get("AP1_width"),
+        mean_ap_amplitude_error_percent=percent.get("mean_AP_amplitude"),
+        steady_state_voltage_error_percent=percent.get("steady_state_voltage"),
+        centred_relative_l2_percent=_mean(100 * table.centred_relative_l2[mask]),
+        rmse_mv=_mean(table.rmse_mv[mask]),
+        exact_count_percent=_mean(100 * (predicted == reference)[fires]),
+        traces=int(mask.sum()),
+        firing_traces=int(fires.sum()),
+        all_features=features,
+    )
 
 
-def _feature_errors(table: TraceTable, name: str, mask: np.ndarray) -> dict[str, Any]:
+def _feature_error(table: TraceTable, name: str, mask: np.ndarray) -> FeatureError:
     """Errors of one e-feature over the traces of a mask; a reference of exactly 0 has no relative error."""
     if name in _SPIKE_FEATURES:
         both_fire = (table.reference_spikes > 0) & (table.predicted_spikes > 0)
     else:
         both_fire = np.ones(len(table), dtype=bool)
-    theirs, ours = table.reference_features[name], table.predicted_features[name]
-    known, given = np.isfinite(theirs), np.isfinite(ours)
-    compared = mask & known & given & both_fire
+    reference, predicted = table.reference_features[name], table.predicted_features[name]
+    expected, found = np.isfinite(reference), np.isfinite(predicted)
+    compared = mask & expected & found & both_fire
     with np.errstate(invalid="ignore"):  # where both are infinite, which is not compared
-        difference = np.abs(ours - theirs)
-    relative = compared & (theirs != 0)
-    return {
-        "error_percent": _mean(100 * difference[relative] / np.abs(theirs[relative])),
-        "mean_absolute_error": _mean(difference[compared]),
-        "unit": FEATURE_UNITS.get(name),
-        "traces": int(compared.sum()),
-        "missing": int((mask & known & ~given).sum()),
-        "extra": int((mask & ~known & given).sum()),
-    }
+        difference = np.abs(predicted - reference)
+    relative = compared & (reference != 0)
+    return FeatureError(
+        error_percent=_mean(100 * difference[relative] / np.abs(reference[relative])),
+        mean_absolute_error=_mean(difference[compared]),
+        unit=FEATURE_UNITS.get(name),
+        traces=int(compared.sum()),
+        missing=int((mask & expected & ~found).sum()),
+        extra=int((mask & ~expected & found).sum()),
+    )
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -6,13 +6,17 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.evaluation.evaluate import fresh_plan, outside_hull_expected
+from noble.evaluation.answers import outside_hull_expected
+from noble.evaluation.evaluate import fresh_plan
+from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.responders import Responder
+from noble.results import Result
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
 
@@ -37,6 +41,45 @@ _REPEATS: Final = 5
 _SINGLES: Final = 10
 
 
+@dataclass(frozen=True, repr=False)
+class Speed(Result):
+    """How fast an operator answers, and the simulators beside it in the same run.
+
+    Attributes:
+        ms_per_trace: median over passes of the operator's time for each trace of a batch, ms.
+        ms_per_trace_range: fastest and slowest of these passes, ms.
+        ms_per_trace_batch1: median time for a single trace, ms.
+        speedup_vs_neuron, speedup_vs_arbor: time of the simulator over that of the operator; None where it was not measured.
+        batch: traces that the operator answered at once.
+        threads: threads that torch used.
+        arbor_seconds_per_trace, neuron_seconds_per_trace: time of the simulators, s; None where it was not measured.
+        arbor_threads: threads that Arbor used, if it says so.
+        arbor_traces, neuron_traces: number of traces that were simulated.
+        window_ms, dt_ms: length and sampling interval of the traces, ms.
+        hall: name of the hall whose models were asked.
+        cores, machine, torch: cores and architecture of the machine, and version of torch.
+    """
+
+    ms_per_trace: float
+    ms_per_trace_range: tuple[float, float]
+    ms_per_trace_batch1: float
+    speedup_vs_neuron: float | None
+    speedup_vs_arbor: float | None
+    batch: int
+    threads: int
+    arbor_seconds_per_trace: float | None
+    arbor_threads: int | None
+    arbor_traces: int
+    neuron_seconds_per_trace: float | None
+    neuron_traces: int
+    window_ms: float
+    dt_ms: float
+    hall: str
+    cores: int | None
+    machine: str
+    torch: str
+
+
 def measure_speed(
     operator: Operator,
     hall: HallOfFame,
@@ -47,8 +90,8 @@ def measure_speed(
     arbor_traces: int = 16,
     neuron_traces: int = 2,
     config: GenerationConfig | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+    progress: Progress | None = None,
+) -> Speed:
     """Milliseconds a trace, and how many times faster than the simulators on the same cell and currents.
 
     Models and currents are drawn as for a data set, since what fires takes longer to draw. Operator and simulators answer
@@ -65,10 +108,6 @@ def measure_speed(
         arbor_traces, neuron_traces: traces simulated, spread over models and amplitudes.
         config: distribution of currents, and window; without it steps spread evenly over the paper's range, in its window.
         progress: called with parts done and parts in all.
-
-    Returns:
-        `STABLE_SPEED_KEYS` (`speedup_vs_neuron` is None where it was not measured), fastest and slowest pass of the operator,
-        seconds a trace of the simulators, and the machine.
 
     Raises:
         ValueError: for a number of traces below one.
@@ -105,26 +144,26 @@ def measure_speed(
             report(done, 4)
     together = float(np.median(passes))
     faster = {name: None if value is None else value / together for name, value in seconds.items()}
-    return {
-        "ms_per_trace": 1e3 * together,
-        "ms_per_trace_range": [1e3 * min(passes), 1e3 * max(passes)],
-        "ms_per_trace_batch1": 1e3 * float(np.median(alone)),
-        "speedup_vs_neuron": faster["neuron"],
-        "speedup_vs_arbor": faster["arbor"],
-        "batch": batch,
-        "threads": torch.get_num_threads(),
-        "arbor_seconds_per_trace": seconds["arbor"],
-        "arbor_threads": getattr(arbor, "threads", None),
-        "arbor_traces": arbor_traces,
-        "neuron_seconds_per_trace": seconds["neuron"],
-        "neuron_traces": 0 if neuron is None else neuron_traces,
-        "window_ms": grid.duration_ms,
-        "dt_ms": grid.dt_ms,
-        "hall": hall.name,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "torch": torch.__version__,
-    }
+    return Speed(
+        ms_per_trace=1e3 * together,
+        ms_per_trace_range=(1e3 * min(passes), 1e3 * max(passes)),
+        ms_per_trace_batch1=1e3 * float(np.median(alone)),
+        speedup_vs_neuron=faster["neuron"],
+        speedup_vs_arbor=faster["arbor"],
+        batch=batch,
+        threads=torch.get_num_threads(),
+        arbor_seconds_per_trace=seconds["arbor"],
+        arbor_threads=getattr(arbor, "threads", None),
+        arbor_traces=arbor_traces,
+        neuron_seconds_per_trace=seconds["neuron"],
+        neuron_traces=0 if neuron is None else neuron_traces,
+        window_ms=grid.duration_ms,
+        dt_ms=grid.dt_ms,
+        hall=hall.name,
+        cores=os.cpu_count(),
+        machine=platform.machine(),
+        torch=torch.__version__,
+    )
 
 
 def _drawn(hall: HallOfFame, count: int, config: GenerationConfig | None) -> tuple[list[int], list[Stimulus]]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from noble.evaluation.results import Evaluation
+
 _QUANTITIES: Final[Mapping[str, str]] = {
     "relative_l2_percent": "Relative L2 error (%)",
     "missed_percent": "Missed firing (% of traces)",
@@ -21,30 +23,28 @@ _QUANTITIES: Final[Mapping[str, str]] = {
 }
 # Errors that differ by less share a linear axis from zero; else a logarithmic one, at whose left edge zeros lie.
 _WIDE: Final = 8.0
-_SECTIONS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+_SUBSETS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("unseen_currents", "unseen currents", {"marker": "o", "color": SIMULATED_COLOUR}),
     ("unseen_models", "unseen models", {"marker": "D", "mfc": "white", "color": PREDICTED_COLOUR}),
 )
 
 
-def ablation_figure(metrics: Mapping[str, Mapping[str, Any]]) -> Figure:
+def ablation_figure(evaluations: Mapping[str, Evaluation]) -> Figure:
     """A dot plot: variants down the page in their order, a panel a quantity.
 
     Args:
-        metrics: of each variant, by its name: sections as `noble.evaluation.evaluate` gives them; what one lacks is not drawn.
+        evaluations: of each variant, by its name; a subset that one lacks is not drawn.
 
     Raises:
         ValueError: if there is no variant.
     """
-    if not metrics:
+    if not evaluations:
         raise ValueError("no variants were given; expected at least one.")
-    names = list(metrics)
+    names = list(evaluations)
     with styled_figure(height_in=1.2 + 2 * 0.22 * (len(names) + 2), width_in=WIDTH_IN) as figure:
         panels = figure.subplots(2, 3, sharey=True)
         for axes, (key, label) in zip(panels.flat, _QUANTITIES.items(), strict=True):
-            _draw_quantity(
-                axes, [[metrics[name].get(section, {}).get(key) for name in names] for section, *_ in _SECTIONS]
-            )
+            _draw_quantity(axes, [_errors(evaluations, subset, key) for subset, *_ in _SUBSETS])
             axes.set_xlabel(label)
             axes.grid(axis="y", lw=0.4, color="#CCCCCC")
             axes.set_axisbelow(True)
@@ -54,12 +54,18 @@ def ablation_figure(metrics: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _draw_quantity(axes: Axes, sections: list[list[float | None]]) -> None:
-    """Errors of each section's variants, a mark each."""
-    positive = [value for values in sections for value in values if value]
+def _errors(evaluations: Mapping[str, Evaluation], subset: str, key: str) -> list[float | None]:
+    """One number of each variant on a subset; None where a variant lacks it."""
+    summaries = [evaluation.subsets.get(subset) for evaluation in evaluations.values()]
+    return [None if summary is None else summary.number(key) for summary in summaries]
+
+
+def _draw_quantity(axes: Axes, subsets: list[list[float | None]]) -> None:
+    """Errors of each subset's variants, a mark each."""
+    positive = [value for values in subsets for value in values if value]
     logarithmic = bool(positive) and max(positive) > _WIDE * min(positive)
     edge = min(positive) / 2 if logarithmic else 0.0
-    for values, (_, shown, style) in zip(sections, _SECTIONS, strict=True):
+    for values, (_, shown, style) in zip(subsets, _SUBSETS, strict=True):
         rows = [row for row, value in enumerate(values) if value is not None]
         across = [max(value, edge) for value in values if value is not None]
         axes.plot(across, rows, ls="none", ms=5, label=shown, clip_on=False, **style)

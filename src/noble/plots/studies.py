@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from noble.studies.resolution import ResolutionStudy
+    from noble.studies.subsampling import SubsamplingStudy
+
 # Title of a panel, and its curves: key of the summary and label.
 _RESOLUTION_PANELS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     ("Voltage, relative L2 (%)", (("relative_l2_percent", ""),)),
@@ -51,26 +54,26 @@ _SHORT_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def resolution_figure(found: Mapping[str, Any]) -> Figure:
+def resolution_figure(found: ResolutionStudy) -> Figure:
     """An operator's errors over the sampling interval, a panel a measure; a dotted line marks the interval of its training.
 
     Args:
-        found: what `noble.studies.resolution.resolution_errors` gives, with `trained_dt_ms` (None draws no line).
+        found: from `noble.studies.resolution.resolution_study`.
 
     Raises:
         ValueError: if there is no interval.
     """
-    rows = found["resolutions"]
+    rows = found.resolutions
     if not rows:
         raise ValueError("no sampling interval was given; expected at least one.")
-    dts = [row["dt_ms"] for row in rows]
+    dts = [row.dt_ms for row in rows]
     with styled_figure(height_in=3.6, width_in=WIDTH_IN) as figure:
         for axes, (title, curves) in zip(figure.subplots(2, 3, sharex=True).flat, _RESOLUTION_PANELS, strict=True):
-            values = np.array([[row[key] for row in rows] for key, _ in curves], dtype=float)  # None becomes NaN
+            numbers = [[row.errors.number(key) for row in rows] for key, _ in curves]
+            values = np.array(numbers, dtype=float)  # None becomes NaN
             for (_, label), curve, style in zip(curves, values, _CURVES, strict=False):
                 axes.plot(dts, curve, label=label, **style)
-            if found.get("trained_dt_ms") is not None:
-                axes.axvline(found["trained_dt_ms"], color=SIMULATED_COLOUR, lw=0.7, ls=":", zorder=0)
+            axes.axvline(found.trained_dt_ms, color=SIMULATED_COLOUR, lw=0.7, ls=":", zorder=0)
             axes.set_title(title, loc="left")
             # With room for a legend; an axis of errors that are all zero still needs a height.
             axes.set_ylim(0, 1.35 * (np.nanmax(values, initial=0.0) or 1.0))
@@ -90,50 +93,50 @@ def _mark_intervals(axes: Axes, dts: list[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def subsampling_figure(found: Mapping[str, Any], *, columns: int = 4) -> Figure:
+def subsampling_figure(found: SubsamplingStudy, *, columns: int = 4) -> Figure:
     """What decimation costs each e-feature over the sampling interval, with the low-pass and without, under the hall's error.
 
     Logarithmic. An error of exactly 0 lies on the horizontal axis. Grey: errors up to the part of the hall's that is negligible.
 
     Args:
-        found: what `noble.studies.subsampling.subsampling_errors` gives.
+        found: from `noble.studies.subsampling.subsampling_study`.
         columns: panels side by side.
 
     Raises:
         ValueError: if no feature was measured.
     """
-    features = found["features"]
+    features = found.features
     if not features:
         raise ValueError("no e-feature was measured; expected at least one. Choose steps at which the models fire.")
     rows = math.ceil(len(features) / columns)
     with styled_figure(height_in=0.8 + 1.45 * rows, width_in=WIDTH_IN) as figure:
         grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
         for axes, (name, facts) in zip(grid.flat, features.items(), strict=False):
-            _draw_decimation(axes, name, facts["hall_error"], found)
-            unit = "" if facts["unit"] == "1" else f" ({facts['unit']})"
+            _draw_decimation(axes, name, facts.hall_error, found)
+            unit = "" if facts.unit == "1" else f" ({facts.unit})"
             axes.set_title(f"{_SHORT_NAMES.get(name, name.replace('_', ' '))}{unit}", loc="left", fontsize=7)
         for axes in grid.flat[len(features) :]:
             axes.remove()
         for axes in grid.flat[max(0, len(features) - columns) : len(features)]:
             axes.tick_params(labelbottom=True)
         figure.supxlabel("Sampling interval dt (ms); on the axis: no error, or too small to draw", fontsize=8)
-        figure.supylabel(f"Mean |difference| from {found['native_dt_ms']:g} ms", fontsize=8)
+        figure.supylabel(f"Mean |difference| from {found.native_dt_ms:g} ms", fontsize=8)
         by_label = {item.get_label(): item for axes in grid.flat for item in axes.get_legend_handles_labels()[0]}
         figure.legend(handles=list(by_label.values()), loc="outside upper right", ncols=4)
     return figure
 
 
-def _draw_decimation(axes: Axes, name: str, hall_error: float | None, found: Mapping[str, Any]) -> None:
+def _draw_decimation(axes: Axes, name: str, hall_error: float | None, found: SubsamplingStudy) -> None:
     """One feature's panel."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     curves = []
     for low_pass, label, style in zip((True, False), ("low-pass", "decimation alone"), _CURVES, strict=True):
-        rows = [row for row in found["samplings"] if row["low_pass"] == low_pass]
-        errors = np.array([row["features"][name]["error"] for row in rows], dtype=float)
-        curves.append(([row["dt_ms"] for row in rows], errors, label, style))
+        rows = found.of(low_pass=low_pass)
+        errors = np.array([row.features[name].error for row in rows], dtype=float)
+        curves.append(([row.dt_ms for row in rows], errors, label, style))
     known = np.concatenate([errors for _, errors, *_ in curves])
-    negligible = found["part"] * (hall_error or 0.0)
+    negligible = found.part * (hall_error or 0.0)
     shown = np.array([*known, hall_error or np.nan, negligible or np.nan])
     positive = shown[shown > 0]
     if not positive.size:
@@ -145,7 +148,7 @@ def _draw_decimation(axes: Axes, name: str, hall_error: float | None, found: Map
         axes.plot(dts, np.maximum(errors, floor), label=label, clip_on=False, zorder=3, **style)
     if hall_error:
         axes.axhline(hall_error, color=SIMULATED_COLOUR, lw=1.0, label="hall against recording")
-        axes.axhspan(floor, negligible, color=HULL_COLOUR, lw=0, zorder=0, label=f"{100 * found['part']:g} % of that")
+        axes.axhspan(floor, negligible, color=HULL_COLOUR, lw=0, zorder=0, label=f"{100 * found.part:g} % of that")
     axes.set_yscale("log")
     axes.set_ylim(floor, 2.5 * top)
     axes.yaxis.set_major_locator(LogLocator(numticks=4) if positive.size else NullLocator())

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from noble.evaluation.results import Evaluation
 from noble.files import read_json
 from noble.plots.style import command_of
-from noble.report.page import TextTable, number_text, write_index
+from noble.report.page import PageFigure, TextTable, number_text, write_index
 
 _CAPTIONS: Final[Mapping[str, str]] = {
     "ablation": "What each variant of the training is worth",
@@ -30,9 +31,7 @@ _MOST_ROWS: Final = 60
 _MOST_COLUMNS: Final = 10
 
 
-def write_bundle_report(
-    folder: Path | str, *, title: str, metrics: Mapping[str, Any], facts: Mapping[str, Any]
-) -> Path:
+def write_bundle_report(folder: Path | str, *, title: str, evaluation: Evaluation, facts: Mapping[str, Any]) -> Path:
     """Write `report.html` into a folder of results: metrics, facts, figures with their commands, numbers of JSON files.
 
     Other pages below the folder (`index.html` of `noble compare`) are left alone.
@@ -40,7 +39,7 @@ def write_bundle_report(
     Args:
         folder: that commands wrote into (`-o`, `--json`), at any depth.
         title: of the page.
-        metrics: of the bundle: sections as `noble.evaluation.evaluate` gives them.
+        evaluation: of the bundle.
         facts: of the bundle, to list.
 
     Returns:
@@ -62,13 +61,13 @@ def write_bundle_report(
             f"{folder} holds neither figures nor numbers; run commands with -o {folder}/NAME first, for example "
             f"noble ensemble BUNDLE -o {folder}/ensemble."
         )
-    figures = [(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
+    figures = [PageFigure(path.as_posix(), caption_of(path), command_of(folder / path)) for path in images]
     tables = [
         table
         for path in numbers
-        for table in tables_of(path.as_posix(), read_json(folder / path, expected="numbers that a command wrote"))
+        for table in tables_of(path.as_posix(), read_json(folder / path, expected="numbers of a command"))
     ]
-    return write_index(folder, title, metrics, figures, page=PAGE, facts=facts, details=tables)
+    return write_index(folder, title, evaluation, figures=figures, page=PAGE, facts=facts, details=tables)
 
 
 def caption_of(path: Path) -> str:

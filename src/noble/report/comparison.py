@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from noble.report.page import TextTable, number_text, write_index
+from noble.features import FEATURE_UNITS
+from noble.report.page import PageFigure, TextTable, number_text, write_index
 
 if TYPE_CHECKING:
-    from noble.comparison.recording import RecordingComparison
+    from noble.comparison.agreement import Side
+    from noble.comparison.recording import RecordingComparison, StepComparison
 
 _SUMMARY: Final = (
     "Recording and family are measured in the same windows, each on its own time grid. A z-score is the distance from the mean "
@@ -55,16 +57,14 @@ def write_comparison_report(
     }
     for name, draw in figures.items():
         save_figure(draw(comparison), folder / f"{name}.png", command=command)
-    numbers = comparison.to_dict()
     return write_index(
         folder,
         f"{comparison.neurons} neurons beside the recording {comparison.recording.source}",
-        {},
-        [(f"{name}.png", _CAPTIONS[name], command) for name in figures],
+        figures=[PageFigure(f"{name}.png", _CAPTIONS[name], command) for name in figures],
         summary=_SUMMARY,
         facts={**facts, **_facts(comparison)},
-        tables=[_rates(numbers), _summary(numbers), *_unusable(numbers)],
-        details=[_step(step) for step in numbers["steps"]],
+        tables=[_rates(comparison), _summary(comparison), *_unusable(comparison)],
+        details=[_step(step) for step in comparison.steps],
     )
 
 
@@ -82,73 +82,64 @@ def _facts(comparison: RecordingComparison) -> dict[str, str]:
     }
 
 
-def _rates(numbers: Mapping[str, Any]) -> TextTable:
+def _rates(comparison: RecordingComparison) -> TextTable:
     """Firing rates by step."""
     head = ("Step (nA)", "Trials", "Recording, mean (Hz)", "SD (Hz)", "Family, median (Hz)", "5 to 95 % (Hz)")
     rows = []
-    for step in numbers["steps"]:
-        recorded, family = step["rate_hz"]["recorded"], step["rate_hz"]["family"]
-        middle = (recorded["mean"], recorded["sd"], family["median"])
-        band = f"{number_text(family['q05'], '')} to {number_text(family['q95'], '')}"
-        rows.append((_signed(step), str(step["trials"]), *(number_text(value, "") for value in middle), band))
+    for step in comparison.steps:
+        recorded, family = step.rates.recorded, step.rates.family
+        middle = (recorded.mean, recorded.sd, family.median)
+        band = f"{number_text(family.q05, '')} to {number_text(family.q95, '')}"
+        rows.append((_signed(step), str(step.counted), *(number_text(value, "") for value in middle), band))
     return TextTable("Firing rate", head, rows)
 
 
-def _summary(numbers: Mapping[str, Any]) -> TextTable:
+def _summary(comparison: RecordingComparison) -> TextTable:
     """Medians over steps, a row a feature."""
     head = (
         *("Feature", "Steps", "|z| of the family's median", "Mean |z| over the family", "Median |z| over the family"),
         *("SD family / SD trials", "SD family / deviation", "Only in the recording", "Only in the family"),
     )
-    keys = ("abs_z", "mean_abs_z", "median_abs_z", "spread_ratio", "spread_over_deviation")
-    rows = [
-        (
-            name.replace("_", " "),
-            str(row["steps"]),
-            *(number_text(row[key], "") for key in keys),
-            *(", ".join(f"{at:g} nA" for at in row[key]) for key in ("missing_at_na", "extra_at_na")),
-        )
-        for name, row in numbers["summary"].items()
-    ]
+    rows = []
+    for name, row in comparison.summary().items():
+        numbers = (row.abs_z, row.mean_abs_z, row.median_abs_z, row.spread_ratio, row.spread_over_deviation)
+        alone = (", ".join(f"{at:g} nA" for at in amplitudes) for amplitudes in (row.missing_at_na, row.extra_at_na))
+        shown = (number_text(value, "") for value in numbers)
+        rows.append((name.replace("_", " "), str(row.steps), *shown, *alone))
     return TextTable("Agreement, median over the steps that count", head, rows)
 
 
-def _unusable(numbers: Mapping[str, Any]) -> list[TextTable]:
+def _unusable(comparison: RecordingComparison) -> list[TextTable]:
     """Sweeps that were left out, if any."""
-    rows = list(numbers["recording"]["unusable"].items())
+    rows = list(comparison.recording.unusable.items())
     return [TextTable("Sweeps that were not used", ("Sweep", "Reason"), rows)] if rows else []
 
 
-def _step(step: Mapping[str, Any]) -> TextTable:
+def _step(step: StepComparison) -> TextTable:
     """All features at one step: quartiles of both sides, z-scores and spreads."""
     head = (
-        *(
-            "Feature",
-            "Trials with it",
-            "Recording, median (quartiles)",
-            "Neurons with it",
-            "Family, median (quartiles)",
-        ),
+        *("Feature", "Trials with it", "Recording, median (quartiles)"),
+        *("Neurons with it", "Family, median (quartiles)"),
         *("z of the median", "Median |z|", "SD over trials", "SD over the family", "Ratio"),
     )
     rows = []
-    for name, feature in step["features"].items():
-        unit = "" if feature["unit"] == "1" else f" ({feature['unit']})"
-        recorded, family = feature["recorded"], feature["family"]
-        values = (feature["z"], feature["median_abs_z"], recorded["sd"], family["sd"], feature["spread_ratio"])
-        numbers = [number_text(value, "") for value in values]
-        rows.append((name.replace("_", " ") + unit, *_side(recorded), *_side(family), *numbers))
+    for name, feature in step.features.items():
+        unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
+        recorded, family, agreement = feature.recorded_side, feature.family_side, feature.agreement
+        numbers = (agreement.z, agreement.median_abs_z, recorded.sd, family.sd, agreement.spread_ratio)
+        shown = (number_text(value, "") for value in numbers)
+        rows.append((name.replace("_", " ") + unit, *_side(recorded), *_side(family), *shown))
     return TextTable(f"{_signed(step)} nA", head, rows)
 
 
-def _side(side: Mapping[str, Any]) -> tuple[str, str]:
+def _side(side: Side) -> tuple[str, str]:
     """How many traces have a feature, and its quartiles."""
-    having = f"{side['having']} of {side['traces']}"
-    if side["median"] is None:
+    having = f"{side.having} of {side.traces}"
+    if side.median is None:
         return having, number_text(None, "")
-    low, middle, high = (f"{side[key]:.4g}" for key in ("q25", "median", "q75"))
+    low, middle, high = (f"{value:.4g}" for value in (side.q25, side.median, side.q75))
     return having, f"{middle} ({low} to {high})"
 
 
-def _signed(step: Mapping[str, Any]) -> str:
-    return f"{step['amplitude_na']:g}".replace("-", "\N{MINUS SIGN}")
+def _signed(step: StepComparison) -> str:
+    return f"{step.amplitude_na:g}".replace("-", "\N{MINUS SIGN}")

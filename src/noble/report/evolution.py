@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from noble.files import write_text
-from noble.report.page import facts_table, figure_html, number_text, page_html, text_table
+from noble.report.page import PageFigure, TextTable, facts_table, number_text, write_page
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
@@ -61,7 +59,7 @@ def write_evolution_report(
     for name, figure, caption in evolution_figures(evolution, hall, recording):
         file = Path(path.stem) / f"{name}.png"
         save_figure(figure, path.parent / file)
-        drawn.append(figure_html(file.as_posix(), caption, ""))
+        drawn.append(PageFigure(file.as_posix(), caption))
     config, targets = evolution.config, evolution.check_targets
     worth = hall_statistics(hall)
     rows = [(label, number_text(worth[key], unit)) for key, (label, unit) in WORTH_LABELS.items()]
@@ -75,24 +73,20 @@ def write_evolution_report(
         "final check": f"{len(targets.steps)} steps of {targets.step_ms:g} ms",
         **hall.provenance.get("versions", {}),
     }
-    title = f"{hall.name}: {len(hall)} models"
-    command = hall.provenance.get("command", "")
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f"<pre>{escape(command)}</pre>" if command else "",
+    blocks = [
         facts_table(facts),
-        text_table("Models by seed", *_seed_table(evolution, hall)),
-        text_table("What the hall is worth", ("", ""), rows),
+        _seed_table(evolution, hall),
+        TextTable("What the hall is worth", ("", ""), rows),
         *drawn,
     ]
-    write_text(path, page_html(title, "\n".join(part for part in parts if part)))
-    return path
+    command = str(hall.provenance.get("command", ""))
+    return write_page(path, f"{hall.name}: {len(hall)} models", blocks, command=command)
 
 
-def _seed_table(evolution: Evolution, hall: HallOfFame) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Head and rows: what was tried, what the hall has of it."""
+def _seed_table(evolution: Evolution, hall: HallOfFame) -> TextTable:
+    """What was tried with each seed, and what the hall has of it."""
     head = ("Seed", "Models tried", "In the hall", "Held out", "Mean |z|, best", "Median", "Worst")
-    rows: list[Sequence[str]] = []
+    rows = []
     for seed in evolution.config.seeds:
         tried = sum(len(evolution.candidates(seed, stage.name)) for stage in evolution.config.stages)
         found = sorted(model.score for model in hall.models if model.seed == seed)
@@ -101,4 +95,4 @@ def _seed_table(evolution: Evolution, hall: HallOfFame) -> tuple[Sequence[str], 
         rows.append(
             (str(seed), f"{tried:,}", str(len(found)), str(held_out), *(number_text(score, "") for score in scores))
         )
-    return head, rows
+    return TextTable("Models by seed", head, rows)

@@ -1,44 +1,22 @@
-"""What every page is made of, and `write_index`, the page of a run."""
+"""Pages of tables and figures, each one static file in which every text is escaped; `write_index` writes the page of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
 
+from noble.evaluation.results import METRICS, SUBSET_LABELS, Evaluation, Summary
 from noble.files import write_text
 
-METRIC_LABELS: Final[Mapping[str, tuple[str, str]]] = {
-    "relative_l2_percent": ("Relative L2 error of the voltage", "%"),
-    "centred_relative_l2_percent": ("Relative L2 error, reference centred", "%"),
-    "rmse_mv": ("Root mean square error", "mV"),
-    "missed_percent": ("Traces where firing was missed", "%"),
-    "false_percent": ("Traces that fired falsely", "%"),
-    "spike_count_error_percent": ("Spike count error, misses counted", "%"),
-    "exact_count_percent": ("Firing traces with the exact count", "%"),
-    "spike_time_median_ms": ("Spike time error, median", "ms"),
-    "spike_time_p90_ms": ("Spike time error, 90th percentile", "ms"),
-    "coincidence_1ms": ("Coincidence factor at 1 ms", ""),
-    "ap1_width_error_percent": ("First spike's width error", "%"),
-    "mean_ap_amplitude_error_percent": ("Mean spike amplitude error", "%"),
-    "steady_state_voltage_error_percent": ("Steady-state voltage error", "%"),
-    "traces": ("Traces", ""),
-    "firing_traces": ("Traces that fire", ""),
-}
-"""What a metric is called on the page, and its unit; in the order of the table."""
-
-_SECTION_LABELS: Final[Mapping[str, str]] = {
-    "unseen_currents": "Unseen currents, training models",
-    "unseen_models": "Unseen models",
-    "unseen_models_plane": "Unseen models by threshold and slope alone",
-    "sub_threshold": "Sub-threshold",
-    "near_threshold": "Near threshold",
-    "spiking": "Spiking",
-}
-
-_STYLE: Final = """
+_TEMPLATE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
@@ -50,6 +28,28 @@ thead th { font-weight: 600; vertical-align: bottom; }
 figure { margin: 2.5rem 0; }
 img { max-width: 100%; height: auto; background: white; }
 pre { overflow-x: auto; padding: .5rem .8rem; background: #8882; border-radius: .3rem; font-size: .85rem; }
+</style>
+</head>
+<body>
+<h1>{{ title }}</h1>
+{% if command %}<pre>{{ command }}</pre>
+{% endif %}
+{% if summary %}<p>{{ summary }}</p>
+{% endif %}
+{% for block in blocks %}
+{% if block.file is defined %}
+<figure><img src="{{ block.file | urlencode }}" alt="{{ block.caption }}"><figcaption>{{ block.caption }}
+{%- if block.command %}<pre>{{ block.command }}</pre>{% endif %}</figcaption></figure>
+{% else %}
+<div class="scroll"><table><caption>{{ block.caption }}</caption>
+{%- if block.head | select | list %}<thead><tr>
+{%- for text in block.head %}<th scope="col">{{ text }}</th>{% endfor %}</tr></thead>{% endif %}<tbody>
+{%- for row in block.rows %}<tr><th scope="row">{{ row[0] }}</th>
+{%- for text in row[1:] %}<td>{{ text }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>
+{% endif %}
+{% endfor %}
+</body>
+</html>
 """
 
 
@@ -61,12 +61,41 @@ class TextTable(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
+class PageFigure(NamedTuple):
+    """A figure beside a page: its file, relative to the page; a caption; and the command that made it, if that is known."""
+
+    file: str
+    caption: str
+    command: str = ""
+
+
+Block = TextTable | PageFigure
+
+
+def write_page(path: Path, title: str, blocks: Sequence[Block], *, summary: str = "", command: str = "") -> Path:
+    """Write a page of tables and figures.
+
+    Args:
+        path: of the page.
+        title: of the page.
+        blocks: tables and figures, from top to bottom.
+        summary: a paragraph below the title.
+        command: that made all of it, shown below the title.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    template = environment.from_string(_TEMPLATE)
+    write_text(path, template.render(title=title, blocks=blocks, summary=summary, command=command))
+    return path
+
+
 def write_index(
     folder: Path | str,
     title: str,
-    metrics: Mapping[str, Any],
-    figures: Sequence[tuple[str, str, str]],
+    evaluation: Evaluation | None = None,
     *,
+    figures: Sequence[PageFigure] = (),
     page: str = "index.html",
     summary: str = "",
     facts: Mapping[str, Any] | None = None,
@@ -78,8 +107,8 @@ def write_index(
     Args:
         folder: of the run.
         title: of the page.
-        metrics: what `noble evaluate --json` prints: sections (`unseen_currents`, ...) of numbers, each with `regimes`.
-        figures: (file, caption, command) of each; the file relative to the folder, the command may be empty.
+        evaluation: of the operator that the page is about, if it is about one.
+        figures: figures below the folder.
         page: name of the file.
         summary: a paragraph below the title.
         facts: things to list, for example seed, versions, durations.
@@ -92,85 +121,44 @@ def write_index(
         ValueError: if a figure is not in the folder.
     """
     folder = Path(folder)
-    for file, _, _ in figures:
-        if Path(file).is_absolute() or not (folder / file).is_file():
-            raise ValueError(f"figure {file!r} is not a file below {folder}; save it there and give its relative path.")
-    sections = {
-        name: section
-        for name, section in metrics.items()
-        if isinstance(section, Mapping) and not METRIC_LABELS.keys().isdisjoint(section)
-    }
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(summary)}</p>" if summary else "",
-        facts_table(facts or {}),
-        metrics_table("How good it is", sections) if sections else "",
-        *(text_table(*table) for table in tables),
-        *(figure_html(file, caption, command) for file, caption, command in figures),
-        *(text_table(*table) for table in details),
+    for figure in figures:
+        if Path(figure.file).is_absolute() or not (folder / figure.file).is_file():
+            raise ValueError(
+                f"figure {figure.file!r} is not a file below {folder}; save it there and give its relative path."
+            )
+    subsets = {} if evaluation is None else evaluation.subsets
+    regimes = [
+        metrics_table(f"{_subset_label(name)}, by regime", summary.regimes)
+        for name, summary in subsets.items()
+        if summary.regimes
     ]
-    for name, section in sections.items():
-        if isinstance(section.get("regimes"), Mapping):
-            parts.append(metrics_table(f"{_section_label(name)}, by regime", section["regimes"]))
-    path = folder / page
-    write_text(path, page_html(title, "\n".join(part for part in parts if part)))
-    return path
+    blocks = [
+        *([facts_table(facts)] if facts else []),
+        *([metrics_table("How good it is", subsets)] if subsets else []),
+        *tables,
+        *figures,
+        *details,
+        *regimes,
+    ]
+    return write_page(folder / page, title, blocks, summary=summary)
 
 
-def page_html(title: str, body: str) -> str:
-    """A whole page; the title is escaped, the body is HTML."""
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def facts_table(facts: Mapping[str, Any]) -> str:
+def facts_table(facts: Mapping[str, Any]) -> TextTable:
     """Names and values, one row each."""
-    if not facts:
-        return ""
-    rows = "".join(
-        f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()
-    )
-    return f'<div class="scroll"><table><caption>This run</caption><tbody>{rows}</tbody></table></div>'
+    return TextTable("This run", ("", ""), [(str(name), str(value)) for name, value in facts.items()])
 
 
-def metrics_table(caption: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
-    """Metrics as rows, sections as columns; a metric that no section has is left out."""
-    head = "".join(f'<th scope="col">{escape(_section_label(name))}</th>' for name in sections)
-    rows = []
-    for key, (label, unit) in METRIC_LABELS.items():
-        if any(key in section for section in sections.values()):
-            cells = "".join(f"<td>{escape(number_text(section.get(key), unit))}</td>" for section in sections.values())
-            rows.append(f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+def metrics_table(caption: str, subsets: Mapping[str, Summary]) -> TextTable:
+    """The numbers of summaries as rows, and the subsets as columns."""
+    rows = [
+        (label, *(number_text(summary.number(key), unit) for summary in subsets.values()))
+        for key, (label, unit) in METRICS.items()
+    ]
+    return TextTable(caption, ("", *map(_subset_label, subsets)), rows)
 
 
-def text_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts; no head where its cells are empty."""
-    cells = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    top = f"<thead><tr>{cells}</tr></thead>" if any(head) else ""
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
-        for first, *rest in rows
-    )
-    return f'<div class="scroll"><table><caption>{escape(caption)}</caption>{top}<tbody>{body}</tbody></table></div>'
-
-
-def figure_html(file: str, caption: str, command: str) -> str:
-    """A figure beside the page, its caption and, if it is known, the command that made it."""
-    made_by = f"<pre>{escape(command)}</pre>" if command else ""
-    source = escape(quote(Path(file).as_posix()))
-    image = f'<img src="{source}" alt="{escape(caption)}">'
-    return f"<figure>{image}<figcaption>{escape(caption)}{made_by}</figcaption></figure>"
-
-
-def _section_label(name: str) -> str:
-    return _SECTION_LABELS.get(name, name.replace("_", " "))
+def _subset_label(name: str) -> str:
+    return SUBSET_LABELS.get(name, name.replace("_", " "))
 
 
 def number_text(value: Any, unit: str) -> str:

@@ -1,16 +1,38 @@
-"""What can be asked of a family of neurons, as functions that return results; a command or a page only shows them."""
+"""What can be asked of operators and families of neurons: functions with frozen results, which commands and pages only show."""
 
-from noble.studies.ensemble import compare_features
-from noble.studies.fi import ReadBack, compare_curves, family_rates_hz, fi_amplitudes_na, read_back
+from noble.studies.ablation import Ablation, ablate
+from noble.studies.ensemble import EnsembleStudy, ensemble_study
+from noble.studies.feature_distributions import FamilyComparison, compare_features
+from noble.studies.fi import FIStudy, fi_study
+from noble.studies.finetuning import FineTuningStudy, fine_tuning_study
+from noble.studies.interpolation import InterpolationStudy, interpolation_study
 from noble.studies.maps import FeatureMap, feature_map
+from noble.studies.recording import RecordingStudy, recording_study
+from noble.studies.resolution import ResolutionStudy, resolution_study
+from noble.studies.subsampling import SubsamplingStudy, subsampling_study
+from noble.studies.training import Trained, train_and_evaluate
 
 __all__ = [
+    "Ablation",
+    "EnsembleStudy",
+    "FIStudy",
+    "FamilyComparison",
     "FeatureMap",
-    "ReadBack",
-    "compare_curves",
+    "FineTuningStudy",
+    "InterpolationStudy",
+    "RecordingStudy",
+    "ResolutionStudy",
+    "SubsamplingStudy",
+    "Trained",
+    "ablate",
     "compare_features",
-    "family_rates_hz",
+    "ensemble_study",
     "feature_map",
-    "fi_amplitudes_na",
-    "read_back",
+    "fi_study",
+    "fine_tuning_study",
+    "interpolation_study",
+    "recording_study",
+    "resolution_study",
+    "subsampling_study",
+    "train_and_evaluate",
 ]

@@ -1,233 +1,205 @@
-"""F-I curves of a whole family: the operator's, a simulator's and a recording's, and what comes back of threshold and slope."""
+"""The F-I curves of a whole family: the operator's, beside a simulator's, a recording's and what the hall measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noble.features.excitability import (
-    SLOPE_SPAN_NA,
-    firing_curve,
-    least_squares_slope,
-    slope_amplitudes_na,
-    trace_rate_hz,
-)
-from noble.progress import Progress
+from noble.comparison.comparable import comparable_sweeps
+from noble.evaluation.answers import outside_hull_expected
+from noble.family import family_features, family_models
+from noble.progress import Tracking, untracked
 from noble.protocols import StepProtocol
-from noble.recordings import Recording
 from noble.responders import Responder
+from noble.results import INLINE, UNWRITTEN, Result
+from noble.studies.fi_curves import (
+    FamilyCurves,
+    ModelCurve,
+    SimulatedRates,
+    compare_curves,
+    family_rates_hz,
+    fi_amplitudes_na,
+    recorded_points,
+    summarise_curves,
+)
 
-NeuronT = TypeVar("NeuronT")
+if TYPE_CHECKING:
+    import pandas as pd
 
-# Silence enough below the lowest threshold to see it end, and room for the slope above the highest.
-_BELOW_THRESHOLD_NA: Final = 0.01
-_ABOVE_THRESHOLD_NA: Final = 2 * SLOPE_SPAN_NA
-# The paper's largest step.
-_LEAST_HIGH_NA: Final = 0.28
+    from noble.cells import CellModel, HallOfFame
+    from noble.operator import Operator
+    from noble.recordings import Recording
 
 
-@dataclass(frozen=True)
-class ReadBack:
-    """Threshold and slope of several neurons, read from their F-I curves.
+@dataclass(frozen=True, repr=False)
+class RecordedCurve(Result):
+    """The F-I curve of a recording.
 
     Attributes:
-        i_thr_na: the first amplitude that fires, shape (neurons,), nA; NaN where the lowest one fires or none does.
-        s_thr_hz_per_na: slope above it, shape (neurons,), Hz/nA; NaN without a threshold, or where the curve ends too soon.
+        source, sha256: name and SHA-256 of the file.
+        junction_potential_mv: what was subtracted from the recorded voltage, mV.
+        step_ms: median length of the steps, ms.
+        rated_ms: how much of each step the rates are taken over, ms.
+        points: amplitude (nA) and rate (Hz) of each sweep, shape (sweeps, 2).
+        unusable: sweeps that are not used, and why.
     """
 
-    i_thr_na: np.ndarray
-    s_thr_hz_per_na: np.ndarray
+    source: str
+    sha256: str
+    junction_potential_mv: float
+    step_ms: float
+    rated_ms: float
+    points: np.ndarray
+    unusable: Mapping[str, str]
 
 
-def fi_amplitudes_na(
-    thresholds_na: np.ndarray, *, count: int = 500, low_na: float | None = None, high_na: float | None = None
-) -> np.ndarray:
-    """Evenly spaced amplitudes that show every neuron of a family silent, at threshold, and firing.
+@dataclass(frozen=True, repr=False)
+class FIStudy(Result):
+    """F-I curves of a family, and how right they are.
+
+    Attributes:
+        models: the family: `hall`, `hull` or `disc:MODEL:RADIUS`.
+        neurons: number of neurons.
+        seed: seed of their draw.
+        seconds: time that predicting the curves took, s.
+        step_ms: length of the steps, ms.
+        curves: the family's curves in a few numbers.
+        per_model: predicted curves of the hall's models beside what was measured and simulated of these.
+        recording: curve of the recording; None without one.
+        rates_hz: the predicted rates, shape (neurons, amplitudes), Hz.
+        simulated: the simulated rates; None where nothing was simulated.
+    """
+
+    models: str
+    neurons: int
+    seed: int
+    seconds: float
+    step_ms: float
+    curves: FamilyCurves = field(metadata=INLINE)
+    per_model: tuple[ModelCurve, ...]
+    recording: RecordedCurve | None
+    rates_hz: np.ndarray = field(metadata=UNWRITTEN)
+    simulated: SimulatedRates | None = field(metadata=UNWRITTEN)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Predicted rates in Hz: a row an amplitude (nA), a column a neuron."""
+        import pandas as pd
+
+        amplitudes = pd.Index(self.curves.amplitudes_na, name="amplitude_na")
+        return pd.DataFrame(self.rates_hz.T, index=amplitudes).rename_axis(columns="neuron")
+
+
+def fi_study(
+    operator: Operator,
+    hall: HallOfFame,
+    *,
+    models: str = "hall",
+    count: int = 50,
+    seed: int = 0,
+    amplitudes: int = 500,
+    low_na: float | None = None,
+    high_na: float | None = None,
+    simulator: Responder[CellModel] | None = None,
+    simulated_amplitudes: int = 12,
+    recording: Recording | None = None,
+    protocol: StepProtocol | None = None,
+    tracking: Tracking = untracked,
+) -> FIStudy:
+    """Predict the F-I curves of a family, and compare them with what is known.
 
     Args:
-        thresholds_na: of the family's models, shape (models,), nA.
-        count: how many.
-        low_na: the first; if None, 10 pA below the lowest threshold, rounded down to 10 pA.
-        high_na: the last; if None, 0.28 nA as in the paper, or 0.1 nA above the highest threshold, rounded up to 10 pA.
-
-    Returns:
-        Shape (count,), ascending, nA.
+        operator: who answers.
+        hall: the models that it learned.
+        models: the family: `hall` (its training models), `hull`, or `disc:MODEL:RADIUS`; see `noble.family.family_features`.
+        count: neurons to draw from hull or disc.
+        seed: seed of their draw.
+        amplitudes: number of step amplitudes.
+        low_na, high_na: lowest and highest amplitude, nA; if None, such that every curve is seen whole.
+        simulator: simulates the training models, or the disc's model; nothing is simulated if None.
+        simulated_amplitudes: at how many of the amplitudes.
+        recording: its firing rates are shown, too.
+        protocol: the step; the paper's if None.
+        tracking: lends a progress to each part of the work.
 
     Raises:
-        ValueError: for fewer than two amplitudes, or a first that is not below the last.
+        ValueError: for a family that does not exist, amplitudes out of order, or a recording without a comparable sweep.
     """
-    below = np.floor((np.min(thresholds_na) - _BELOW_THRESHOLD_NA) * 100) / 100
-    above = np.ceil((np.max(thresholds_na) + _ABOVE_THRESHOLD_NA) * 100) / 100
-    low = float(below) if low_na is None else low_na
-    high = max(_LEAST_HIGH_NA, float(above)) if high_na is None else high_na
-    if count < 2 or not low < high:
-        raise ValueError(
-            f"{count} amplitudes from {low:g} to {high:g} nA were asked for; expected at least 2, and the first below the last."
-        )
-    return np.linspace(low, high, count)
+    recording = None if recording is None else comparable_sweeps(recording)
+    step = protocol or StepProtocol()
+    neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
+    among = family_models(hall, models)
+    thresholds = hall.feature_table(("i_thr", "s_thr"))[[*hall.train, *among], 0]
+    amplitudes_na = fi_amplitudes_na(thresholds, count=amplitudes, low_na=low_na, high_na=high_na)
+    if high_na is None and recording is not None:  # every point of the recording has its place
+        highest = max([float(amplitudes_na[-1]), *recording.by_amplitude()])
+        amplitudes_na = fi_amplitudes_na(thresholds, count=amplitudes, low_na=low_na, high_na=highest)
+    started = time.perf_counter()
+    rates = _predicted(operator, neurons, amplitudes_na, step, tracking)
+    seconds = time.perf_counter() - started
+    simulated = None
+    if simulator is not None:
+        simulated = _simulated(simulator, hall, among, amplitudes_na, simulated_amplitudes, step, tracking)
+    # No neuron of the hull is a model, so models are predicted beside it only where they are simulated.
+    compared = () if models == "hull" and simulated is None else among
+    own = rates
+    if models != "hall":
+        features = hall.feature_table(operator.spec.names)[list(compared)]
+        own = _predicted(operator, features, amplitudes_na, step, tracking)
+    i_thr, s_thr = hall.feature_table(("i_thr", "s_thr"))[list(compared)].T
+    requested = dict(zip(operator.spec.names, neurons.T, strict=True))
+    return FIStudy(
+        models=models,
+        neurons=len(neurons),
+        seed=seed,
+        seconds=seconds,
+        step_ms=step.step_ms,
+        curves=summarise_curves(amplitudes_na, rates, requested=requested),
+        per_model=compare_curves(compared, amplitudes_na, own, i_thr, s_thr, simulated=simulated),
+        recording=None if recording is None else _recorded(recording, step.step_ms),
+        rates_hz=rates,
+        simulated=simulated,
+    )
 
 
-def family_rates_hz(
-    responder: Responder[NeuronT],
-    neurons: Sequence[NeuronT],
-    amplitudes_na: np.ndarray,
-    protocol: StepProtocol,
-    *,
-    progress: Progress | None = None,
+def _predicted(
+    operator: Operator, neurons: np.ndarray, amplitudes_na: np.ndarray, step: StepProtocol, tracking: Tracking
 ) -> np.ndarray:
-    """Firing rates of a family, neuron by neuron, by `noble.features.excitability.firing_curve`.
-
-    Args:
-        responder: an operator or a simulator.
-        neurons: in the responder's form.
-        amplitudes_na: shape (amplitudes,), nA.
-        protocol: the step.
-        progress: called with (neurons done, neurons in all).
-
-    Returns:
-        Shape (neurons, amplitudes), Hz.
-    """
-    rates = np.empty((len(neurons), len(amplitudes_na)))
-    for index, neuron in enumerate(neurons):
-        rates[index] = firing_curve(responder, [neuron], amplitudes_na, protocol).rates_hz[0]
-        if progress is not None:
-            progress(index + 1, len(neurons))
-    return rates
+    """Firing rates that the operator predicts of neurons given by their features, shape (neurons, amplitudes), Hz."""
+    if len(neurons) == 0:
+        return np.empty((0, len(amplitudes_na)))
+    with outside_hull_expected(), tracking("predicting") as progress:
+        return family_rates_hz(operator, list(neurons), amplitudes_na, step, progress=progress)
 
 
-def read_back(amplitudes_na: np.ndarray, rates_hz: np.ndarray) -> ReadBack:
-    """Threshold and slope from the curves themselves; nothing is predicted anew.
-
-    The threshold is the first amplitude that fires, so it is too high by up to the distance of two amplitudes, and by half of
-    that on average. The slope is defined as in `noble.features.excitability.slope_above_threshold`, the least-squares slope of
-    the rate at `i_thr + span k / points`, with the rates interpolated linearly between the curve's amplitudes.
-
-    Args:
-        amplitudes_na: shape (amplitudes,), ascending, nA.
-        rates_hz: shape (neurons, amplitudes), Hz.
-    """
-    above = slope_amplitudes_na()
-    thresholds, slopes = np.full(len(rates_hz), np.nan), np.full(len(rates_hz), np.nan)
-    for index, rates in enumerate(rates_hz):
-        first = int(np.argmax(rates > 0))
-        if first == 0:  # the lowest fires, or none does
-            continue
-        thresholds[index] = amplitudes_na[first]
-        wanted = thresholds[index] + above
-        if wanted[-1] <= amplitudes_na[-1]:
-            slopes[index] = least_squares_slope(above, np.interp(wanted, amplitudes_na, rates)[None])[0]
-    return ReadBack(thresholds, slopes)
-
-
-def summarise_curves(
-    amplitudes_na: np.ndarray, rates_hz: np.ndarray, *, asked: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
-    """A family's curves in a few numbers, JSON-ready.
-
-    Args:
-        amplitudes_na: shape (amplitudes,), evenly spaced, nA.
-        rates_hz: shape (neurons, amplitudes), Hz.
-        asked: the features that the neurons were asked to have, by name, shape (neurons,) each.
-
-    Returns:
-        `amplitudes_na`, their distance `resolution_na`, and `q05_hz`, `median_hz` and `q95_hz` at each. `asked`: for `i_thr_na`
-        and `s_thr_hz_per_na` the `median` and the `largest` absolute difference between what `read_back` finds and what was
-        asked for, and `missing`, the number of neurons where it finds nothing; None where they were not asked for.
-    """
-    low, middle, high = np.quantile(rates_hz, [0.05, 0.5, 0.95], axis=0).tolist()
-    errors = None
-    if {"i_thr", "s_thr"} <= set(asked):
-        found = read_back(amplitudes_na, rates_hz)
-        errors = {
-            "i_thr_na": _absolute(found.i_thr_na - asked["i_thr"]),
-            "s_thr_hz_per_na": _absolute(found.s_thr_hz_per_na - asked["s_thr"]),
-        }
-    return {
-        "amplitudes_na": amplitudes_na.tolist(),
-        "resolution_na": float(amplitudes_na[1] - amplitudes_na[0]),
-        "q05_hz": low,
-        "median_hz": middle,
-        "q95_hz": high,
-        "asked": errors,
-    }
-
-
-def _absolute(errors: np.ndarray) -> dict[str, Any]:
-    """Median and largest of the absolute errors that are known, and how many are not."""
-    known = np.abs(errors[np.isfinite(errors)])
-    return {
-        "median": float(np.median(known)) if known.size else None,
-        "largest": float(known.max()) if known.size else None,
-        "missing": int(errors.size - known.size),
-    }
-
-
-def compare_curves(
+def _simulated(
+    simulator: Responder[CellModel],
+    hall: HallOfFame,
+    models: tuple[int, ...],
     amplitudes_na: np.ndarray,
-    predicted_hz: np.ndarray,
-    i_thr_na: np.ndarray,
-    s_thr_hz_per_na: np.ndarray,
-    *,
-    simulated_at: np.ndarray | None = None,
-    simulated_hz: np.ndarray | None = None,
-) -> list[dict[str, Any]]:
-    """Model by model, how far the predicted curve is from what the hall measured and from a simulated curve.
-
-    Args:
-        amplitudes_na: shape (amplitudes,), nA.
-        predicted_hz: shape (models, amplitudes), Hz.
-        i_thr_na, s_thr_hz_per_na: what the hall measured, shape (models,) each.
-        simulated_at: which of the amplitudes were simulated, indices of shape (simulated,); none were if None.
-        simulated_hz: rates there, shape (models, simulated), Hz.
-
-    Returns:
-        A JSON-ready row a model; errors are read back less measured, None where `read_back` finds nothing. With simulations also
-        both rates where they were simulated (`simulated_at_na`), the largest absolute difference `largest_deviation_hz`, where
-        it is (`largest_deviation_at_na`), and the mean one, `mean_deviation_hz`.
-    """
-    found = read_back(amplitudes_na, predicted_hz)
-    rows: list[dict[str, Any]] = []
-    for index, rates in enumerate(predicted_hz):
-        row: dict[str, Any] = {}
-        for name, read, measured in (
-            ("i_thr_na", found.i_thr_na[index], i_thr_na[index]),
-            ("s_thr_hz_per_na", found.s_thr_hz_per_na[index], s_thr_hz_per_na[index]),
-        ):
-            known = bool(np.isfinite(read))
-            row[name] = float(measured)
-            row[f"{name}_read_back"] = float(read) if known else None
-            row[f"{name}_error"] = float(read - measured) if known else None
-        if simulated_at is not None and simulated_hz is not None:
-            deviations = np.abs(rates[simulated_at] - simulated_hz[index])
-            row["simulated_at_na"] = amplitudes_na[simulated_at].tolist()
-            row["simulated_hz"] = simulated_hz[index].tolist()
-            row["predicted_hz"] = rates[simulated_at].tolist()
-            row["largest_deviation_hz"] = float(deviations.max())
-            row["largest_deviation_at_na"] = float(amplitudes_na[simulated_at[np.argmax(deviations)]])
-            row["mean_deviation_hz"] = float(deviations.mean())
-        rows.append(row)
-    return rows
+    count: int,
+    step: StepProtocol,
+    tracking: Tracking,
+) -> SimulatedRates:
+    """Firing rates of some of the hall's models at amplitudes that are spread evenly over the curve."""
+    indices = np.unique(np.linspace(0, len(amplitudes_na) - 1, count).round().astype(int))
+    cells = [hall.cell_model(index) for index in models]
+    with tracking("simulating") as progress:
+        rates = family_rates_hz(simulator, cells, amplitudes_na[indices], step, progress=progress)
+    return SimulatedRates(indices, amplitudes_na[indices], rates)
 
 
-def recorded_points(recording: Recording, step_ms: float) -> np.ndarray:
-    """Amplitude (nA) and firing rate (Hz) of every sweep of a recording, by amplitude, shape (sweeps, 2).
-
-    Args:
-        recording: its sweeps.
-        step_ms: how much of each step counts, ms; a neuron that adapts is faster in a short step than in a long one. All of a
-            step that is shorter.
-    """
-    points = [
-        (
-            amplitude,
-            trace_rate_hz(
-                sweep.trace, onset_ms=sweep.onset_ms, offset_ms=min(sweep.offset_ms, sweep.onset_ms + step_ms)
-            ),
-        )
-        for amplitude, sweeps in recording.by_amplitude().items()
-        for sweep in sweeps
-    ]
-    return np.array(points, dtype=float).reshape(-1, 2)
+def _recorded(recording: Recording, step_ms: float) -> RecordedCurve:
+    """Points of the recording's curve over as much of its steps as was predicted."""
+    return RecordedCurve(
+        source=recording.source,
+        sha256=recording.sha256,
+        junction_potential_mv=recording.junction_potential_mv,
+        step_ms=float(np.median([sweep.step_ms for sweep in recording.sweeps])),
+        rated_ms=min(step_ms, *(sweep.step_ms for sweep in recording.sweeps)),
+        points=recorded_points(recording, step_ms),
+        unusable=recording.unusable,
+    )

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.evaluation.evaluate import outside_hull_expected
+from noble.evaluation.answers import answers
 from noble.family.sampling import grid_points
 from noble.features import FEATURE_UNITS, extract
 from noble.progress import Progress
 from noble.protocols import StepProtocol
+from noble.results import UNWRITTEN, Result, plain
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from noble.operator import Operator
 
 # Points answered and held at once: 256 windows of the paper's are 18 MB.
 _BATCH: Final = 256
 
 
-@dataclass(frozen=True)
-class FeatureMap:
+@dataclass(frozen=True, repr=False)
+class MapSpread(Result):
+    """A feature over some points of a map.
+
+    Attributes:
+        points, missing: number of points, and of those where the trace lacks the feature.
+        lowest, median, highest: of the others, in the feature's unit; None without any.
+    """
+
+    points: int
+    missing: int
+    lowest: float | None
+    median: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True, repr=False)
+class FeatureMap(Result):
     """One e-feature of the answers to one step, on a regular grid over the latent plane.
 
     Attributes:
@@ -33,6 +53,7 @@ class FeatureMap:
         values: shape (size, size), rows along the second; NaN where the trace lacks the feature, as a width without a spike.
         inside: whether each point lies within the training models' convex hull, shape (size, size), bool.
         training: the training models in the plane, shape (models, 2), physical units.
+        seconds: time that predicting and measuring took, s.
     """
 
     feature: str
@@ -45,26 +66,29 @@ class FeatureMap:
     values: np.ndarray
     inside: np.ndarray
     training: np.ndarray
+    seconds: float = field(metadata=UNWRITTEN)
 
-    def summary(self) -> dict[str, dict[str, Any]]:
-        """Of the points `inside` the hull and of those `outside`: how many, how many lack the feature, and the others' spread."""
+    def summary(self) -> Mapping[str, MapSpread]:
+        """The spread over the points `inside` the hull and over those `outside`."""
         return {"inside": _spread(self.values[self.inside]), "outside": _spread(self.values[~self.inside])}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: every attribute, None where there is no value, and `summary`."""
-        return {
-            "feature": self.feature,
-            "unit": self.unit,
-            "amplitude_na": self.amplitude_na,
-            "plane": list(self.plane),
-            "plane_units": list(self.plane_units),
-            "first": self.first.tolist(),
-            "second": self.second.tolist(),
-            "values": [[value if math.isfinite(value) else None for value in row] for row in self.values.tolist()],
-            "inside": self.inside.tolist(),
-            "training": self.training.tolist(),
-            "summary": self.summary(),
-        }
+        return {**super().to_dict(), "summary": plain(self.summary()), "seconds": self.seconds}
+
+    def to_xarray(self) -> xr.Dataset:
+        """The feature and `inside` over the two features of the plane, with units as attributes."""
+        import xarray as xr
+
+        dims = (self.plane[1], self.plane[0])
+        axes = zip(self.plane, self.plane_units, (self.first, self.second), strict=True)
+        return xr.Dataset(
+            {
+                self.feature: (dims, self.values, {"units": self.unit, "amplitude_na": self.amplitude_na}),
+                "inside": (dims, self.inside),
+            },
+            coords={name: (name, values, {"units": unit}) for name, unit, values in axes},
+        )
 
 
 def feature_map(
@@ -107,12 +131,9 @@ def feature_map(
     points = np.column_stack([first.ravel(), second.ravel()])
     placed = np.tile(spec.minimum, (len(points), 1))
     placed[:, columns] = points
-    stimulus, values = protocol.stimulus(amplitude_na), np.empty(len(points))
-    for start in range(0, len(points), _BATCH):
-        part = slice(start, min(start + _BATCH, len(points)))
-        with outside_hull_expected():
-            answers = operator.predict(points[part], [stimulus] * (part.stop - start), protocol.grid)
-        measured = extract(answers, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms, names=[feature])
+    stimulus, values, started = protocol.stimulus(amplitude_na), np.empty(len(points)), time.perf_counter()
+    for part, batch in answers(operator, points, stimulus, protocol.grid, at_once=_BATCH):
+        measured = extract(batch, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms, names=[feature])
         values[part] = measured[feature]
         if progress is not None:
             progress(part.stop, len(points))
@@ -127,16 +148,11 @@ def feature_map(
         values=values.reshape(size, size),
         inside=~spec.lies_outside(placed).reshape(size, size),
         training=training,
+        seconds=time.perf_counter() - started,
     )
 
 
-def _spread(values: np.ndarray) -> dict[str, Any]:
+def _spread(values: np.ndarray) -> MapSpread:
     known = values[np.isfinite(values)]
     lowest, median, highest = np.quantile(known, [0, 0.5, 1]).tolist() if known.size else (None, None, None)
-    return {
-        "points": int(values.size),
-        "missing": int(values.size - known.size),
-        "lowest": lowest,
-        "median": median,
-        "highest": highest,
-    }
+    return MapSpread(int(values.size), int(values.size - known.size), lowest, median, highest)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from noble.evaluation.evaluate import fresh_plan, outside_hull_expected
-from noble.evaluation.metrics import TraceTable, concatenate, summarise, trace_table
+from noble.evaluation.answers import KnownTraces, compare_traces
+from noble.evaluation.evaluate import fresh_plan
+from noble.evaluation.metrics import TraceTable, concatenate, summarise
+from noble.evaluation.results import METRICS, Summary
 from noble.features import FEATURE_NAMES
 from noble.progress import Progress
 from noble.responders import Responder
+from noble.results import INLINE, Result
 from noble.traces import TimeGrid, TraceBatch
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from noble.cells.hall import HallOfFame
     from noble.data import GenerationConfig
     from noble.operator import Operator
@@ -24,7 +30,49 @@ if TYPE_CHECKING:
 _LARGEST_DENOMINATOR: Final = 4
 
 
-def resolution_errors(
+@dataclass(frozen=True, repr=False)
+class Resolution(Result):
+    """Errors at one sampling interval.
+
+    Attributes:
+        dt_ms: the interval, ms.
+        errors: what an evaluation says there.
+    """
+
+    dt_ms: float
+    errors: Summary = field(metadata=INLINE)
+
+
+@dataclass(frozen=True, repr=False)
+class ResolutionStudy(Result):
+    """Errors of an operator at several sampling intervals.
+
+    Attributes:
+        trained_dt_ms: interval of the operator's training, ms.
+        simulated_dt_ms: interval of the simulations, ms.
+        traces: number of traces at each interval.
+        seed: seed of their draw.
+        hall: digest of the hall.
+        resolutions: the errors, ascending by interval.
+    """
+
+    trained_dt_ms: float
+    simulated_dt_ms: float
+    traces: int
+    seed: int
+    hall: str
+    resolutions: tuple[Resolution, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row an interval (ms), a column a number of `noble.evaluation.METRICS`."""
+        import pandas as pd
+
+        rows = [[row.errors.number(key) for key in METRICS] for row in self.resolutions]
+        intervals = pd.Index([row.dt_ms for row in self.resolutions], name="dt_ms")
+        return pd.DataFrame(rows, index=intervals, columns=list(METRICS), dtype=float)
+
+
+def resolution_study(
     operator: Operator,
     hall: HallOfFame,
     responder: Responder[Any],
@@ -36,7 +84,7 @@ def resolution_errors(
     batch_size: int = 8,
     feature_names: Sequence[str] = FEATURE_NAMES,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> ResolutionStudy:
     """Errors of an operator at several sampling intervals, on fresh currents of training models.
 
     Every trace is simulated once, at the data set's integration step, and brought to each interval as a data set would be
@@ -48,15 +96,11 @@ def resolution_errors(
         responder: simulates them.
         dts_ms: sampling intervals, at least the integration step, ms.
         count: traces.
-        seed: of the draw.
+        seed: seed of the draw.
         config: distribution of the currents, window and integration step of the operator's data.
         batch_size: traces simulated, predicted and held at once; one of the paper's takes 0.2 MB at 0.02 ms.
         feature_names: e-features to compare.
         progress: called with (traces done, traces in all).
-
-    Returns:
-        JSON-ready: `simulated_dt_ms`, `traces`, `seed`, `hall` (digest), and `resolutions`, for each interval in ascending order
-        `dt_ms` and the keys of `noble.evaluation.metrics.summarise`.
 
     Raises:
         ValueError: for no interval, one twice or one that the simulation cannot be brought to, a count below one, or a hall
@@ -80,27 +124,18 @@ def resolution_errors(
         models, stimuli = plan.model_index[rows.start : rows.stop], [plan.stimulus(row) for row in rows]
         fine = responder.respond([hall.cell_model(int(index)) for index in models], stimuli, fine_grid)
         for grid in grids:
-            with outside_hull_expected():
-                predicted = operator.predict(features[models], stimuli, grid, batch_size=batch_size)
-            # Both carry the current as it is at their instants: what a simulator was given is never filtered.
-            reference = TraceBatch(grid, at_resolution(fine, grid), predicted.current_na)
-            table = trace_table(
-                predicted,
-                reference,
-                onset_ms=window.onset_ms,
-                offset_ms=window.offset_ms,
-                i_thr_na=thresholds[models],
-                feature_names=feature_names,
-            )
+            known = KnownTraces(features[models], stimuli, at_resolution(fine, grid), thresholds[models])
+            table = compare_traces(operator, known, grid, window, feature_names=feature_names)
             tables[grid].append(table)
         report(rows.stop, count)
-    return {
-        "simulated_dt_ms": fine_grid.dt_ms,
-        "traces": count,
-        "seed": seed,
-        "hall": hall.digest,
-        "resolutions": [{"dt_ms": grid.dt_ms, **summarise(concatenate(of_grid))} for grid, of_grid in tables.items()],
-    }
+    return ResolutionStudy(
+        trained_dt_ms=operator.grid.dt_ms,
+        simulated_dt_ms=fine_grid.dt_ms,
+        traces=count,
+        seed=seed,
+        hall=hall.digest,
+        resolutions=tuple(Resolution(grid.dt_ms, summarise(concatenate(found))) for grid, found in tables.items()),
+    )
 
 
 def at_resolution(fine: TraceBatch, grid: TimeGrid) -> np.ndarray:

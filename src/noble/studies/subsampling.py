@@ -5,22 +5,27 @@ It stands here and not beside the data sets, since it needs the simulator's low-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from noble.cells import CellModel, HallOfFame
 from noble.features import FEATURE_NAMES, FEATURE_UNITS
 from noble.features.windows import measure_step
+from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.responders import Responder
+from noble.results import Result
 from noble.simulators import SolverSettings
 from noble.simulators.numerics import decimate
 from noble.targets.efeatures import features_at
 from noble.targets.targets import Targets
 from noble.traces import TimeGrid, TraceBatch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FACTORS: Final = (1, 2, 3, 5, 8, 12)
 """Decimation factors that are tried unless told otherwise."""
@@ -28,6 +33,110 @@ AMPLITUDES_NA: Final = (-0.11, -0.05, 0.2, 0.28)
 """Steps that are tried where no targets say which: in the paper's range, two below rest and two that most cells fire at."""
 NEGLIGIBLE_PART: Final = 0.1
 """A decimation error up to this part of the hall's error is negligible."""
+
+
+@dataclass(frozen=True, repr=False)
+class HallFeature(Result):
+    """One e-feature of the simulations.
+
+    Attributes:
+        unit: the feature's unit.
+        hall_error: mean distance of the models from the recording over traces, in that unit; None without targets.
+        traces: number of traces that have the feature.
+    """
+
+    unit: str
+    hall_error: float | None
+    traces: int
+
+
+@dataclass(frozen=True, repr=False)
+class SamplingError(Result):
+    """What a sampling costs one e-feature.
+
+    Attributes:
+        error: mean distance from the undecimated traces, in the feature's unit.
+        of_hall_error: the same over the hall's error; None where the latter is 0 or unknown.
+        lost: number of traces of which only the decimated or only the undecimated one has the feature.
+    """
+
+    error: float | None
+    of_hall_error: float | None
+    lost: int
+
+
+@dataclass(frozen=True, repr=False)
+class SamplingErrors(Result):
+    """What a sampling costs all e-features.
+
+    Attributes:
+        factor: every how many samples one is kept.
+        dt_ms: distance of the samples that are kept, ms.
+        low_pass: whether the traces pass a low-pass first.
+        features: the errors by e-feature.
+        not_negligible: features whose error is too large a part of the hall's, or that are lost; None without targets.
+    """
+
+    factor: int
+    dt_ms: float
+    low_pass: bool
+    features: Mapping[str, SamplingError]
+    not_negligible: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, repr=False)
+class JustifiedInterval(Result):
+    """The largest sampling interval up to which every error is negligible, ms, with the low-pass and without it."""
+
+    low_pass: float
+    decimation_alone: float
+
+    def of(self, *, low_pass: bool) -> float:
+        """The interval with the low-pass or without it, ms."""
+        return self.low_pass if low_pass else self.decimation_alone
+
+
+@dataclass(frozen=True, repr=False)
+class SubsamplingStudy(Result):
+    """What decimation costs each e-feature, next to the hall's own error.
+
+    Attributes:
+        hall: name of the hall.
+        targets: name of the targets; None without.
+        native_dt_ms: sampling interval of the simulations, ms.
+        step_ms: length of the steps, ms.
+        models: indices of the models in the hall.
+        amplitudes_na: amplitudes of the steps, nA.
+        part: up to this part of the hall's error, a decimation error is negligible.
+        features: the simulations' e-features by name.
+        samplings: errors of each factor, first with the low-pass, then without.
+        justified_dt_ms: the largest interval that costs nothing; None without targets.
+    """
+
+    hall: str
+    targets: str | None
+    native_dt_ms: float
+    step_ms: float
+    models: tuple[int, ...]
+    amplitudes_na: tuple[float, ...]
+    part: float
+    features: Mapping[str, HallFeature]
+    samplings: tuple[SamplingErrors, ...]
+    justified_dt_ms: JustifiedInterval | None
+
+    def of(self, *, low_pass: bool) -> tuple[SamplingErrors, ...]:
+        """The samplings with the low-pass or those without it, ascending by interval."""
+        return tuple(row for row in self.samplings if row.low_pass == low_pass)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a feature, a column a sampling, by `low_pass` and `dt_ms`: errors in the features' units."""
+        import pandas as pd
+
+        rows = [[row.features[name].error for row in self.samplings] for name in self.features]
+        columns = pd.MultiIndex.from_tuples(
+            [(row.low_pass, row.dt_ms) for row in self.samplings], names=["low_pass", "dt_ms"]
+        )
+        return pd.DataFrame(rows, index=pd.Index(list(self.features), name="feature"), columns=columns, dtype=float)
 
 
 class Sampling(NamedTuple):
@@ -66,17 +175,17 @@ class _Measured:
         """Mean distance of the models from the recording; None where nothing is known."""
         return _mean(np.abs(self.native - self.wanted))
 
-    def errors(self, sampling: Sampling) -> dict[str, Any]:
-        """`error`, `of_hall_error` and `lost` of a sampling, see `subsampling_errors`."""
+    def errors(self, sampling: Sampling) -> SamplingError:
+        """What a sampling costs the feature."""
         error, hall_error = _mean(np.abs(self.found[sampling] - self.native)), self.hall_error
-        return {
-            "error": error,
-            "of_hall_error": error / hall_error if hall_error and error is not None else None,
-            "lost": int(np.sum(np.isfinite(self.found[sampling]) != np.isfinite(self.native))),
-        }
+        return SamplingError(
+            error=error,
+            of_hall_error=error / hall_error if hall_error and error is not None else None,
+            lost=int(np.sum(np.isfinite(self.found[sampling]) != np.isfinite(self.native))),
+        )
 
 
-def subsampling_errors(
+def subsampling_study(
     hall: HallOfFame,
     responder: Responder[CellModel],
     *,
@@ -85,8 +194,8 @@ def subsampling_errors(
     models: int = 10,
     amplitudes_na: Sequence[float] | None = None,
     part: float = NEGLIGIBLE_PART,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+    progress: Progress | None = None,
+) -> SubsamplingStudy:
     """Simulate models once at the native dt, decimate by each factor, and measure each of the sixteen e-features again.
 
     Features are measured as targets are (`measure_step`), with eFEL's interpolation step at the decimated dt.
@@ -101,19 +210,6 @@ def subsampling_errors(
         amplitudes_na: only these steps, nA.
         part: up to this part of the hall's error, a decimation error is negligible.
         progress: called with models done and models in all.
-
-    Returns:
-        JSON-ready:
-
-        - `hall`, `targets` (names), `native_dt_ms`, `step_ms`, `models` (indices), `amplitudes_na`, `part`;
-        - `features`: for each its `unit`, `hall_error` (mean |difference| of model and recording over traces, in that unit; None
-          without targets) and `traces` that have it;
-        - `samplings`: for each factor, with and without low-pass, `factor`, `dt_ms`, `low_pass`, `features` (for each its
-          `error`, the mean |difference| from factor 1; `of_hall_error`, that over the hall's error, None where the latter is 0 or
-          unknown; `lost`, traces of which only one of the two has the feature) and `not_negligible`, the features whose error is
-          above the part or that are lost (None without targets);
-        - `justified_dt_ms`: the largest dt at which all are negligible, under `low_pass` and `decimation_alone`; None without
-          targets.
 
     Raises:
         ValueError: for factors, models or a part out of range, or an amplitude at which there are no targets.
@@ -139,31 +235,22 @@ def subsampling_errors(
         by_model.append({sampling: _measure(sample(fine, sampling), steps, protocol) for sampling in samplings})
         report(done, len(chosen))
     measured = _by_feature(by_model, steps)
-    rows = [_summary_of(sampling, measured, part, judged=targets is not None) for sampling in samplings[1:]]
-    return {
-        "hall": hall.name,
-        "targets": None if targets is None else targets.name,
-        "native_dt_ms": protocol.dt_ms,
-        "step_ms": step_ms,
-        "models": chosen,
-        "amplitudes_na": [step.amplitude_na for step in steps],
-        "part": part,
-        "features": {
-            name: {
-                "unit": FEATURE_UNITS[name],
-                "hall_error": item.hall_error,
-                "traces": int(np.isfinite(item.native).sum()),
-            }
+    rows = tuple(_errors_of(sampling, measured, part, judged=targets is not None) for sampling in samplings[1:])
+    return SubsamplingStudy(
+        hall=hall.name,
+        targets=None if targets is None else targets.name,
+        native_dt_ms=protocol.dt_ms,
+        step_ms=step_ms,
+        models=tuple(chosen),
+        amplitudes_na=tuple(step.amplitude_na for step in steps),
+        part=part,
+        features={
+            name: HallFeature(FEATURE_UNITS[name], item.hall_error, int(np.isfinite(item.native).sum()))
             for name, item in measured.items()
         },
-        "samplings": rows,
-        "justified_dt_ms": None
-        if targets is None
-        else {
-            "low_pass": _largest_dt(rows, protocol.dt_ms, low_pass=True),
-            "decimation_alone": _largest_dt(rows, protocol.dt_ms, low_pass=False),
-        },
-    }
+        samplings=rows,
+        justified_dt_ms=None if targets is None else _justified(rows, protocol.dt_ms),
+    )
 
 
 def sample(fine: TraceBatch, sampling: Sampling) -> TraceBatch:
@@ -222,34 +309,38 @@ def _by_feature(
     return measured
 
 
-def _summary_of(sampling: Sampling, measured: Mapping[str, _Measured], part: float, *, judged: bool) -> dict[str, Any]:
+def _errors_of(sampling: Sampling, measured: Mapping[str, _Measured], part: float, *, judged: bool) -> SamplingErrors:
     """A sampling's row of the results."""
     features = {name: item.errors(sampling) for name, item in measured.items()}
-    above = [
+    above = tuple(
         name
         for name, item in measured.items()
-        if features[name]["lost"] or (features[name]["error"] or 0.0) > part * (item.hall_error or 0.0)
-    ]
-    return {
-        "factor": sampling.factor,
-        "dt_ms": round(sampling.factor * SolverSettings().dt_ms, 9),
-        "low_pass": sampling.low_pass,
-        "features": features,
-        "not_negligible": above if judged else None,
-    }
+        if features[name].lost or (features[name].error or 0.0) > part * (item.hall_error or 0.0)
+    )
+    return SamplingErrors(
+        factor=sampling.factor,
+        dt_ms=round(sampling.factor * SolverSettings().dt_ms, 9),
+        low_pass=sampling.low_pass,
+        features=features,
+        not_negligible=above if judged else None,
+    )
 
 
-def _largest_dt(rows: Sequence[Mapping[str, Any]], native_dt_ms: float, *, low_pass: bool) -> float:
-    """The largest dt up to which nothing is above the part; the simulation's own costs nothing.
+def _justified(rows: Sequence[SamplingErrors], native_dt_ms: float) -> JustifiedInterval:
+    """The largest interval up to which nothing is above the part; the simulation's own costs nothing.
 
     A larger one may pass by luck, where samples happen to fall on the peaks; it does not count.
     """
-    largest = native_dt_ms
-    for row in sorted((row for row in rows if row["low_pass"] == low_pass), key=lambda row: row["dt_ms"]):
-        if row["not_negligible"]:
-            break
-        largest = max(largest, row["dt_ms"])
-    return largest
+
+    def largest(low_pass: bool) -> float:
+        passed = native_dt_ms
+        for row in sorted((row for row in rows if row.low_pass == low_pass), key=lambda row: row.dt_ms):
+            if row.not_negligible:
+                break
+            passed = max(passed, row.dt_ms)
+        return passed
+
+    return JustifiedInterval(low_pass=largest(True), decimation_alone=largest(False))
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-"""Families of neurons, halls and outputs as command-line options."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
 Models = Annotated[str, typer.Option(help="hall, hull, or disc:MODEL:RADIUS (in units of the training models' range).")]
-Count = Annotated[int, typer.Option("--n", min=1, help="Neurons to draw from hull or disc.")]
-Seed = Annotated[int, typer.Option(help="Of the draw.")]
+Count = Annotated[int, typer.Option("--n", min=1, help="Number of neurons to draw from hull or disc.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random draw.")]
 HallName = Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)]
 DataFolder = Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)]

@@ -17,14 +17,8 @@ from noble.evolve.assay import Score
 from noble.operator import FeatureSpec
 from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus
-from noble.studies.interpolation import (
-    POPULATIONS,
-    compare_halfway,
-    disc_errors,
-    operator_scores,
-    summarise_discs,
-    training_models,
-)
+from noble.studies.discs import disc_answers, summarise_discs
+from noble.studies.halfway import POPULATIONS, compare_halfway, operator_scores, training_models
 from noble.traces import TimeGrid, TraceBatch
 
 HALL = checked_hall()  # seven models; the last, with a threshold of 0.16 nA, is held out
@@ -66,7 +60,7 @@ class Simulator:
 
 def discs(operator: Operator, simulator: Simulator, **options: Any) -> Any:
     settings = {"amplitudes_na": (-0.05, 0.1), "points": 40, "radius": 0.2, "seed": 1, "protocol": PROTOCOL}
-    return disc_errors(operator, HALL, simulator, **{**settings, **options})
+    return disc_answers(operator, HALL, simulator, **{**settings, **options})
 
 
 def test_points_round_a_held_out_model_are_off_by_what_the_operator_makes_of_their_distance():
@@ -84,11 +78,12 @@ def test_points_round_a_held_out_model_are_off_by_what_the_operator_makes_of_the
     np.testing.assert_allclose(disc.centre.rmse_mv, 0, atol=1e-9)
     assert len(disc.predicted) == len(disc.simulated) == 2
     assert [len(batch) for batch in disc.predicted] == [40, 40]
-    found = summarise_discs([disc])
-    json.dumps(found, allow_nan=False)
-    assert found["points"]["rmse_mv"] == pytest.approx(expected.mean())
-    assert found["points"]["all_features"]["voltage_base"]["mean_absolute_error"] == pytest.approx(expected.mean())
-    assert (found["points"]["traces"], found["centre"]["traces"], found["models"][0]["model"]) == (80, 2, 6)
+    found = summarise_discs([disc], radius=0.2, amplitudes_na=(-0.05, 0.1))
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert (found.points_each, found.radius, found.amplitudes_na) == (40, 0.2, (-0.05, 0.1))
+    assert found.points.rmse_mv == pytest.approx(expected.mean())
+    assert found.points.all_features["voltage_base"].mean_absolute_error == pytest.approx(expected.mean())
+    assert (found.points.traces, found.centre.traces, found.models[0].model) == (80, 2, 6)
 
 
 def test_discs_that_cannot_be_are_refused():
@@ -97,7 +92,7 @@ def test_discs_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="0 amplitudes were asked for"):
         discs(Operator(), Simulator(), amplitudes_na=())
     with pytest.raises(ValueError, match="holds out 0 models"):
-        disc_errors(Operator(), training_models(HALL), Simulator(), amplitudes_na=(0.1,))
+        disc_answers(Operator(), training_models(HALL), Simulator(), amplitudes_na=(0.1,))
 
 
 def z_of(threshold_na: float, silent: bool = False) -> list[float]:
@@ -133,20 +128,18 @@ PARAMETERS = Interpolation(
 def test_the_same_pairs_are_judged_halfway_in_features_and_in_parameters():
     operator = Operator()
     found = compare_halfway(operator, HALL, targets(), PARAMETERS, range_na=(-0.06, 0.2))
-    assert (found["steps_na"], found["left_out_na"]) == ([-0.05, 0.05, 0.1], [0.3, 0.4])
-    assert (found["pairs"], found["mean"]) == ([list(pair) for pair in PAIRS], "arithmetic")
-    assert tuple(found["populations"]) == tuple(POPULATIONS)
-    rows = found["populations"]
+    assert (found.steps_na, found.left_out_na) == ((-0.05, 0.05, 0.1), (0.3, 0.4))
+    assert (found.pairs, found.mean) == (PAIRS, "arithmetic")
+    assert tuple(found.populations) == tuple(POPULATIONS)
+    rows = found.populations
     thresholds = HALL.feature_table(NAMES)[:, 0]
     members = [np.mean(z_of(thresholds[index], silent=True)) for index in HALL.train]
     halfway = [np.mean(z_of((thresholds[one] + thresholds[other]) / 2, silent=True)) for one, other in PAIRS]
-    assert rows["members_predicted"]["mean_abs_z"] == pytest.approx(members, abs=1e-3)
-    assert rows["halfway_features"]["mean_abs_z"] == pytest.approx(
-        halfway, abs=1e-3
-    )  # 10, 15 and 35 pA, the last clipped
+    assert rows["members_predicted"].mean_abs_z == pytest.approx(members, abs=1e-3)
+    assert rows["halfway_features"].mean_abs_z == pytest.approx(halfway, abs=1e-3)  # 10, 15 and 35 pA, the last clipped
     assert halfway == pytest.approx([10.0, 15.0, 20.0])
-    assert rows["halfway_features"]["within_worst_percent"] == pytest.approx(100 / 3)
-    assert rows["halfway_parameters"] == {
+    assert rows["halfway_features"].within_worst_percent == pytest.approx(100 / 3)
+    assert rows["halfway_parameters"].to_dict() == {
         "neurons": 3,
         "median_mean_abs_z": 12.0,
         "worst_mean_abs_z": 20.0,
@@ -154,17 +147,18 @@ def test_the_same_pairs_are_judged_halfway_in_features_and_in_parameters():
         "mean_abs_z": [1.0, 12.0, 20.0],
         "features": {"voltage_base": 12.0},
     }
-    assert rows["members_simulated"]["within_worst_percent"] == 100
-    json.dumps(found, allow_nan=False)
+    assert rows["members_simulated"].within_worst_percent == 100
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert list(found.to_frame().loc["halfway_parameters"]) == [3, 12.0, 20.0, pytest.approx(200 / 3)]
 
 
 def test_without_a_range_every_step_counts():
     found = compare_halfway(Operator(), HALL, targets(), PARAMETERS)
-    assert (len(found["steps_na"]), found["left_out_na"]) == (5, [])
-    simulated = found["populations"]["members_simulated"]
-    assert simulated["mean_abs_z"][0] == pytest.approx((3 * 1.0 + 4 * 9.0) / 7)
+    assert (len(found.steps_na), found.left_out_na) == (5, ())
+    simulated = found.populations["members_simulated"]
+    assert simulated.mean_abs_z[0] == pytest.approx((3 * 1.0 + 4 * 9.0) / 7)
     # The median of six members at 1, 2, 3, 4, 5 and 12 where they are silent, 9 where they fire.
-    assert simulated["features"] == {"voltage_base": pytest.approx((3 * 3.5 + 2 * 9.0) / 5), "Spikecount": 9.0}
+    assert simulated.features == {"voltage_base": pytest.approx((3 * 3.5 + 2 * 9.0) / 5), "Spikecount": 9.0}
 
 
 def test_pairs_keep_the_halls_numbers_where_a_model_in_between_is_held_out():
@@ -172,7 +166,7 @@ def test_pairs_keep_the_halls_numbers_where_a_model_in_between_is_held_out():
     hall = replace(HALL, models=models)
     assert training_models(hall).models == (models[0], *models[2:])
     found = compare_halfway(Operator(), hall, targets(), PARAMETERS, range_na=(-0.06, 0.2))
-    assert found["pairs"] == [[0, 2], [5, 6], [3, 6]]
+    assert found.pairs == ((0, 2), (5, 6), (3, 6))
 
 
 def test_other_models_and_steps_that_nobody_was_trained_on_are_refused():

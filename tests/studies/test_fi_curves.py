@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from noble.protocols import StepProtocol
-from noble.studies.fi import (
+from noble.studies.fi_curves import (
+    SimulatedRates,
     compare_curves,
+    estimate,
     family_rates_hz,
     fi_amplitudes_na,
-    read_back,
     recorded_points,
     summarise_curves,
 )
@@ -38,7 +39,7 @@ def test_amplitudes_begin_below_the_lowest_threshold_and_end_above_the_highest()
 
 
 def test_threshold_and_slope_come_back_to_the_resolution_of_the_curve():
-    found = read_back(AMPLITUDES, straight())
+    found = estimate(AMPLITUDES, straight())
     np.testing.assert_allclose(found.i_thr_na, [0.1505, 0.18], atol=1e-9)  # the first amplitude that fires
     np.testing.assert_allclose(found.s_thr_hz_per_na, SLOPES)
 
@@ -48,14 +49,14 @@ def test_the_slope_is_fitted_to_eight_interpolated_rates_over_fifty_picoampere()
     i_thr = AMPLITUDES[np.argmax(rates > 0)]
     offsets = 0.05 * np.arange(1, 9) / 8
     expected = np.polyfit(offsets, 1e4 * (i_thr + offsets - 0.1) ** 2, 1)[0]
-    [slope] = read_back(AMPLITUDES, rates[None]).s_thr_hz_per_na
+    [slope] = estimate(AMPLITUDES, rates[None]).s_thr_hz_per_na
     assert slope == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_a_curve_does_not_show_is_not_read_from_it():
     silent, always = np.zeros(AMPLITUDES.size), np.ones(AMPLITUDES.size)
     late = np.where(AMPLITUDES >= 0.26, 20.0, 0.0)  # whose slope would need 0.31 nA
-    found = read_back(AMPLITUDES, np.stack([silent, always, late]))
+    found = estimate(AMPLITUDES, np.stack([silent, always, late]))
     np.testing.assert_allclose(found.i_thr_na, [np.nan, np.nan, 0.26], atol=6e-4)
     assert np.isnan(found.s_thr_hz_per_na).all()
 
@@ -64,37 +65,49 @@ def test_models_are_compared_with_what_the_hall_measured_and_with_simulations():
     simulated_at = np.array([0, 200, 400])  # 0.1, 0.2, 0.3 nA
     simulated = straight()[:, simulated_at] + [[0.0, 3.0, -4.0], [0.0, 0.0, 0.5]]
     first, second = compare_curves(
-        AMPLITUDES, straight(), THRESHOLDS, np.array([410.0, 250.0]), simulated_at=simulated_at, simulated_hz=simulated
+        (4, 7),
+        AMPLITUDES,
+        straight(),
+        THRESHOLDS,
+        np.array([410.0, 250.0]),
+        simulated=SimulatedRates(simulated_at, AMPLITUDES[simulated_at], simulated),
     )
-    assert first["i_thr_na_error"] == pytest.approx(0.0003)
-    assert first["s_thr_hz_per_na"] == 410
-    assert first["s_thr_hz_per_na_error"] == pytest.approx(-10)
-    assert (first["largest_deviation_hz"], first["largest_deviation_at_na"]) == (pytest.approx(4), pytest.approx(0.3))
-    assert first["mean_deviation_hz"] == pytest.approx(7 / 3)
-    assert second["largest_deviation_hz"] == pytest.approx(0.5)
-    np.testing.assert_allclose(first["predicted_hz"], straight()[0, simulated_at])
-    [silent] = compare_curves(AMPLITUDES, np.zeros((1, 401)), THRESHOLDS[:1], SLOPES[:1])
-    assert silent == {
+    assert (first.model, second.model) == (4, 7)
+    assert first.simulation is not None
+    assert second.simulation is not None
+    assert first.i_thr_na_error == pytest.approx(0.0003)
+    assert first.s_thr_hz_per_na == 410
+    assert first.s_thr_hz_per_na_error == pytest.approx(-10)
+    assert (first.simulation.largest_deviation_hz, first.simulation.largest_deviation_at_na) == (
+        pytest.approx(4),
+        pytest.approx(0.3),
+    )
+    assert first.simulation.mean_deviation_hz == pytest.approx(7 / 3)
+    assert second.simulation.largest_deviation_hz == pytest.approx(0.5)
+    np.testing.assert_allclose(first.simulation.predicted_hz, straight()[0, simulated_at])
+    [silent] = compare_curves((0,), AMPLITUDES, np.zeros((1, 401)), THRESHOLDS[:1], SLOPES[:1])
+    assert silent.to_dict() == {
+        "model": 0,
         **{"i_thr_na": 0.1502, "i_thr_na_read_back": None, "i_thr_na_error": None},
         **{"s_thr_hz_per_na": 400.0, "s_thr_hz_per_na_read_back": None, "s_thr_hz_per_na_error": None},
     }
 
 
-def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_asked_to_have():
+def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_requested_to_have():
     rates = np.vstack([straight(), np.zeros((1, AMPLITUDES.size))])
-    asked = {"i_thr": np.array([0.1495, 0.18, 0.2]), "s_thr": np.array([400.0, 240.0, 1.0]), "other": np.zeros(3)}
-    summary = summarise_curves(AMPLITUDES, rates, asked=asked)
-    np.testing.assert_allclose(summary["median_hz"], np.median(rates, axis=0))
-    assert summary["resolution_na"] == pytest.approx(0.0005)
-    assert summary["asked"]["i_thr_na"] == {
+    requested = {"i_thr": np.array([0.1495, 0.18, 0.2]), "s_thr": np.array([400.0, 240.0, 1.0]), "other": np.zeros(3)}
+    summary = summarise_curves(AMPLITUDES, rates, requested=requested)
+    np.testing.assert_allclose(summary.median_hz, np.median(rates, axis=0))
+    assert summary.resolution_na == pytest.approx(0.0005)
+    assert summary.to_dict()["asked"]["i_thr_na"] == {
         "median": pytest.approx(0.0005, abs=1e-9),
         "largest": pytest.approx(0.001),
         "missing": 1,
     }
-    assert summary["asked"]["s_thr_hz_per_na"]["largest"] == pytest.approx(10)
-    assert summarise_curves(AMPLITUDES, rates, asked={"i_thr": asked["i_thr"]})["asked"] is None
-    nobody = summarise_curves(AMPLITUDES, rates[2:], asked={name: values[2:] for name, values in asked.items()})
-    assert nobody["asked"]["i_thr_na"] == {"median": None, "largest": None, "missing": 1}
+    assert summary.to_dict()["asked"]["s_thr_hz_per_na"]["largest"] == pytest.approx(10)
+    assert summarise_curves(AMPLITUDES, rates, requested={"i_thr": requested["i_thr"]}).requested is None
+    nobody = summarise_curves(AMPLITUDES, rates[2:], requested={name: values[2:] for name, values in requested.items()})
+    assert nobody.to_dict()["asked"]["i_thr_na"] == {"median": None, "largest": None, "missing": 1}
 
 
 def test_rates_of_a_family_are_those_of_its_neurons_in_order():

@@ -1,0 +1,191 @@
+"""An operator's answers, batch by batch, and how they compare with traces that are known."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from noble.evaluation.metrics import STABLE_FEATURES, TraceTable, concatenate, trace_table
+from noble.stimuli import Stimulus
+from noble.traces import TimeGrid, TraceBatch
+
+if TYPE_CHECKING:
+    from noble.data import Store
+    from noble.operator import Operator
+    from noble.protocols import StepProtocol, Window
+
+AT_ONCE: Final = 128
+"""Traces that are predicted and held at once unless told otherwise: of the paper's length, 9 MB."""
+
+
+@contextmanager
+def outside_hull_expected() -> Iterator[None]:
+    """Keep an operator from warning, once a batch, that held-out models may lie outside the training models' hull."""
+    from noble.operator import OutsideHullWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideHullWarning)
+        yield
+
+
+def answers(
+    operator: Operator,
+    features: np.ndarray,
+    stimuli: Stimulus | Sequence[Stimulus],
+    grid: TimeGrid,
+    *,
+    at_once: int = AT_ONCE,
+) -> Iterator[tuple[slice, TraceBatch]]:
+    """Answers of neurons to their currents, of a bounded number at once and without a warning of those outside the hull.
+
+    Args:
+        operator: who answers.
+        features: one row a neuron, shape (neurons, features), physical units.
+        stimuli: one for all neurons, or one a neuron.
+        grid: instants of the answers.
+        at_once: traces predicted and held at once.
+
+    Yields:
+        Which of the neurons, and their traces.
+
+    Raises:
+        ValueError: if `at_once` is below one.
+    """
+    if at_once < 1:
+        raise ValueError(f"batch_size is {at_once}; expected at least 1.")
+    for start in range(0, len(features), at_once):
+        rows = slice(start, min(start + at_once, len(features)))
+        chosen = [stimuli] * (rows.stop - start) if isinstance(stimuli, Stimulus) else stimuli[rows]
+        with outside_hull_expected():
+            predicted = operator.predict(features[rows], chosen, grid, batch_size=min(at_once, AT_ONCE))
+        yield rows, predicted
+
+
+def answer(
+    operator: Operator, features: np.ndarray, stimuli: Stimulus | Sequence[Stimulus], grid: TimeGrid
+) -> TraceBatch:
+    """All of `answers` in one batch; there must be at least one neuron."""
+    return TraceBatch.join([batch for _, batch in answers(operator, features, stimuli, grid)])
+
+
+@dataclass(frozen=True)
+class KnownTraces:
+    """Reference traces, and the neurons and currents behind them.
+
+    Attributes:
+        features: one row a trace, in the operator's order, shape (traces, features), physical units.
+        stimuli: one a trace.
+        voltage_mv: shape (traces, time), mV.
+        i_thr_na: threshold of the model behind each trace, shape (traces,), nA; None or NaN where it is unknown.
+    """
+
+    features: np.ndarray
+    stimuli: Sequence[Stimulus]
+    voltage_mv: np.ndarray
+    i_thr_na: np.ndarray | None = None
+
+
+Source = Callable[[np.ndarray], KnownTraces]
+"""Gives some traces, by their indices of shape (traces,)."""
+
+
+def store_traces(store: Store, names: Sequence[str]) -> Source:
+    """The traces of a store over its window, the tail margin dropped, with these features of their models.
+
+    Raises:
+        ValueError: if the store lacks one of the features.
+    """
+    features = _columns(store, names)
+    thresholds = _columns(store, ("i_thr",))[:, 0] if "i_thr" in store.feature_names else None
+
+    def traces(rows: np.ndarray) -> KnownTraces:
+        models = store.model_index[rows]
+        voltage_mv = store.voltage_mv(rows)[:, : store.protocol.grid.count]
+        i_thr_na = None if thresholds is None else thresholds[models]
+        return KnownTraces(features[models], [store.stimulus(int(row)) for row in rows], voltage_mv, i_thr_na)
+
+    return traces
+
+
+def compare_traces(
+    operator: Operator,
+    known: KnownTraces,
+    grid: TimeGrid,
+    window: Window | StepProtocol,
+    *,
+    columns: Sequence[int] | None = None,
+    feature_names: Sequence[str] = STABLE_FEATURES,
+) -> TraceTable:
+    """Let an operator answer the currents of known traces, and compare trace by trace.
+
+    Args:
+        operator: who answers.
+        known: the references, at least one.
+        grid: their instants.
+        window: the edges of its step are those of the e-features.
+        columns: features that the operator is told; all if None.
+        feature_names: e-features to compare.
+    """
+    told = known.features if columns is None else known.features[:, list(columns)]
+    predicted = answer(operator, told, known.stimuli, grid)
+    # Both carry the current as it is at their instants.
+    reference = TraceBatch(grid, known.voltage_mv, predicted.current_na)
+    edges = {"onset_ms": window.onset_ms, "offset_ms": window.offset_ms, "feature_names": feature_names}
+    return trace_table(predicted, reference, i_thr_na=known.i_thr_na, **edges)
+
+
+def compare_in_batches(
+    operator: Operator,
+    source: Source,
+    indices: np.ndarray,
+    window: Window | StepProtocol,
+    *,
+    views: Mapping[str, Sequence[int] | None],
+    at_once: int = AT_ONCE,
+    feature_names: Sequence[str] = STABLE_FEATURES,
+    advance: Callable[[int], None] | None = None,
+) -> dict[str, TraceTable]:
+    """Compare traces batch by batch.
+
+    Args:
+        operator: who answers.
+        source: gives the references on the window's grid.
+        indices: which traces, shape (traces,); without any, the tables have no rows, but every column.
+        window: grid of the traces, and edges of the e-features.
+        views: features that the operator is told, by name of the table that shall hold the comparison; None tells all.
+        at_once: traces fetched, predicted and held at once.
+        feature_names: e-features to compare.
+        advance: called with the number of traces after each batch.
+
+    Raises:
+        ValueError: if `at_once` is below one.
+    """
+    if at_once < 1:
+        raise ValueError(f"batch_size is {at_once}; expected at least 1.")
+    nothing = TraceBatch(window.grid, np.empty((0, window.grid.count)), np.empty((0, window.grid.count)))
+    edges = {"onset_ms": window.onset_ms, "offset_ms": window.offset_ms, "feature_names": feature_names}
+    tables = {name: [trace_table(nothing, nothing, **edges)] for name in views}
+    for start in range(0, indices.size, at_once):
+        known = source(indices[start : start + at_once])
+        for name, columns in views.items():
+            table = compare_traces(operator, known, window.grid, window, columns=columns, feature_names=feature_names)
+            tables[name].append(table)
+        if advance is not None:
+            advance(len(known.features))
+    return {name: concatenate(found) for name, found in tables.items()}
+
+
+def _columns(store: Store, names: Sequence[str]) -> np.ndarray:
+    """Features of all models by name, shape (models, names)."""
+    missing = [name for name in names if name not in store.feature_names]
+    if missing:
+        raise ValueError(
+            f"the operator needs {', '.join(missing)} but the store's models have {', '.join(store.feature_names)}; "
+            "generate the store from a hall with these features."
+        )
+    return store.feature_table[:, [store.feature_names.index(name) for name in names]]

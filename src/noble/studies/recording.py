@@ -1,0 +1,85 @@
+"""A family of neurons beside a recording, and where the comparison leaves what the operator has learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from noble.comparison.recording import RecordingComparison, compare_recording
+from noble.evaluation.answers import outside_hull_expected
+from noble.evaluation.source import trained_range_na, trained_step_ms
+from noble.family import family_features
+from noble.progress import Progress
+from noble.results import IF_KNOWN, INLINE, Result
+
+if TYPE_CHECKING:
+    from noble.cells import HallOfFame
+    from noble.operator import Operator
+    from noble.recordings import Recording
+
+
+@dataclass(frozen=True, repr=False)
+class RecordingStudy(Result):
+    """A family beside a recording.
+
+    Attributes:
+        models: the family: `hall`, `hull` or `disc:MODEL:RADIUS`.
+        seed: seed of the draw; None for the hall, of which nothing is drawn.
+        beyond_training_na: amplitudes outside the range of the training currents, nA.
+        trained_step_ms: length of the steps of the training, ms; None where it is not recorded.
+        comparison: family and recording, step by step.
+    """
+
+    models: str
+    seed: int | None = field(metadata=IF_KNOWN)
+    beyond_training_na: tuple[float, ...]
+    trained_step_ms: float | None
+    comparison: RecordingComparison = field(metadata=INLINE)
+
+    @property
+    def longer_than_trained(self) -> bool:
+        """Whether the recording's steps last longer than those of the training."""
+        return self.trained_step_ms is not None and self.comparison.protocol.step_ms > self.trained_step_ms
+
+
+def recording_study(
+    operator: Operator,
+    hall: HallOfFame,
+    recording: Recording,
+    *,
+    models: str = "hall",
+    count: int = 50,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> RecordingStudy:
+    """Let a family answer the steps of a recording, and compare.
+
+    Args:
+        operator: who answers.
+        hall: the models that it learned.
+        recording: its sweeps; those that cannot be answered alike are left out and listed.
+        models: the family: `hall` (its training models), `hull`, or `disc:MODEL:RADIUS`; see `noble.family.family_features`.
+        count: neurons to draw from hull or disc.
+        seed: seed of their draw.
+        progress: called with steps done and steps in all.
+
+    Raises:
+        ValueError: for a family that does not exist, no sweep that can be compared, or an operator that cannot answer in such
+            a window.
+    """
+    neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
+    # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
+    finest_ms = min(sweep.trace.grid.dt_ms for sweep in recording.sweeps)
+    dt_ms = finest_ms if getattr(operator.core, "causal", False) else operator.grid.dt_ms
+    with outside_hull_expected():
+        comparison = compare_recording(operator, neurons, recording, dt_ms=dt_ms, progress=progress)
+    low_na, high_na = trained_range_na(operator) or (float("-inf"), float("inf"))
+    return RecordingStudy(
+        models=models,
+        seed=None if models == "hall" else seed,
+        beyond_training_na=tuple(
+            step.amplitude_na for step in comparison.steps if not low_na <= step.amplitude_na <= high_na
+        ),
+        trained_step_ms=trained_step_ms(operator),
+        comparison=comparison,
+    )
