@@ -25,11 +25,11 @@ AT_ONCE: Final = 128
 
 @contextmanager
 def outside_hull_expected() -> Iterator[None]:
-    """Keep an operator from warning, once a batch, that held-out models may lie outside the training models' hull."""
-    from noble.operator import OutsideHullWarning
+    """Keep an operator from warning of neurons and currents outside its training, which are asked for on purpose."""
+    from noble.operator import OutsideTrainingWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OutsideHullWarning)
+        warnings.simplefilter("ignore", OutsideTrainingWarning)
         yield
 
 
