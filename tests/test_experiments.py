@@ -1,5 +1,6 @@
 """Configurations and scripts in `examples/` and `experiments/` are what today's code reads; tables say what results say."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -12,6 +13,7 @@ from noble.cells import HallOfFame
 from noble.data import GenerationConfig, TraceCounts
 from noble.data.plan import draw_plan
 from noble.evolve import EvolutionConfig
+from noble.operator.bundle import read_metrics
 from noble.train import TrainConfig
 from noble.train.ablation import AblationConfig
 
@@ -69,3 +71,12 @@ def test_the_table_of_the_scope_is_made_from_its_results():
 def test_the_rows_of_the_readme_are_made_from_the_results():
     rows = runpy.run_path(str(ROOT / "experiments/headlines.py"))["rows"]()
     assert rows in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["human-pv", "human-vip", "stylised-pv"])
+def test_bundles_say_of_other_currents_what_was_measured(name: str):
+    measured = {
+        kind: json.loads((ROOT / f"experiments/scope/{name}-{kind}.json").read_text())
+        for kind in ("noise", "ramp", "chirp")
+    }
+    assert read_metrics(name)["currents"] == measured

@@ -5,7 +5,7 @@ import pytest
 
 from noble.evaluation import model_card
 from noble.evaluation.results import STABLE_KEYS
-from noble.operator import FeatureSpec, Operator
+from noble.operator import FeatureSpec, Operator, Scope, bundle, shipped_bundles
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.traces import TimeGrid
 
@@ -21,10 +21,13 @@ METRICS = {
 }
 
 
-def operator(**facts) -> Operator:
+STEPS = Scope(kinds=("Step",), lowest_na=-0.11, highest_na=0.28, duration_ms=515.0, step_ms=400.0, dt_ms=0.06)
+
+
+def operator(scope: Scope | None = None, **facts) -> Operator:
     spec = FeatureSpec.fit(TABLE, ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     config = SpikePhaseConfig(width=8, hidden=8, blocks=1, slow_width=8, shapes=2, shape_width=8)
-    return Operator.build(config, spec, TimeGrid.spanning(515.0, dt_ms=0.06), seed=17, provenance=facts)
+    return Operator.build(config, spec, TimeGrid.spanning(515.0, dt_ms=0.06), seed=17, scope=scope, provenance=facts)
 
 
 @pytest.fixture
@@ -72,3 +75,48 @@ def test_an_operator_without_a_past_has_a_card_too():
     assert "unknown" in card
     assert "Not evaluated yet." in card
     assert not set(rows_of(card)) & set(STABLE_KEYS)
+
+
+def currents_of(card: str) -> str:
+    return card[card.index("## What currents") : card.index("## Features")]
+
+
+def test_it_says_which_currents_were_learned():
+    card = model_card(operator(STEPS, **FACTS), METRICS)
+    assert "under steps of 400 ms from -0.11 to 0.28 nA, from 2 features" in card.splitlines()[2]
+    assert "any current" not in card
+    text = currents_of(card)
+    assert "kind Step, each 400 ms long" in text
+    assert "-0.11 to 0.28 nA" in text
+    assert "up to 515 ms" in text
+    assert "a step of another length" in text
+    assert "was not measured; spike times may be at chance" in text
+
+
+def test_a_mix_is_not_told_as_steps():
+    mixed = STEPS.model_copy(update={"kinds": ("OrnsteinUhlenbeck", "Step"), "step_ms": None})
+    card = model_card(operator(mixed, **FACTS), METRICS)
+    assert "under OrnsteinUhlenbeck, Step from -0.11 to 0.28 nA, at most 515 ms long" in card.splitlines()[2]
+    assert "a step of another length" not in card
+
+
+def test_it_has_a_row_for_each_kind_of_current_and_says_where_spikes_are_at_chance():
+    def measured(coincidence: float) -> dict:
+        return {"unseen_currents": {"traces": 120, "coincidence_1ms": coincidence, "relative_l2_percent": 10.4}}
+
+    currents = {"noise": measured(0.0966), "ramp": measured(-0.03), "step": measured(0.98)}
+    card = model_card(operator(STEPS, **FACTS), {**METRICS, "currents": currents})
+    text = currents_of(card)
+    assert "**spike times are at chance under noise, ramp**" in text
+    rows = rows_of(text)
+    assert rows["noise"] == ["unseen currents", "120", "0.0966", "-", "-", "-", "10.4"]
+    assert rows["step"][2] == "0.98"
+    assert rows_of(card[card.index("## How good") :])["quantity"] == ["unseen currents", "unseen models"]
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_shipped_cards_are_what_is_written_today(name):
+    """After a change of the card: `python experiments/scope/into_bundles.py`."""
+    written = (bundle.locate(name) / bundle.CARD).read_text(encoding="utf-8")
+    assert written == model_card(Operator.load(name), bundle.read_metrics(name))
+    assert "**spike times are at chance under noise, ramp, chirp**" in written

@@ -116,7 +116,7 @@ def test_unknown_operator_keys_and_kinds_are_refused(folder):
         ({"grid": {"dt_ms": True, "count": 100}}, "grid.dt_ms: Input should be a valid number"),
         ({"grid": {"dt_ms": 0.06, "count": 100.5}}, "grid.count: Input should be a valid integer"),
         ({"units": {"time": "s", "voltage": "mV", "current": "nA"}}, "units are"),
-        ({"provenance": {"hall": {"name": ["human-pv"]}}}, "provenance.hall.name: Input should be a valid string"),
+        ({"provenance": {"hall": {"name": ["human-pv"]}}}, "provenance: hall.name: Input should be a valid string"),
         ({"provenance": None}, "provenance: Input should be"),
         ({"scope": {"kinds": []}}, "scope.kinds"),
         ({"operator": {"kind": "fno", "layers": 10**9}}, "operator.fno.layers: Input should be less than or equal to"),
@@ -184,6 +184,14 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_refused(folder):
     (folder / "card.md").unlink()
     (folder / "card.md").mkdir()
     assert "not a complete bundle: card.md missing" in refusal(folder)
+
+
+def test_metrics_that_are_no_sections_are_refused(folder):
+    (folder / "metrics.json").write_text('{"unseen_currents": 3}')
+    seal(folder)
+    assert "metrics.json: unseen_currents is int; expected a section" in refusal(folder)
+    with pytest.raises(ValueError, match="unseen_models is str; expected a section"):
+        bundle.revise(folder, metrics={"unseen_models": "good"})
 
 
 def test_a_card_changed_by_hand_is_sealed_by_revise(folder):

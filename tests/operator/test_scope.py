@@ -8,9 +8,9 @@ import pytest
 
 from noble.data import GenerationConfig
 from noble.operator import FeatureSpec, Operator, OutsideHullWarning, OutsideScopeWarning, OutsideTrainingWarning, Scope
-from noble.operator.scope import Departure, kinds_of, merged
+from noble.operator.scope import Departure, merged
 from noble.operator.spiking.config import SpikePhaseConfig
-from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus, Sum
+from noble.stimuli import OrnsteinUhlenbeck, Ramp, Step, Stimulus
 from noble.traces import TimeGrid
 
 GRID = TimeGrid.spanning(515.0, dt_ms=0.5)
@@ -95,11 +95,10 @@ def test_a_longer_window_and_steps_of_another_length_depart():
 
 def test_several_at_once_are_a_kind_of_their_own():
     two = Step(15, 415, 0.1) + Step(15, 415, 0.1)
-    assert kinds_of(two) == {"Step", "Sum"}
-    assert kinds_of(Sum((two,)) + Chirp(15, 415, 0.1)) == {"Step", "Sum", "Chirp"}
-    assert kinds_of(Sum((Step(15, 415, 0.1),))) == {"Step"}
-    assert kinds_of(Sampled(np.zeros(3), 0.1)) == {"Sampled"}
     assert [found.value for found in departures(two)] == ["Sum"]
+    assert departures(0.5 * Step(15, 415, 0.4)) == ()
+    (longer,) = departures(0.5 * Step(15, 465, 0.4))
+    assert (longer.aspect, longer.value) == ("step", 450.0)
 
 
 def test_batches_are_merged_by_the_farthest():

@@ -134,6 +134,8 @@ def test_the_term_lowers_the_feature_error_and_the_control_does_not_as_much(mixe
         assert not tuned.training
         assert not same(tuned, operator)
         assert tuned.spec is operator.spec
+        assert tuned.scope is not None
+        assert tuned.scope.lowest_na == Store.open(mixed).attributes["config"]["amplitude"]["low_na"]
         facts = tuned.provenance["fine_tuning"]
         assert facts["config"]["weight"] == weight
         assert 1 <= facts["run"]["best_epoch"] <= 10

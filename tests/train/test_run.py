@@ -13,7 +13,7 @@ import torch
 from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
 
 from noble.data import Store, TraceCounts
-from noble.operator import FeatureSpec, Operator
+from noble.operator import FeatureSpec, Operator, Scope
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
 from noble.stimuli import Step
@@ -224,6 +224,8 @@ def test_what_a_run_leaves(store_path, tmp_path):
     assert facts["models"] == sorted(set(store.model_index[store.indices("train")].tolist()))
     assert facts["generation"]["amplitude"]["high_na"] == 0.25
     assert operator.grid == store.protocol.grid
+    assert operator.scope == Scope.of_generation(facts["generation"])
+    assert operator.scope.highest_na == 0.25
     operator.save(tmp_path / "bundle")
     step = [Step(start_ms=5.0, stop_ms=45.0, amplitude_na=0.2)]
     neuron = {name: SpikingHall().feature_table([name])[0] for name in operator.feature_names}

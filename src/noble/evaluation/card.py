@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from noble.evaluation.results import STABLE_KEYS
 
 if TYPE_CHECKING:
-    from noble.operator import Operator
+    from noble.operator import Operator, Scope
+
+CURRENTS: Final = "currents"
+"""Where metrics hold those of kinds of current apart: `currents.<kind>.<section>.<key>`."""
+# Of these alone is a kind's row; all of its numbers are in metrics.json.
+_KIND_KEYS: Final = (
+    "traces",
+    "coincidence_1ms",
+    "spike_count_error_percent",
+    "spike_time_median_ms",
+    "spike_time_p90_ms",
+    "relative_l2_percent",
+)
+# A perfect train has a coincidence of 1, one of the same rate that knows nothing of the times 0.
+_CHANCE: Final = 0.2
 
 
 def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
@@ -17,16 +31,21 @@ def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
 
     Args:
         operator: with the provenance that training recorded.
-        metrics: sections as `evaluate` returns them; empty before the evaluation.
+        metrics: sections as `evaluate` returns them, and those of kinds of current below `CURRENTS`; empty before the evaluation.
     """
     facts = operator.provenance
     spec = operator.spec
     hall = facts.get("hall") or {}
+    weights = sum(item.numel() for item in operator.parameters())
+    sections = {name: section for name, section in metrics.items() if name != CURRENTS}
     lines = [
         f"# {hall.get('name', 'noble')}: a {operator.config.kind} operator",
         "",
-        f"Somatic voltage (mV) of the neurons of the hall of fame `{hall.get('name', 'unknown')}` under any current (nA), "
-        f"from {len(spec)} features of a neuron. {sum(item.numel() for item in operator.parameters()):,} parameters.",
+        f"Somatic voltage (mV) of the neurons of the hall of fame `{hall.get('name', 'unknown')}` "
+        f"under {_learned(operator.scope)}, from {len(spec)} features of a neuron. {weights:,} parameters.",
+        "",
+        "## What currents",
+        *_currents(operator.scope, metrics.get(CURRENTS) or {}),
         "",
         "## Features",
         *(
@@ -41,14 +60,59 @@ def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
         f"- seed {facts.get('seed')}, versions `{json.dumps(facts.get('versions', {}))}`",
         "",
         "## How good it is",
-        *(_metrics_table(metrics) if metrics else ["Not evaluated yet."]),
+        *(_metrics_table(sections) if sections else ["Not evaluated yet."]),
         "",
         "## Limits",
         "- Interpolates between the training models; outside their hull it warns, and extrapolates.",
         "- Learned from simulations of a biophysical family, not from recordings.",
-        "- Trained on the stimuli of its store; other kinds of current are extrapolation, though it answers to them.",
+        "- Knows the currents above alone; it answers any other, and warns of it, but its spikes may then be wrong.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _learned(scope: Scope | None) -> str:
+    """The currents of the training, in a few words."""
+    return "the currents of its training, which are not recorded" if scope is None else scope.describe()
+
+
+def _currents(scope: Scope | None, kinds: Mapping[str, Any]) -> list[str]:
+    """What was learned, what lies outside, and how good the answers to each kind that was measured are."""
+    if scope is None:
+        lines = ["- learned: not recorded, so that nothing warns of currents outside"]
+    else:
+        length = "" if scope.step_ms is None else f", each {scope.step_ms:g} ms long"
+        lines = [
+            f"- learned: kind {', '.join(scope.kinds)}{length}",
+            f"- range: {scope.lowest_na:.4g} to {scope.highest_na:.4g} nA",
+            f"- window: up to {scope.duration_ms:g} ms, sampled every {scope.dt_ms:g} ms; any sampling is answered",
+            "- outside, where it warns: another kind, a current beyond the range, a longer window"
+            + ("" if scope.step_ms is None else ", a step of another length"),
+        ]
+    if not kinds:
+        return [*lines, "- how good its answers outside are was not measured; spike times may be at chance"]
+    chance = [kind for kind, sections in kinds.items() if _is_chance(sections)]
+    if chance:
+        lines.append(
+            f"- **spike times are at chance under {', '.join(chance)}** (coincidence: 1 is perfect, 0 is chance)"
+        )
+    rows = (
+        f"| {kind} | {section.replace('_', ' ')} | {' | '.join(_number(numbers.get(key)) for key in _KIND_KEYS)} |"
+        for kind, sections in kinds.items()
+        for section, numbers in sections.items()
+    )
+    return [
+        *lines,
+        "",
+        f"| current | subset | {' | '.join(_KIND_KEYS)} |",
+        f"| --- | --- |{' --- |' * len(_KIND_KEYS)}",
+        *rows,
+    ]
+
+
+def _is_chance(sections: Mapping[str, Any]) -> bool:
+    """Whether even the models of the training fire at other times than simulated."""
+    coincidence = (sections.get("unseen_currents") or {}).get("coincidence_1ms")
+    return coincidence is not None and coincidence < _CHANCE
 
 
 def _metrics_table(metrics: Mapping[str, Any]) -> list[str]:

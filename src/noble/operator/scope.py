@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from noble.configs import Frozen
-from noble.stimuli import Step, Stimulus, Sum
+from noble.stimuli import Scaled, Step, Stimulus, Sum
 
 # Coloured noise has no bounds; beyond so many standard deviations lies one of 16,000 independent values.
 _NOISE_REACH_SD: Final = 4.0
@@ -143,7 +143,7 @@ class Scope(Frozen):
         """
         if len(stimuli) == 0:
             return ()
-        found = [self._kind(kind) for stimulus in stimuli for kind in kinds_of(stimulus)]
+        found = [self._kind(kind) for stimulus in stimuli for kind in stimulus.kinds]
         found += [self._step(_step_lengths_ms(stimulus)) for stimulus in stimuli]
         found.append(self._window(current_na.shape[1] * dt_ms, dt_ms, len(stimuli)))
         # Outside its support every current is zero, so zero is in every range.
@@ -211,18 +211,12 @@ def warn_outside_scope(departures: Iterable[Departure], count: int, *, stackleve
         )
 
 
-def kinds_of(stimulus: Stimulus) -> frozenset[str]:
-    """Names of the kinds that a stimulus is made of; "Sum" is one of them if there are several parts."""
-    if not isinstance(stimulus, Sum):
-        return frozenset({type(stimulus).__name__})
-    several = {Sum.__name__} if len(stimulus.parts) > 1 else set()
-    return frozenset().union(several, *(kinds_of(part) for part in stimulus.parts))
-
-
 def _step_lengths_ms(stimulus: Stimulus) -> frozenset[float]:
     """How long the steps of a stimulus last, ms."""
     if isinstance(stimulus, Sum):
         return frozenset().union(*(_step_lengths_ms(part) for part in stimulus.parts))
+    if isinstance(stimulus, Scaled):
+        return _step_lengths_ms(stimulus.stimulus)
     return frozenset({stimulus.stop_ms - stimulus.start_ms}) if isinstance(stimulus, Step) else frozenset()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from noble.operator.config import OperatorConfig
 from noble.operator.scope import Scope
@@ -60,7 +61,7 @@ class _HallFacts(BaseModel):
     digest: str | None = None
 
 
-class Provenance(BaseModel):
+class _Provenance(BaseModel):
     """What is recorded of a training; anything may be added, but what other code reads has its type."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -71,6 +72,15 @@ class Provenance(BaseModel):
     models: list[int] | None = None
     generation: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
+
+
+def _recorded(provenance: dict[str, Any]) -> dict[str, Any]:
+    """The provenance as it is, order included, if what other code reads of it has its type."""
+    try:
+        _Provenance.model_validate(provenance)
+    except ValidationError as error:
+        raise ValueError(_first_problem(error)) from error
+    return provenance
 
 
 class BundleConfig(_Strict):
@@ -92,22 +102,13 @@ class BundleConfig(_Strict):
     scope: Scope | None
     grid: Grid
     units: dict[str, str]
-    provenance: Provenance
+    provenance: Annotated[dict[str, Any], AfterValidator(_recorded)]
 
     @model_validator(mode="after")
     def _in_our_units(self) -> BundleConfig:
         if self.units != UNITS:
             raise ValueError(f"units are {self.units}; expected {UNITS}")
         return self
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The provenance as it was recorded, without what was not."""
-        return self.provenance.model_dump(mode="json", exclude_unset=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready description, which `config.json` holds."""
-        return {**self.model_dump(mode="json"), "provenance": self.facts}
 
 
 class Entry(_Strict):
@@ -149,10 +150,27 @@ def checked(model: type[_Model], text: str, path: Path) -> _Model:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "".join(f"{part}." for part in first["loc"])[:-1]
-        message = " ".join(first["msg"].removeprefix("Value error, ").split())[:_LONGEST_MESSAGE].rstrip(".")
         raise ValueError(
-            f"{path}: {place[:100]}{': ' if place else ''}{message}. The file was edited or written by another release; "
-            "restore it."
+            f"{path}: {_first_problem(error)}. The file was edited or written by another release; restore it."
         ) from error
+
+
+def check_metrics(metrics: Mapping[str, Any], path: Path) -> None:
+    """Refuse metrics that are not sections of numbers by name.
+
+    Raises:
+        ValueError: if a section is not a mapping; one sentence names it.
+    """
+    for name, section in metrics.items():
+        if not isinstance(section, Mapping):
+            raise ValueError(
+                f"{path}: {name[:100]} is {type(section).__name__}; expected a section: numbers by name. Restore the file."
+            )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Where the first problem is and what it is, without the end of the sentence."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])[:100]
+    message = " ".join(first["msg"].removeprefix("Value error, ").split())[:_LONGEST_MESSAGE].rstrip(".")
+    return f"{place}: {message}" if place else message

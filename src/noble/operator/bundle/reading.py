@@ -20,10 +20,12 @@ from noble.operator.bundle.layout import (
     WEIGHTS,
     BundleConfig,
     Manifest,
+    check_metrics,
     checked,
 )
 from noble.operator.bundle.locating import locate
 from noble.operator.bundle.migration import migrated
+from noble.operator.bundle.replacing import recover
 
 if TYPE_CHECKING:
     from noble.operator.operator import Operator
@@ -66,7 +68,7 @@ def load(folder_or_name: str | Path) -> Operator:
     config, path = description.config, folder / WEIGHTS
     weights = weight_files.parsed(content[WEIGHTS], path)
     operator = Operator.build(config.operator, config.features, config.grid.time_grid(), seed=0, scope=config.scope)
-    operator.provenance = config.facts
+    operator.provenance = config.provenance
     operator.name, operator.metrics = folder.resolve().name, metrics
     weight_files.put_into(operator, weights, path)
     return operator.eval()
@@ -77,9 +79,9 @@ def read_metrics(folder_or_name: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no such folder and no such name.
-        ValueError: if the file is missing or is not JSON.
+        ValueError: if the file is missing, is not JSON or holds no sections.
     """
-    return _read_object(locate(folder_or_name) / METRICS)
+    return _metrics_of(locate(folder_or_name))
 
 
 def identity(folder_or_name: str | Path) -> dict[str, Any]:
@@ -91,12 +93,12 @@ def identity(folder_or_name: str | Path) -> dict[str, Any]:
     """
     folder = locate(folder_or_name)
     description = consistently(folder, describe)
-    hall = description.config.provenance.hall
+    hall = description.config.provenance.get("hall") or {}
     return {
         "name": folder.resolve().name,
         "weights_sha256": description.sha256[WEIGHTS],
-        "hall": hall and hall.name,
-        "hall_digest": hall and hall.digest,
+        "hall": hall.get("name"),
+        "hall_digest": hall.get("digest"),
     }
 
 
@@ -137,7 +139,9 @@ def consistently(folder: Path, read: Callable[[Path], _Read]) -> _Read:
         try:
             found = read(folder)
         except (ValueError, OSError):
-            if _state(folder) == before:
+            recover(folder)  # it may have stepped aside for a moment
+            after = _state(folder)
+            if after is None or after == before:
                 raise
         else:
             if _state(folder) == before:
@@ -158,7 +162,13 @@ def _read_all(folder: Path) -> tuple[Description, dict[str, bytes], dict[str, An
         raise ValueError(f"{folder} is not a complete bundle: {', '.join(missing)} missing. {_AGAIN}")
     description = describe(folder)
     content = read_files(folder, COVERED, description.sha256)
-    return description, content, _read_object(folder / METRICS)
+    return description, content, _metrics_of(folder)
+
+
+def _metrics_of(folder: Path) -> dict[str, Any]:
+    metrics = _read_object(folder / METRICS)
+    check_metrics(metrics, folder / METRICS)
+    return metrics
 
 
 def _read_object(path: Path) -> dict[str, Any]:

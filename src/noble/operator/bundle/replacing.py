@@ -24,6 +24,9 @@ from typing import Final
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _NOT_ABLE: Final = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
+# What renaming says if another process took, left or exchanged the name meanwhile.
+_NAME_CHANGED: Final = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
+_MOST_TRIES: Final = 100
 _OLD: Final = ".old"
 
 
@@ -33,6 +36,9 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
     Args:
         target: an absolute path, of a folder or of nothing yet; its parents are created.
+
+    Raises:
+        ValueError: if other processes replace the target again and again.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _new_sibling(target) as fresh:
@@ -129,25 +135,45 @@ def _held(folder: Path) -> bool:
 
 def _put_in_place(fresh: Path, target: Path) -> None:
     """Give a whole folder the name of its target."""
-    if not target.exists():
-        try:
-            os.rename(fresh, target)
+    for _ in range(_MOST_TRIES):
+        if _takes_name(fresh, target):
             return
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise  # else another process was faster, and its folder is replaced
-    if exchange(fresh, target):
-        return
-    old = fresh.with_name(fresh.name + _OLD)
-    os.rename(target, old)  # from here on, `recover` finishes it
+    raise ValueError(
+        f"{target} was replaced by other processes {_MOST_TRIES} times meanwhile; end them, or save elsewhere."
+    )
+
+
+def _takes_name(fresh: Path, target: Path) -> bool:
+    """Give a whole folder the name of its target; False if another process did something with that name meanwhile."""
+    try:
+        if not target.exists():
+            os.rename(fresh, target)
+            return True
+        if exchange(fresh, target):
+            return True
+        old = fresh.with_name(fresh.name + _OLD)
+        os.rename(target, old)  # from here on, `recover` finishes it
+    except OSError as error:
+        if error.errno in _NAME_CHANGED and fresh.exists():
+            return False
+        raise
+    taken = _second_step(fresh, target, old)
+    shutil.rmtree(old, ignore_errors=True)
+    return taken
+
+
+def _second_step(fresh: Path, target: Path, old: Path) -> bool:
+    """Take a name from which the old folder has stepped aside; False if another process has taken it."""
     try:
         os.rename(fresh, target)
-    except OSError:
-        if fresh.exists():
-            os.rename(old, target)
-            raise
-        # Another process looked for the name and has finished it.
-    shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if not fresh.exists():  # somebody looked for the name and has finished it
+            return True
+        if error.errno in _NAME_CHANGED:
+            return False
+        os.rename(old, target)
+        raise
+    return True
 
 
 def exchange(one: Path, other: Path) -> bool:

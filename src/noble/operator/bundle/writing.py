@@ -22,6 +22,7 @@ from noble.operator.bundle.layout import (
     UNITS,
     WEIGHTS,
     BundleConfig,
+    check_metrics,
     checked,
 )
 from noble.operator.bundle.locating import locate
@@ -65,6 +66,7 @@ def save(operator: Operator, folder: str | Path, card: str, metrics: Mapping[str
         METRICS: _json(metrics),
     }
     checked(BundleConfig, content[CONFIG].decode(), target / CONFIG)
+    check_metrics(metrics, target / METRICS)
     _write(target, content)
 
 
@@ -81,6 +83,7 @@ def revise(folder_or_name: str | Path, *, card: str | None = None, metrics: Mapp
         ValueError: if a file that stays is missing or is not the one that the bundle was saved with.
     """
     folder = locate(folder_or_name)
+    check_metrics(metrics or {}, folder / METRICS)
     given = {CARD: None if card is None else card.encode(), METRICS: None if metrics is None else _json(metrics)}
     changed = {name: text for name, text in given.items() if text is not None}
     kept = tuple(name for name in (WEIGHTS, CONFIG, CARD, METRICS) if name not in changed)
@@ -88,7 +91,7 @@ def revise(folder_or_name: str | Path, *, card: str | None = None, metrics: Mapp
     def present(folder: Path) -> dict[str, bytes]:
         description = describe(folder)
         files = read_files(folder, kept, description.sha256)
-        return {**files, CONFIG: _json(description.config.to_dict())}
+        return {**files, CONFIG: _json(description.config.model_dump(mode="json"))}
 
     _write(folder.resolve(), {**consistently(folder, present), **changed})
 
