@@ -57,7 +57,7 @@ def checked_hall(
     models = tuple(
         HallModel(
             values=values_of(share),
-            features={"i_thr": PLANE[rank][0], "s_thr": PLANE[rank][1]},
+            features={"rheobase": PLANE[rank][0], "fi_gain": PLANE[rank][1]},
             score=0.5 + share,
             seed=1 + rank % 2,
             held_out=rank == len(shares) - 1,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "slurm" / "evolve.sbatch"
+SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "slurm" / "noble.sbatch"
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
@@ -49,13 +49,36 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 
 def test_the_script_is_bash_and_says_how_it_is_used():
     subprocess.run(["bash", "-n", str(SCRIPT)], check=True)
-    result = run("config.yaml", PATH=os.environ["PATH"])
+    result = run("folder", PATH=os.environ["PATH"])
     assert result.returncode == 2
-    assert result.stderr == "usage: sbatch evolve.sbatch CONFIG.yaml FOLDER [options of noble evolve]\n"
+    assert result.stderr == "usage: sbatch noble.sbatch FOLDER COMMAND [ARGUMENTS OF THE COMMAND]\n"
+
+
+@pytest.mark.parametrize("script", ["slurm/hall-to-bundle.sh", "local-cluster/run.sh"])
+def test_the_other_scripts_are_bash_and_say_how_they_are_used(script):
+    path = SCRIPT.parents[1] / script
+    subprocess.run(["bash", "-n", str(path)], check=True)
+    done = subprocess.run(["bash", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: {path.name} ")
+
+
+def test_the_jobs_from_hall_to_bundle_wait_for_each_other(tmp_path):
+    (tmp_path / "sbatch").write_text('#!/usr/bin/env bash\necho "$*" >> "$LOG"\nwc -l < "$LOG"\n')
+    (tmp_path / "sbatch").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
+    script = SCRIPT.with_name("hall-to-bundle.sh")
+    subprocess.run(["bash", str(script), "e.yaml", "d.yaml", "t.yaml", "runs/pv"], env=environment, check=True)
+    first, second, third = (tmp_path / "log").read_text().splitlines()
+    assert first.endswith("noble.sbatch runs/pv/hall evolve e.yaml -o runs/pv/hall")
+    assert "--dependency=afterok:1 " in second
+    assert second.endswith("noble.sbatch runs/pv generate d.yaml runs/pv/data.zarr")
+    assert "--dependency=afterok:2 " in third
+    assert third.endswith("noble train 't.yaml' 'runs/pv/data.zarr' -o 'runs/pv'")
 
 
 def test_outside_of_slurm_the_script_says_so(tmp_path):
-    result = run("config.yaml", str(tmp_path / "run"), PATH=os.environ["PATH"])
+    result = run(str(tmp_path / "run"), "generate", PATH=os.environ["PATH"])
     assert result.returncode != 0
     assert "SLURM_JOB_ID: run this by sbatch" in result.stderr
 
@@ -70,11 +93,11 @@ def test_noble_gets_a_cluster_of_one_process_a_core_and_all_of_it_ends_with_it(t
     path = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
     folder = tmp_path / "a run"
     slurm = {"SLURM_JOB_ID": "17", "SLURM_CPUS_PER_TASK": "2", "SLURM_MEM_PER_CPU": "1024"}
-    result = run("my config.yaml", str(folder), "--seed", "3", PATH=path, **slurm)
+    result = run(str(folder), "evolve", "my config.yaml", "-o", str(folder), "--seed", "3", PATH=path, **slurm)
     assert result.returncode == 7, result.stderr  # that of noble
     scheduler_file = folder / "scheduler-17.json"
     expected = {
-        "arguments": ["evolve", "my config.yaml", "-o", str(folder), "--dask", str(scheduler_file), "--seed", "3"],
+        "arguments": ["evolve", "my config.yaml", "-o", str(folder), "--seed", "3", "--dask", str(scheduler_file)],
         "answers": [1, 2, 3],
         "threads": [1, 1],
         "limits": [2**30] * 2,

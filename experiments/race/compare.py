@@ -13,10 +13,9 @@ from pathlib import Path
 
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from noble.evaluation import STABLE_KEYS
+from noble.evaluation import METRICS, STABLE_KEYS
 from noble.files import write_text
 from noble.plots.style import WIDTH_IN, save_figure, styled_figure
-from noble.report.page import METRIC_LABELS
 from noble.train import read_curves, training_seconds
 
 HERE = Path(__file__).parent
@@ -64,7 +63,7 @@ def table(hall: str) -> str:
     minutes = [training_seconds(HERE / f"{hall}-{runner}-curves.csv") / 60 for runner, _ in columns]
     lines.append(f"| Training, minutes | {' | '.join(f'{value:.0f}' for value in minutes)} |")
     for key in STABLE_KEYS:
-        label, unit = METRIC_LABELS[key]
+        label, unit = METRICS[key]
         values = [metrics[runner][section][key] for runner, section in columns]
         shown = ["-" if value is None else f"{value:.3g}" for value in values]
         lines.append(f"| {label}{unit and f', {unit}'} | {' | '.join(shown)} |")

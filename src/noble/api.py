@@ -144,13 +144,12 @@ def extract_features(
     per_stimulus = traces["current"].transpose(..., "time")
     found = {name: np.full(shape, np.nan) for name in names}
     for column in range(traces.sizes["stimulus"]):
-        edges = {
-            "onset_ms": float(traces["onset"][column]) if onset_ms is None else onset_ms,
-            "offset_ms": float(traces["offset"][column]) if offset_ms is None else offset_ms,
-        }
+        start_ms = float(traces["onset"][column]) if onset_ms is None else onset_ms
+        stop_ms = float(traces["offset"][column]) if offset_ms is None else offset_ms
         voltage_mv = voltage.isel(stimulus=column).values.reshape(-1, grid.count)
         current_na = np.broadcast_to(per_stimulus.isel(stimulus=column).values, voltage_mv.shape)
-        measured = extract(TraceBatch(grid, voltage_mv, current_na), names=names, **edges)
+        batch = TraceBatch(grid, voltage_mv, current_na)
+        measured = extract(batch, onset_ms=start_ms, offset_ms=stop_ms, names=names)
         for name in names:
             found[name][:, column] = measured[name]
     result = voltage.isel(time=0, drop=True).to_dataset(name="voltage").drop_vars("voltage")
@@ -241,12 +240,15 @@ def generate(
         ValueError: if the configuration is wrong, or `path` holds another store.
     """
     from noble.cells import HallOfFame
-    from noble.data import GenerationConfig
+    from noble.data import GenerationConfig, is_complete
     from noble.data import generate as generate_store
+    from noble.simulators import ArborFactory
 
     settled = _config(GenerationConfig, config)
-    hall = HallOfFame.load(settled.hall)
-    return generate_store(settled, hall, path, data_folder=data_folder, progress=progress)
+    hall, factory = HallOfFame.load(settled.hall), None
+    if not is_complete(str(path)):
+        factory = ArborFactory.for_hall(hall, simulation_dt_ms=settled.simulation_dt_ms, data_folder=data_folder)
+    return generate_store(settled, hall, path, responder_factory=factory, progress=progress)
 
 
 def fit(
@@ -299,11 +301,22 @@ def evaluate(
     Raises:
         ValueError: if neither or both of `store` and `fresh` are given, or they are of other models than those it learned.
     """
-    from noble.evaluation import evaluate_operator
+    if (store is None) == (fresh is None):
+        raise ValueError("pass either a store, or fresh=N to simulate N new traces per subset.")
+    if fresh is None:
+        from noble.data import Store
+        from noble.evaluation import evaluate as evaluate_store
 
-    return evaluate_operator(
-        operator, store, fresh=fresh, seed=seed, hall=hall, data_folder=data_folder, progress=progress
-    )
+        opened = Store.open(store) if isinstance(store, str | Path) else store
+        assert opened is not None
+        return evaluate_store(operator, opened, progress=progress)
+    from noble.evaluation import evaluate_fresh
+    from noble.evaluation.source import fresh_source
+    from noble.simulators import ArborSimulator, SolverSettings
+
+    models, config = fresh_source(operator, hall=hall)
+    simulator = ArborSimulator(numerics=SolverSettings(dt_ms=config.simulation_dt_ms), data_folder=data_folder)
+    return evaluate_fresh(operator, models, simulator, count=fresh, seed=seed, config=config, progress=progress)
 
 
 def compare(
@@ -334,7 +347,7 @@ def compare(
         from noble.family import family_features
 
         neurons = family_features(operator.spec, hall_of(operator, hall), "hall", count=0, seed=0)
-    return compare_recording(operator, neurons, read, progress=progress)
+    return compare_recording(operator, operator.neurons(neurons), read, progress=progress)
 
 
 def window(stimuli: Sequence[Stimulus], duration_ms: float | None, dt_ms: float) -> TimeGrid:

@@ -7,7 +7,7 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from noble.files import read_yaml
+from noble.files import read_yaml, shortened
 
 
 class Frozen(BaseModel):
@@ -49,7 +49,7 @@ def describe_problems(model: type[BaseModel] | None, error: ValidationError) -> 
         else:
             message = item["msg"].removeprefix("Value error, ")
             problems.append(
-                f"{key} is {item['input']!r}: {message}" if key and item["type"] != "value_error" else message
+                f"{key} is {shortened(item['input'])}: {message}" if key and item["type"] != "value_error" else message
             )
     return "; ".join(problems) + "."
 

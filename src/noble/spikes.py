@@ -63,6 +63,15 @@ class SpikeTrains:
         return cls(times, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64))
 
     @classmethod
+    def join(cls, several: Sequence[SpikeTrains]) -> SpikeTrains:
+        """All trains of several, in order."""
+        counts = np.concatenate([trains.counts for trains in several])
+        return cls(
+            np.concatenate([trains.times_ms for trains in several]),
+            np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
+        )
+
+    @classmethod
     def detect(cls, voltage_mv: np.ndarray, *, dt_ms: float) -> SpikeTrains:
         """The spikes of traces, shape (traces, time), by `spike_times_ms`."""
         return cls.of([spike_times_ms(trace, dt_ms=dt_ms) for trace in voltage_mv])

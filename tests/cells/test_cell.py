@@ -150,3 +150,27 @@ def test_the_file_of_a_morphology_can_be_asked_for(tmp_path: Path, monkeypatch: 
     assert MorphologySource("stylised-pv").find() is None
     assert MorphologySource("asked.swc").find(tmp_path) == path
     assert MorphologySource.from_swc(path).find() == path.resolve()
+
+
+def test_a_link_that_leaves_its_folder_is_refused_unless_it_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOBLE_DATA", raising=False)
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "secret.swc").write_text(BALL)
+    (folder / "linked.swc").symlink_to(elsewhere / "secret.swc")
+    with pytest.raises(ValueError, match=r"linked\.swc is a link to a file outside that folder"):
+        MorphologySource("linked.swc").find(folder)
+    (folder / "own.swc").write_text(BALL)
+    (folder / "beside.swc").symlink_to("own.swc")
+    assert MorphologySource("beside.swc").find(folder) == folder / "beside.swc"
+    named = MorphologySource.from_swc(folder / "linked.swc")  # by a user, not by a file
+    assert named.find() == (elsewhere / "secret.swc").resolve()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b.swc", "/etc/passwd", "..\\b.swc", "a\0.swc"])
+def test_a_morphology_is_a_plain_file_name(name: str) -> None:
+    with pytest.raises(ValueError, match="is no plain file name"):
+        MorphologySource(name)

@@ -109,6 +109,6 @@ def test_without_the_recordings_counts_those_of_the_models_are_not_judged(change
 
 def test_a_hall_without_a_feature_has_no_spread_of_it() -> None:
     hall = checked_hall()
-    bare = replace(hall, models=(replace(hall.models[0], features={"s_thr": 200.0}), *hall.models[1:]))
+    bare = replace(hall, models=(replace(hall.models[0], features={"fi_gain": 200.0}), *hall.models[1:]))
     assert hall_statistics(bare)["i_thr_relative_spread"] is None
     assert hall_statistics(bare)["s_thr_relative_spread"] == hall_statistics(hall)["s_thr_relative_spread"]

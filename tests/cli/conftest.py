@@ -69,7 +69,7 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     make_store(folder / "store.zarr")
     hall = HallOfFame.load("stylised-pv")
-    names = ("i_thr", "s_thr")
+    names = ("rheobase", "fi_gain")
     spec = FeatureSpec.fit(hall.feature_table(names)[list(hall.train)], names, ("nA", "Hz/nA"))
     Operator.build(TINY_PHASE, spec, TimeGrid.spanning(515.0, dt_ms=0.06), seed=1).save(folder / "bundle")
     return folder

@@ -104,9 +104,9 @@ def test_cells_shows_a_cell_a_hall_and_a_file(noble, tmp_path):
     assert "gbar_NaV.soma" in noble("cells", "stylised-vip").out
     hall = noble("cells", "stylised-pv").out
     assert "held out" in hall
-    assert re.search(r"i.thr", hall)
+    assert "rheobase" in hall
     assert "(nA)" in hall
-    assert "rate_100pA" in hall  # named, though its column does not fit
+    assert "rate_rheobase_plus_100pA" in hall  # named, though its column does not fit
     swc = tmp_path / "mine.swc"
     swc.write_text("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 106 0 0 1 2\n")
     shown = noble("cells", swc)
@@ -195,13 +195,62 @@ def test_train_info_evaluate_predict(noble, place):
     assert noble("train", "train.yaml", "store.zarr", "-o", "run", "--resume").code == 0
 
 
+@pytest.fixture
+def stranger(place) -> Path:
+    """A bundle that learned the models of another hall than those of the store and of the shipped hall."""
+    from noble.operator import Operator
+
+    bundle = Operator.load("bundle")
+    bundle.provenance["hall"] = {"name": "stylised-pv", "digest": "0" * 64}
+    bundle.save("stranger")
+    return place
+
+
+def test_an_operator_is_not_evaluated_on_models_that_it_may_have_seen(noble, stranger, monkeypatch):
+    monkeypatch.setattr("noble.simulators.ArborSimulator.respond", None)  # nothing is simulated
+    (stranger / "g.yaml").write_text(TINY_GENERATION)
+    for command, what in (
+        (("evaluate", "stranger", "store.zarr"), "the store store.zarr"),
+        (("evaluate", "stranger", "--fresh", 2, "--config", "g.yaml"), "the hall stylised-pv"),
+        (("resolution", "stranger", "--traces", 2, "--config", "g.yaml"), "the hall stylised-pv"),
+        (("fi", "stranger"), "the hall stylised-pv"),
+    ):
+        result = noble(*command, *(("--json", "m.json")))
+        assert result.code == 2
+        assert result.error.startswith(f"{what} holds other models (digest ")
+        assert not (stranger / "m.json").exists()
+    own = noble("evaluate", "bundle", "store.zarr", "--json", "m.json")  # which records no hall
+    assert own.code == 0, own.err
+
+
+def test_names_with_brackets_are_shown_as_they_are(noble, place):
+    from dataclasses import replace
+
+    from noble.cells import HallOfFame
+
+    replace(HallOfFame.load("stylised-pv"), name="mine [/] [bold]x").save("mine.json")
+    for command in (("cells", "mine.json"), ("hall", "show", "mine.json"), ("info", "mine.json")):
+        result = noble(*command)
+        assert result.code == 0, result.err
+        assert "mine [/] [bold]x" in result.out
+
+
+def test_help_is_grouped(noble):
+    text = plain(noble("--help").out)
+    panels = ("Recordings and cells", "Data", "Operators", "Ask an operator", "Housekeeping")
+    places = [text.index(f" {panel} ") for panel in panels]
+    assert places == sorted(places)
+    for command, panel in (("hall", 0), ("targets", 0), ("generate", 1), ("train", 2), ("predict", 3), ("demo", 4)):
+        assert f" {command} " in text[places[panel] : (*places, len(text))[panel + 1]], command
+
+
 def test_info_knows_stores_halls_and_versions(noble, place):
     assert "torch" in noble("info").out
     store = noble("info", "store.zarr").out
     assert '"train": 24' in store
     assert "60 ms at dt 0.1 ms" in store
     assert "20 to train on, 4 held out" in noble("info", "stylised-pv").out
-    assert "i_thr" in noble("info", "bundle").out
+    assert "rheobase" in noble("info", "bundle").out
 
 
 def test_check_passes_a_sound_store(noble, place):

@@ -66,9 +66,9 @@ def hall(place):
             lambda hall: hall["models"][3]["values"].update({"cm.soma": 99.0}),
             r"cm.soma is 99 uF/cm2; expected 0.1 to 10",
         ),
-        (lambda hall: hall.update(schema_version=2), r"expected a hall of fame \(noble-hall version 1\)"),
-        (lambda hall: hall["models"][0].pop("values"), r"lacks a part"),
-        (lambda hall: hall.pop("cell"), r"lacks a part"),
+        (lambda hall: hall.update(schema_version=3), r"expected a hall of fame \(noble-hall version 1 to 2\)"),
+        (lambda hall: hall["models"][0].pop("values"), r"models\[0\]\.values is missing"),
+        (lambda hall: hall.pop("cell"), r"cell is missing"),
     ],
     ids=["channel", "quantity", "region", "unknown", "missing", "bounds", "version", "no values", "no cell"],
 )
@@ -82,7 +82,7 @@ def test_a_hall_that_is_not_there_or_is_something_else(refused, place):
     (place / "list.json").write_text("[1]")
     assert "got a list" in refused("simulate", "list.json", "--step", 0.1)
     (place / "half.json").write_text('{"schema": ')
-    assert "half.json is not valid JSON" in refused("info", "half.json")
+    assert "half.json is not a hall of fame: it is not valid JSON" in refused("info", "half.json")
     assert "models 0 to 23; 99 was asked for" in refused("simulate", "stylised-pv", "--model", 99, "--step", 0.1)
 
 
@@ -117,10 +117,13 @@ def test_a_configuration_that_is_wrong(refused, place, command, text, message):
     ("stimulus", "message"),
     [
         ({**STEP, "stop_ms": 900.0}, r"the stimulus ends at 900 ms but the window is 51\d(\.\d+)? ms long"),
-        ({**STEP, "amplitude_na": float("nan")}, r"Step.amplitude_na is nan; expected a finite number"),
-        ({"kind": "Sampled", "samples_na": [0.1, float("nan")], "dt_ms": 1.0}, r"expected a finite number"),
+        (
+            {**STEP, "amplitude_na": float("nan")},
+            r"stimulus.json is not a stimulus file: it is not valid JSON \(NaN is not a number",
+        ),
+        ({"kind": "Sampled", "samples_na": [0.1, float("nan")], "dt_ms": 1.0}, r"NaN is not a number"),
         ({**STEP, "amplitude_na": 150.0}, r"reaches 150 nA; .*If the number is in pA, divide it by 1000"),
-        ({**STEP, "kind": "Square"}, r"kind 'Square' is unknown; expected one of Step, Ramp"),
+        ({**STEP, "kind": "Square"}, r"kind 'Square' is unknown; expected one of .*, Step"),
         ({**STEP, "height": 1.0}, r"expected start_ms, stop_ms, amplitude_na"),
         ({"kind": "Sum"}, r"Sum got nothing; expected parts"),
         (5, r"described by 5; expected an object"),
@@ -141,7 +144,7 @@ def test_a_stimulus_that_is_wrong(refused, place, stimulus, message):
         (("--step", 0.1, "--length", 900), "a step of 900 ms from 15 ms in a window of 515 ms"),
         (("--step", 0.1, "--dt", 0), "expected onset_ms >= 0, step_ms > 0, dt_ms > 0"),
         ((), "no stimulus was given; use --step AMPLITUDE (nA) or --stimulus FILE.json"),
-        (("--stimulus", "nowhere.json"), "there is no stimulus file nowhere.json"),
+        (("--stimulus", "nowhere.json"), "there is no file nowhere.json; expected a stimulus file"),
     ],
 )
 def test_a_step_that_is_wrong(refused, options, message):
@@ -166,10 +169,10 @@ def bad_store(request, place) -> tuple[str, str]:
     """A store that cannot be used, and what is to be said about it."""
     if request.param == "version":
         path = place / "store.zarr" / "zarr.json"
-        path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 9'))
-        return "store.zarr", "schema version 9; this noble reads version 1"
+        path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 9'))
+        return "store.zarr", "schema version 9; this noble reads versions 1 and 2"
     if request.param == "cut short":
-        (place / "store.zarr/voltage/c/1/0").unlink()
+        (place / "store.zarr/parts/0/voltage/c/1/0").unlink()
         return "store.zarr", "run noble generate again to finish it"
     if request.param == "no store":
         (place / "folder").mkdir()
@@ -205,9 +208,9 @@ def test_a_bundle_that_lacks_a_file(refused, place, name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("model.safetensors", "not a readable safetensors file"),
-        ("config.json", "config.json is not valid JSON"),
-        ("metrics.json", "metrics.json is not valid JSON"),
+        ("model.safetensors", "model.safetensors is not the file that the bundle was saved with"),
+        ("config.json", "config.json is not a file of a bundle: it is not valid JSON"),
+        ("metrics.json", "metrics.json is not the file that the bundle was saved with"),
     ],
 )
 def test_a_bundle_with_a_corrupt_file(refused, place, name, message):
@@ -233,7 +236,7 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
     assert (place / "out.csv").exists()
     line = result.err.strip()
     assert line.startswith("warning: 1 of 1 feature vectors lie outside the hull of the 20 training models")
-    assert re.search(r"i_thr = 0\.9 nA, \+\d+\.\d% of its range away", line)
+    assert re.search(r"rheobase = 0\.9 nA, \+\d+\.\d% of its range away", line)
     assert "\n" not in line
     inside = noble("predict", "bundle", "--hall", "stylised-pv", "--step", 0.1)
     assert (inside.code, inside.err) == (0, "")
@@ -242,10 +245,13 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no neuron was named; use --hall HALL --model K, or --features with i_thr (nA), s_thr (Hz/nA)"),
-        (("--features", "i_thr=0.1"), "--features names i_thr; this operator expects i_thr (nA), s_thr (Hz/nA)"),
+        ((), "no neuron was named; use --hall HALL --model K, or --features with rheobase (nA), fi_gain (Hz/nA)"),
+        (
+            ("--features", "i_thr=0.1"),
+            "--features names rheobase; this operator expects rheobase (nA), fi_gain (Hz/nA)",
+        ),
         (("--features", "i_thr=a,s_thr=1"), "'i_thr=a' in --features is not NAME=NUMBER"),
-        (("--features", "i_thr=nan,s_thr=1"), "feature i_thr of vector 0 is nan"),
+        (("--features", "i_thr=nan,s_thr=1"), "feature i_thr of neuron 0 is nan"),
         (("--hall", "stylised-pv", "--model", 24), "has models 0 to 23; 24 was asked for"),
     ],
 )

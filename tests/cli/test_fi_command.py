@@ -60,7 +60,7 @@ def test_the_hall_is_compared_with_its_measurements_and_simulations(noble, place
     assert [row["model"] for row in told["per_model"]] == list(hall.train)
     assert len(simulated) == 3 * len(hall.train)
     row = told["per_model"][0]
-    assert row["i_thr_na"] == hall.models[hall.train[0]].features["i_thr"]
+    assert row["i_thr_na"] == hall.models[hall.train[0]].features["rheobase"]
     np.testing.assert_allclose(row["simulated_at_na"], [0, 0.15, 0.3])
     np.testing.assert_allclose(row["simulated_hz"], [0, 100, 100], rtol=1e-3)
     furthest = np.abs(np.subtract(row["predicted_hz"], row["simulated_hz"])).max()
@@ -68,6 +68,20 @@ def test_the_hall_is_compared_with_its_measurements_and_simulations(noble, place
     assert "the 12 of 20 models that deviate most" in result.out
     assert "deviation (Hz)" in result.out
     assert (place / "figures" / "fi.png").stat().st_size > 10_000
+
+
+def test_simulated_rates_are_labelled_with_their_own_amplitudes(noble, place, monkeypatch):
+    """Cells whose rate grows with the amplitude: a shifted amplitude would show."""
+    from rising_family import Simulator, rate_hz
+
+    monkeypatch.setattr("noble.simulators.ArborSimulator", Simulator)
+    timing = ("--onset", 10, "--length", 400, "--window", 420, "--dt", 0.1)
+    options = ("--count", 11, "--low", 0.0, "--high", 0.3, "--models", "disc:9:0.1", "--n", 1, "--simulate", 4)
+    result = noble("fi", "bundle", "--hall", "stylised-pv", *timing, *options, "--json", "f.json")
+    assert result.code == 0, result.err
+    [row] = json.loads((place / "f.json").read_text())["per_model"]
+    np.testing.assert_allclose(row["simulated_at_na"], [0.0, 0.09, 0.21, 0.3])
+    np.testing.assert_allclose(row["simulated_hz"], [rate_hz(at) for at in row["simulated_at_na"]], rtol=1e-2)
 
 
 def test_a_disc_is_compared_with_its_model_and_the_hull_with_none(noble, place, simulated):

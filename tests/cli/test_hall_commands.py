@@ -12,7 +12,7 @@ from checked_hall import checked_hall, targets
 from firing_soma import firing_soma_hall
 from noble.cells import HallOfFame
 from noble.cells.statistics import hall_statistics
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.targets import StepTargets, Target
 
 COMMANDS = ("show", "check", "merge", "export", "interpolate")
@@ -99,7 +99,7 @@ def test_check_simulates_and_writes_a_new_hall_or_nothing(noble, here):
     again = HallOfFame.load("again.json")
     made_by = "noble hall check two.json --targets short.json --accept 20 --held-out 0 --seed 0"
     assert again.provenance["checked_again"]["command"] == made_by
-    assert all(set(model.features) == set(HALL_FEATURE_UNITS) for model in again.models)
+    assert all(set(model.features) == set(HALL_FEATURES) for model in again.models)
     assert [path.name for path in here.glob("*.partial")] == ["none.json.partial"]  # what was simulated is kept
 
 

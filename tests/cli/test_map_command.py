@@ -13,7 +13,7 @@ def test_a_map_is_printed_drawn_and_written(noble, place):
     assert result.code == 0, result.err
     assert result.err == ""  # many points lie outside the hull, which the figure shows
     told = json.loads((place / "m.json").read_text())
-    assert (told["feature"], told["unit"], told["plane"]) == ("voltage_base", "mV", ["i_thr", "s_thr"])
+    assert (told["feature"], told["unit"], told["plane"]) == ("voltage_base", "mV", ["rheobase", "fi_gain"])
     assert [len(row) for row in told["values"]] == [4] * 4
     assert told["made_by"]["command"].startswith("noble map bundle --feature voltage_base")
     assert told["made_by"]["bundle"] == identity("bundle")

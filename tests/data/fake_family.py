@@ -34,7 +34,9 @@ class FakeHall:
     digest: str = "0" * 64
     cell: FakeCell = field(default_factory=FakeCell)
     models: tuple[FakeModel, ...] = tuple(
-        FakeModel({"i_thr": 0.04 + 0.01 * index, "s_thr": 100.0 + index, "input_resistance": 90.0 + index}, index >= 4)
+        FakeModel(
+            {"rheobase": 0.04 + 0.01 * index, "fi_gain": 100.0 + index, "input_resistance": 90.0 + index}, index >= 4
+        )
         for index in range(6)
     )
 
@@ -102,6 +104,39 @@ class ConstantResponder:
     def respond(self, neurons: Sequence[FakeNeuron], stimuli: Sequence, grid: TimeGrid) -> TraceBatch:
         voltage = np.full((len(neurons), grid.count), self.voltage_mv)
         return TraceBatch(grid, voltage, np.zeros_like(voltage))
+
+
+@dataclass(frozen=True)
+class SpikingResponder:
+    """A spike every so many ms of each trace, however it is stimulated."""
+
+    def __call__(self) -> "SpikingResponder":
+        return self
+
+    def respond(self, neurons: Sequence[FakeNeuron], stimuli: Sequence, grid: TimeGrid) -> TraceBatch:
+        current = np.stack([stimulus.sample(grid) for stimulus in stimuli])
+        period = np.array([neuron.resistance_mohm for neuron in neurons])[:, None] - 60.0
+        phase = (grid.times_ms - 1000 * np.abs(current).max(axis=1, keepdims=True)) % period
+        return TraceBatch(grid, -80.0 + 100.0 * np.exp(-0.5 * ((phase - 15.0) / 2.0) ** 2), current)
+
+
+@dataclass(frozen=True)
+class Answer:
+    voltage_mv: np.ndarray
+
+
+@dataclass(frozen=True)
+class ShapeResponder:
+    """Answers with so many samples and traces too many."""
+
+    samples: int
+    traces: int
+
+    def __call__(self) -> "ShapeResponder":
+        return self
+
+    def respond(self, neurons: Sequence[FakeNeuron], stimuli: Sequence, grid: TimeGrid) -> Answer:
+        return Answer(np.full((len(neurons) + self.traces, grid.count + self.samples), -80.0))
 
 
 def small_config(**changes) -> GenerationConfig:

@@ -21,7 +21,7 @@ def test_yaml_is_read(tmp_path):
     config = GenerationConfig.load(tmp_path / "a.yaml")
     assert config.traces.total == 16
     assert config.amplitude.mode_na == 0.1
-    assert config.mix.shares == (0.75, 0, 0, 0.25)
+    assert config.mix.shares == {"step": 0.75, "ramp": 0, "chirp": 0, "ornstein_uhlenbeck": 0.25}
     assert config.worker_count == 2
 
 
@@ -43,6 +43,7 @@ def test_the_papers_window_is_the_default():
         ("hall: pv\nstep_ms: 500\n", "ends at 515 ms but window_ms is 515, with its last sample at 514.92 ms"),
         ("hall: pv\ndt_ms: 0.05\n", "whole multiple of simulation_dt_ms"),
         ("hall: pv\namplitude: {low_na: 0.3, high_na: 0.2}\n", "expected low_na < high_na"),
+        ("hall: pv\nmix: {stepp: 1}\n", "unknown key mix.stepp; expected one of step, ramp"),
         ("hall: pv\nmix: {step: 0}\n", "give at least one a share"),
         ("hall: [\n", "is not YAML"),
         ("- 1\n", "expected keys and values"),

@@ -5,7 +5,7 @@ from scipy.stats import skewnorm
 
 from noble.data import AmplitudeConfig, StimulusMix, TraceCounts
 from noble.data.plan import AmplitudeDistribution, draw_plan, shared_samples, standard_mode
-from noble.data.schema import KIND_CODES
+from noble.data.stimulus_table import FIRST_KINDS
 
 
 @pytest.mark.parametrize("skewness", [-6.0, 0.0, 0.5, 4.0, 20.0])
@@ -46,7 +46,7 @@ def test_the_default_mode_is_the_training_models_mean_threshold():
     # Training models have 0.04, 0.05, 0.06, 0.07 nA; the held-out ones, at 0.08 and 0.09, must not count.
     def first_mean(**amplitude):
         config = small_config(amplitude=AmplitudeConfig(low_na=-1, high_na=1, scale_na=1e-4, skewness=0, **amplitude))
-        return draw_plan(config, FakeHall()).stimulus_parameters[:, 2].mean()
+        return draw_plan(config, FakeHall()).stimuli.parameters[:, 2].mean()
 
     assert first_mean() == pytest.approx(0.055, abs=1e-4)
     assert first_mean(mode_na=0.2) == pytest.approx(0.2, abs=1e-4)
@@ -58,7 +58,7 @@ def test_splits_keep_models_and_currents_apart():
     assert set(plan.model_index[plan.split < 3]) <= {0, 1, 2, 3}
     assert set(plan.model_index[plan.split == 3]) == {4, 5}
     assert shared_samples(plan) == 0
-    pairs = set(zip(plan.model_index.tolist(), plan.stimulus_parameters[:, 2].tolist(), strict=True))
+    pairs = set(zip(plan.model_index.tolist(), plan.stimuli.parameters[:, 2].tolist(), strict=True))
     assert len(pairs) == len(plan)
 
 
@@ -69,7 +69,7 @@ def test_a_sample_depends_on_seed_and_index_alone():
     fewer = draw_plan(small_config(traces=TraceCounts(train=5, validation=0, test=0, unseen_models=0)), FakeHall())
     assert np.array_equal(fewer.seed, plan.seed[:5])
     assert np.array_equal(fewer.model_index, plan.model_index[:5])
-    assert np.array_equal(fewer.stimulus_parameters[:, :3], plan.stimulus_parameters[:5, :3])
+    assert np.array_equal(fewer.stimuli.parameters[:, :3], plan.stimuli.parameters[:5, :3])
     assert len(set(plan.seed.tolist())) == len(plan)
 
 
@@ -78,10 +78,10 @@ def test_a_mix_has_all_kinds_within_the_window():
     plan = draw_plan(
         small_config(mix=mix, traces=TraceCounts(train=400, validation=0, test=0, unseen_models=0)), FakeHall()
     )
-    counts = np.bincount(plan.stimulus_kind, minlength=4)
+    counts = np.bincount(plan.stimuli.kind, minlength=4)
     assert counts.min() > 60
     assert all(plan.stimulus(index).end_ms == 415.0 for index in range(len(plan)))
-    seeds = plan.stimulus_parameters[plan.stimulus_kind == KIND_CODES["OrnsteinUhlenbeck"], 5]
+    seeds = plan.stimuli.parameters[plan.stimuli.kind == FIRST_KINDS.index("OrnsteinUhlenbeck"), 5]
     assert len(set(seeds.tolist())) == seeds.size
 
 
@@ -90,8 +90,8 @@ def test_a_mix_has_all_kinds_within_the_window():
     [
         (AmplitudeConfig(low_na=0.1, high_na=0.2), FakeHall(), "mode is 0.055 nA"),
         (AmplitudeConfig(scale_na=100.0), FakeHall(), "choose a scale_na"),
-        (AmplitudeConfig(), FakeHall(models=(FakeModel({"i_thr": 0.1}),)), "holds out no model"),
-        (AmplitudeConfig(), FakeHall(models=(FakeModel({}), FakeModel({}, held_out=True))), "no i_thr"),
+        (AmplitudeConfig(), FakeHall(models=(FakeModel({"rheobase": 0.1}),)), "holds out no model"),
+        (AmplitudeConfig(), FakeHall(models=(FakeModel({}), FakeModel({}, held_out=True))), "no rheobase"),
     ],
 )
 def test_impossible_plans_are_refused(amplitude, hall, message):

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noble.data.schema import KIND_PARAMETERS, decode_stimulus, decode_voltage, encode_stimuli, encode_voltage
-from noble.stimuli import STIMULUS_KINDS, Chirp, OrnsteinUhlenbeck, Ramp, Step, Sum
+from noble.data.schema import decode_voltage, encode_voltage, pack_chunk, unpack_chunk
+from noble.data.stimulus_table import FIRST_KINDS, StimulusTable
+from noble.stimuli import STIMULUS_KINDS, Chirp, OrnsteinUhlenbeck, Ramp, Sampled, Step, kind_named
 
 amplitudes = st.floats(-1, 1, allow_nan=False)
 
@@ -28,25 +29,55 @@ def stimuli(draw):
     )
 
 
-@given(stimuli())
-def test_stimuli_come_back_exactly(stimulus):
-    kinds, parameters = encode_stimuli([stimulus])
-    assert decode_stimulus(int(kinds[0]), parameters[0]) == stimulus
+@given(st.lists(stimuli(), min_size=1, max_size=4), st.data())
+def test_stimuli_come_back_exactly(several, data):
+    recorded = Sampled(np.array([0.1, 1 / 3, -0.2]), 0.05, 14.9)
+    several = [*several, recorded, several[0] + recorded, -0.5 * several[0], recorded]
+    table = StimulusTable.of(several)
+    order = data.draw(st.permutations(range(len(several))))
+    for one in (table, StimulusTable.join([StimulusTable.of(several[:2]), StimulusTable.of(several[2:])])):
+        assert [one.take(np.array(order))[row].to_dict() for row in range(len(one))] == [
+            several[index].to_dict() for index in order
+        ]
+    assert len(table.payloads) == 3  # what is the same is kept once
 
 
-def test_the_schema_names_every_parameter_of_its_kinds():
-    for name, parameters in KIND_PARAMETERS:
-        assert set(parameters) == {item.name for item in fields(STIMULUS_KINDS[name].type)}  # type: ignore[arg-type]
+def test_the_first_kinds_are_the_same_numbers_in_all_versions():
+    stimuli = [Step(1, 2, 0.1), Ramp(1, 2, 0.1, 0.2), Chirp(1, 2, 0.1), OrnsteinUhlenbeck(1, 2, 0.1, 0.1, 5.0, 7)]
+    table = StimulusTable.of(stimuli)
+    assert table.kind.tolist() == [0, 1, 2, 3]
+    assert table.parameters.shape == (4, 6)
+    assert table.parameters[3].tolist() == [1, 2, 0.1, 0.1, 5.0, 7]
+    assert np.isnan(table.parameters[0, 3:]).all()
+    for kind in map(kind_named, FIRST_KINDS):
+        assert set(kind.columns) == {item.name for item in fields(kind.type)}  # type: ignore[arg-type]
+        assert STIMULUS_KINDS[kind.name] is kind
 
 
-def test_what_a_store_cannot_hold_is_refused():
-    step = Step(0, 1, 0.1)
-    with pytest.raises(ValueError, match="cannot hold a Sum; expected one of Step"):
-        encode_stimuli([Sum((step, step))])
+def test_what_is_no_stimulus_is_refused():
     with pytest.raises(ValueError, match="does not hold exactly"):
-        encode_stimuli([OrnsteinUhlenbeck(0, 1, 0, 0, 1, 2**53 + 1)])
-    with pytest.raises(ValueError, match="kind 9 is unknown"):
-        decode_stimulus(9, np.zeros(6))
+        StimulusTable.of([OrnsteinUhlenbeck(0, 1, 0, 0, 1, 2**53 + 1)])
+    for array, row, value, message in [
+        ("kind", 0, 9, "kind 9 is unknown; expected one of 0"),
+        ("kind", 0, 1, "a Ramp has parameters"),
+        ("payload_index", 1, 7, "payload 7 is not there; there are 2"),
+        ("payload_index", 1, 1, "a Sum has a description that is not JSON"),
+    ]:
+        table = StimulusTable.of([Step(0, 1, 0.1), Step(0, 1, 0.1) + Step(0, 1, 0.2), Sampled(np.zeros(3), 0.1)])
+        getattr(table, array)[row] = value
+        with pytest.raises(ValueError, match=message):
+            [table[index] for index in range(3)]
+
+
+def test_a_chunk_comes_back_filled_up():
+    codes = np.arange(6, dtype=np.int16).reshape(2, 3)
+    content = pack_chunk(codes, 4)
+    assert unpack_chunk(content, 4, 3).tolist() == [[0, 1, 2], [3, 4, 5], [-32768] * 3, [-32768] * 3]
+    for rows, count in ((5, 3), (3, 3), (4, 2)):
+        with pytest.raises(ValueError, match="it unpacks to 12 voltages"):
+            unpack_chunk(content, rows, count)
+    with pytest.raises(ValueError, match=r"."):
+        unpack_chunk(content[:-3], 4, 3)
 
 
 def test_quantisation_error_is_below_five_microvolts():

@@ -25,7 +25,7 @@ STEPS = Scope(kinds=("Step",), lowest_na=-0.11, highest_na=0.28, duration_ms=515
 
 
 def operator(scope: Scope | None = None, **facts) -> Operator:
-    spec = FeatureSpec.fit(TABLE, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    spec = FeatureSpec.fit(TABLE, ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     config = SpikePhaseConfig(width=8, hidden=8, blocks=1, slow_width=8, shapes=2, shape_width=8)
     return Operator.build(config, spec, TimeGrid.spanning(515.0, dt_ms=0.06), seed=17, scope=scope, provenance=facts)
 
@@ -44,8 +44,8 @@ def test_it_says_what_it_is(card):
     assert card.startswith("# stylised-pv: a spike-phase operator\n")
     count = sum(item.numel() for item in operator().parameters())
     assert f"{count:,} parameters" in card
-    assert "`i_thr`: 0.1 to 0.31235 nA over the 3 training models" in card
-    assert "`s_thr`: 100 to 300 Hz/nA" in card
+    assert "`rheobase`: 0.1 to 0.31235 nA over the 3 training models" in card
+    assert "`fi_gain`: 100 to 300 Hz/nA" in card
 
 
 def test_it_says_where_it_comes_from(card):

@@ -111,8 +111,10 @@ def test_held_out_models_do_not_fill_the_screen_with_warnings():
 
 
 def test_a_store_without_a_feature_is_refused():
-    operator = StandIn(spec=SimpleNamespace(names=("i_thr", "s_thr"), plane_columns=[0, 1]))
-    with pytest.raises(ValueError, match="the operator needs s_thr but the store's models have voltage_base, i_thr"):
+    operator = StandIn(spec=SimpleNamespace(names=("rheobase", "fi_gain"), latent_columns=[0, 1]))
+    with pytest.raises(
+        ValueError, match="the operator needs fi_gain but the store's models have voltage_base, rheobase"
+    ):
         run(operator)
 
 

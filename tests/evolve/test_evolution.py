@@ -687,7 +687,7 @@ def test_a_cell_beside_its_configuration_is_known_to_whoever_simulates(tmp_path,
     (tmp_path / "stick.swc").write_text(SWC.format(length=150))
     config = small_config(tmp_path, cell="stick.swc", stages=[PASSIVE_STAGE | {"generations": 1}])
     evolution = Evolution(config, tmp_path / "run")
-    monkeypatch.setattr("noble.cells.cell._SEEN_FOLDERS", {})
+    monkeypatch.setattr("noble.cells.cell._SEEN_FILES", {})
     evolution.run(POOL)
     assert [item.score.failure for item in evolution.candidates(1)] == [None] * 8
 
@@ -697,7 +697,7 @@ def test_a_set_up_that_cannot_be_simulated_leaves_no_scores(tmp_path, monkeypatc
     (tmp_path / "stick.swc").write_text(SWC.format(length=150))
     config = small_config(tmp_path, cell="stick.swc", stages=[PASSIVE_STAGE])
     evolution = Evolution(config, tmp_path / "run")
-    monkeypatch.setattr("noble.cells.cell._SEEN_FOLDERS", {})
+    monkeypatch.setattr("noble.cells.cell._SEEN_FILES", {})
     (tmp_path / "stick.swc").unlink()
     with pytest.raises(ValueError, match=r"stick\.swc"):
         evolution.run(POOL)

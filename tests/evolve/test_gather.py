@@ -27,7 +27,7 @@ from noble.evolve import (
 from noble.evolve.assay import Score
 from noble.evolve.check import most_different
 from noble.evolve.gather import measure_best
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.jobs import Failed, Pool
 from noble.simulators import SolverSettings
 from noble.targets import StepTargets
@@ -131,12 +131,12 @@ def test_a_failure_says_all():
 def cloud(count: int = 40) -> list[dict[str, float]]:
     """Thresholds of a tenth of a nA and slopes of hundreds of Hz/nA, as halls have them."""
     draws = np.random.default_rng(3).standard_normal((count, 2))
-    return [{"i_thr": 0.1 + 0.01 * x, "s_thr": 400 + 50 * y} for x, y in draws]
+    return [{"rheobase": 0.1 + 0.01 * x, "fi_gain": 400 + 50 * y} for x, y in draws]
 
 
 def test_what_is_held_out_lies_inside_the_hull_of_the_rest():
     features = cloud()
-    plane = np.array([[row["i_thr"] / 0.01, row["s_thr"] / 50] for row in features])
+    plane = np.array([[row["rheobase"] / 0.01, row["fi_gain"] / 50] for row in features])
     for seed in range(20):
         held_out = draw_held_out(features, 10, seed)
         assert len(held_out) == 10
@@ -395,7 +395,7 @@ def made_up_features(
     evolution: Evolution, seed: int, passed: Sequence[Candidate], pool: Pool
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """A cloud of thresholds and slopes, and a feature that tells whose row it is."""
-    rest = dict.fromkeys(HALL_FEATURE_UNITS, 1.0)
+    rest = dict.fromkeys(HALL_FEATURES, 1.0)
     chosen = passed[: evolution.config.hall.per_seed]
     return [
         (item, rest | row | {"latency": item.values["gbar_NaV.soma"]})
@@ -428,7 +428,7 @@ def test_a_hall_has_the_best_that_pass_of_every_seed(tmp_path, landscape, unmeas
         score = Score.from_dict(model.check or {})
         assert model.score == pytest.approx(score.mean, abs=1e-4)
         assert score.z == landscape_score(evolution.check_targets, model.values).z
-        assert set(model.features) == set(HALL_FEATURE_UNITS)
+        assert set(model.features) == set(HALL_FEATURES)
         assert model.features["latency"] == model.values["gbar_NaV.soma"]
 
 
@@ -530,9 +530,9 @@ def test_a_surplus_takes_those_at_the_edge_of_the_plane(tmp_path, landscape, mon
     best = gather_hall(evolved(tmp_path, "best", hall=rules), POOL, provenance={})
     wide = gather_hall(evolved(tmp_path, "wide", hall=rules | {"surplus": 3}), POOL, provenance={})
     assert len(best) == len(wide) == 5
-    offered = np.array([[row["i_thr"], row["s_thr"]] for row in cloud()[:15]])
+    offered = np.array([[row["rheobase"], row["fi_gain"]] for row in cloud()[:15]])
     away = np.linalg.norm((offered - offered.mean(axis=0)) / offered.std(axis=0), axis=1)
-    taken = {model.features["i_thr"] for model in wide.models}
+    taken = {model.features["rheobase"] for model in wide.models}
     assert taken == set(offered[np.argsort(away)[-5:], 0])
 
 
@@ -550,9 +550,9 @@ class Recorder:
         pickle.dumps((function, items))  # workers are other processes
         self.tasks += items
         rests = [model.values["e_pas.all"] for model, _ in items]
-        whole = dict.fromkeys(HALL_FEATURE_UNITS, 1.0)
+        whole = dict.fromkeys(HALL_FEATURES, 1.0)
         return [
-            Failed("ValueError: no threshold") if rest in self._failed else whole | {"i_thr": rest} for rest in rests
+            Failed("ValueError: no threshold") if rest in self._failed else whole | {"rheobase": rest} for rest in rests
         ]
 
 
@@ -579,7 +579,7 @@ def test_the_first_models_are_measured_in_their_order_from_a_bracket_of_their_th
     pool = looking()
     measured = measure_best(evolution, 1, candidates, pool)
     assert [item for item, _ in measured] == candidates[:5]
-    assert [row["i_thr"] for _, row in measured] == [item.values["e_pas.all"] for item in candidates[:5]]
+    assert [row["rheobase"] for _, row in measured] == [item.values["e_pas.all"] for item in candidates[:5]]
     # From the last silent step to the one after the first that fires, since the check's step may be longer.
     assert [bracket for _, bracket in pool.tasks] == [(0.15, 0.3), (0.15, 0.3), (0.1, 0.2), (0.15, 0.3), (0.1, 0.2)]
 
@@ -619,12 +619,29 @@ def test_a_measurement_that_lacks_a_feature_is_made_again(tmp_path):
     measure_best(evolution, 1, candidates, looking())
     file = evolution.folder / "seed-1" / "measured.json"
     record = json.loads(file.read_text())
-    del next(iter(record.values()))["time_constant"]
+    del next(iter(record.values()))["rise_time_63"]
     file.write_text(json.dumps(record))
     again = looking()
     measured = measure_best(evolution, 1, candidates, again)
     assert len(again.tasks) == 1
-    assert all(set(features) == set(HALL_FEATURE_UNITS) for _, features in measured)
+    assert all(set(features) == set(HALL_FEATURES) for _, features in measured)
+
+
+def test_measurements_under_former_names_are_not_made_again(tmp_path):
+    evolution = Evolution(small_config(tmp_path, hall=ROOMY), tmp_path / "run")
+    candidates = checked(evolution, [{"0.1": 0, "0.2": 5}] * 5)
+    before = measure_best(evolution, 1, candidates, looking())
+    file = evolution.folder / "seed-1" / "measured.json"
+    former = {"rheobase": "i_thr", "fi_gain": "s_thr", "rise_time_63": "time_constant"}
+    record = {
+        key: {former.get(name, name.replace("_rheobase_plus_", "_")): value for name, value in features.items()}
+        for key, features in json.loads(file.read_text()).items()
+    }
+    assert all("rate_50pA" in features for features in record.values())
+    file.write_text(json.dumps(record))
+    again = looking()
+    assert measure_best(evolution, 1, candidates, again) == before
+    assert not again.tasks
 
 
 def test_a_damaged_record_of_measurements_is_refused_by_name(tmp_path):

@@ -18,7 +18,7 @@ def two() -> tuple[HallOfFame, HallOfFame]:
     """The second lies within the hull of the first, whose corners are its first four models."""
     inner = checked_hall("b", shares=B_SHARES)
     models = tuple(
-        replace(model, features={"i_thr": 0.12 + 0.01 * rank, "s_thr": 260.0 + 7.0 * rank**2})
+        replace(model, features={"rheobase": 0.12 + 0.01 * rank, "fi_gain": 260.0 + 7.0 * rank**2})
         for rank, model in enumerate(inner.models)
     )
     return checked_hall("a", shares=A_SHARES), replace(inner, models=models)
@@ -53,7 +53,7 @@ def test_an_older_name_of_a_channel_does_not_hide_a_duplicate() -> None:
 
 def test_held_out_models_are_drawn_anew_inside_the_hull() -> None:
     merged = merge_halls(two(), name="both", held_out=3, seed=5)
-    plane = [(model.features["i_thr"], model.features["s_thr"]) for model in merged.models]
+    plane = [(model.features["rheobase"], model.features["fi_gain"]) for model in merged.models]
     assert len(merged.held_out) == 3
     assert not {plane[index] for index in merged.held_out} & set(PLANE[:4])  # the corners train
     assert merge_halls(two(), name="both", held_out=3, seed=5).held_out == merged.held_out
@@ -97,8 +97,10 @@ def test_where_models_come_from_is_kept() -> None:
         ),
         (lambda hall: replace(hall, provenance={}), "differ in the recording"),
         (
-            lambda hall: replace(hall, models=tuple(replace(model, features={"i_thr": 0.1}) for model in hall.models)),
-            "has no feature s_thr",
+            lambda hall: replace(
+                hall, models=tuple(replace(model, features={"rheobase": 0.1}) for model in hall.models)
+            ),
+            "has no feature fi_gain",
         ),
     ],
     ids=["cell", "recording", "targets", "nothing known", "no slope"],
@@ -107,6 +109,16 @@ def test_halls_that_do_not_belong_together_are_refused(change, message: str) -> 
     first, second = two()
     with pytest.raises(ValueError, match=message):
         merge_halls((first, change(second)), name="both", held_out=0)
+
+
+def test_a_merged_hall_has_the_features_that_all_its_models_have() -> None:
+    first, second = two()
+    richer = replace(
+        first, models=tuple(replace(model, features={**model.features, "latency": 9.0}) for model in first.models)
+    )
+    merged = merge_halls((richer, second), name="both", held_out=0)
+    assert {tuple(model.features) for model in merged.models} == {("rheobase", "fi_gain")}
+    assert HallOfFame.from_dict(merged.to_dict()) == merged
 
 
 def test_halls_that_know_no_recording_are_refused() -> None:

@@ -16,7 +16,7 @@ from noble.cells import HallOfFame
 from noble.evolve import HallRules, recheck_hall
 from noble.evolve.assay import Score
 from noble.evolve.recheck import Measurement
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.jobs import Failed, Pool
 
 POOL = Pool(workers=0)
@@ -45,9 +45,9 @@ class Simulation:
         for model, (low, high) in tasks:
             assert (low, high) == (0.1, 0.4)  # of the check's counts: silent at 0.1, fires at 0.3
             index = self.order[json.dumps(model.values)]
-            plane = {"i_thr": 10 * PLANE[index][0], "s_thr": PLANE[index][1]}
+            plane = {"rheobase": 10 * PLANE[index][0], "fi_gain": PLANE[index][1]}
             failed = Failed("latency cannot be measured")
-            found.append(failed if index in self.unmeasured else dict.fromkeys(HALL_FEATURE_UNITS, 1.0) | plane)
+            found.append(failed if index in self.unmeasured else dict.fromkeys(HALL_FEATURES, 1.0) | plane)
         return found
 
 
@@ -78,14 +78,14 @@ def test_scores_features_order_and_held_out_are_new(simulation: Simulation, chec
     assert [model.values for model in found.hall.models] == [model.values for model in reversed(former.models)]
     assert [model.score for model in found.hall.models] == pytest.approx([1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0])
     for model, index in zip(found.hall.models, reversed(range(7)), strict=True):
-        assert set(model.features) == set(HALL_FEATURE_UNITS)
-        assert (model.features["i_thr"], model.features["s_thr"]) == (10 * PLANE[index][0], PLANE[index][1])
+        assert set(model.features) == set(HALL_FEATURES)
+        assert (model.features["rheobase"], model.features["fi_gain"]) == (10 * PLANE[index][0], PLANE[index][1])
         assert model.check == Score.from_dict(check_of(2.0 - 0.1 * index)).to_dict()
         assert model.seed == former.models[index].seed
     corners = set(PLANE[:4])
     [held_out] = found.hall.held_out
     features = found.hall.models[held_out].features
-    assert (features["i_thr"] / 10, features["s_thr"]) not in corners
+    assert (features["rheobase"] / 10, features["fi_gain"]) not in corners
     assert check(rules=HallRules(held_out=3)).hall.held_out == (0, 1, 2)  # the three inner ones
 
 

@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
-from noble.family.sampling import disc_points, grid_points, hull_points
-from noble.operator import FeatureSpec
+from noble.family import Hull, disc_points, grid_points, hull_points
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.3, 0.8]])
 
 
-def spec(table: np.ndarray) -> FeatureSpec:
-    return FeatureSpec.fit(table, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+def hull_of(table: np.ndarray) -> Hull:
+    return Hull(("rheobase", "fi_gain"), table, table.min(axis=0), table.max(axis=0))
 
 
 def test_hull_points_are_uniform():
@@ -54,7 +53,7 @@ def test_a_hull_without_volume_is_refused(points):
 def test_disc_points_are_uniform_in_units_of_the_range():
     table = SQUARE * [0.02, 400.0] + [0.14, 500.0]
     centre = np.array([0.15, 700.0])
-    drawn = (disc_points(centre, 0.1, 8000, spec=spec(table), seed=5) - centre) / [0.02, 400.0]
+    drawn = (disc_points(centre, 0.1, 8000, hull=hull_of(table), seed=5) - centre) / [0.02, 400.0]
     distances = np.linalg.norm(drawn, axis=1)
     assert distances.max() <= 0.1
     np.testing.assert_allclose(np.quantile(distances, [0.25, 0.5, 0.81]), [0.05, 0.1 * np.sqrt(0.5), 0.09], atol=2e-3)
@@ -63,8 +62,8 @@ def test_disc_points_are_uniform_in_units_of_the_range():
 
 @pytest.mark.parametrize(("centre", "radius", "count"), [([0.15], 0.1, 3), ([0.15, 700], 0, 3), ([0.15, 700], 0.1, -1)])
 def test_a_disc_that_is_none_is_refused(centre, radius, count):
-    with pytest.raises(ValueError, match=r"expected 2 numbers \(i_thr, s_thr\), a positive radius"):
-        disc_points(np.array(centre), radius, count, spec=spec(SQUARE), seed=0)
+    with pytest.raises(ValueError, match=r"expected 2 numbers \(rheobase, fi_gain\), a positive radius"):
+        disc_points(np.array(centre), radius, count, hull=hull_of(SQUARE), seed=0)
 
 
 def test_a_grid_covers_the_models_and_a_margin():

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from noble.features import FEATURE_NAMES, FEATURE_UNITS, FeatureSettings, extract
+from noble.features import EFEATURES, FEATURE_NAMES, FeatureSettings, extract
 from noble.traces import TimeGrid, TraceBatch
 
 GRID = TimeGrid.spanning(515.0, dt_ms=0.06)
@@ -39,7 +39,7 @@ def test_sixteen_features_in_the_papers_order_all_with_units():
     assert len(FEATURE_NAMES) == len(set(FEATURE_NAMES)) == 16
     assert FEATURE_NAMES[0] == "AHP_depth"
     assert FEATURE_NAMES[-1] == "voltage_base"
-    assert set(FEATURE_NAMES) < set(FEATURE_UNITS)
+    assert set(FEATURE_NAMES) < set(EFEATURES)
     values = extract(batch(decay(12.0, -10.0)), onset_ms=ONSET_MS, offset_ms=OFFSET_MS)
     assert tuple(values) == FEATURE_NAMES
 

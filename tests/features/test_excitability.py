@@ -8,11 +8,11 @@ import pytest
 
 from noble.features import extract
 from noble.features.excitability import (
-    firing_curve,
+    fi_curve,
+    fi_gain,
     firing_rate_hz,
     resting_features,
-    slope_above_threshold,
-    threshold_current,
+    rheobase,
 )
 from noble.protocols import StepProtocol
 from noble.stimuli import Step, Stimulus
@@ -100,7 +100,7 @@ def test_features_can_be_measured_of_a_step_that_ends_at_the_last_sample():
 
 
 def test_threshold_current_is_the_rheobase_to_a_tenth_of_a_picoampere():
-    found = threshold_current(LifResponder(), FAMILY, low_na=0.0, high_na=0.5)
+    found = rheobase(LifResponder(), FAMILY, low_na=0.0, high_na=0.5)
     exact = np.array([neuron.threshold_na for neuron in FAMILY])
     assert np.all(found >= exact - 1e-6)  # the answer fires (up to the time a peak takes to fit in the step) ...
     assert np.all(found <= exact + 1e-4)  # ... and a step smaller by the tolerance does not
@@ -109,14 +109,14 @@ def test_threshold_current_is_the_rheobase_to_a_tenth_of_a_picoampere():
 def test_bisection_simulates_all_open_neurons_in_one_batch_an_iteration():
     responder = LifResponder()
     silent = Lif(resistance_mohm=10.0)
-    threshold_current(responder, [*FAMILY, silent], low_na=0.0, high_na=0.5, tolerance_na=1e-4)
+    rheobase(responder, [*FAMILY, silent], low_na=0.0, high_na=0.5, tolerance_na=1e-4)
     assert responder.batches[0] == 2 * 4
     assert responder.batches[1:] == [3] * int(np.ceil(np.log2(0.5 / 1e-4)))
 
 
 def test_a_bracket_without_a_threshold_gives_nan():
     silent, eager = Lif(resistance_mohm=10.0), Lif(gap_mv=0.1)
-    found = threshold_current(LifResponder(), [silent, Lif(), eager], low_na=0.01, high_na=0.5)
+    found = rheobase(LifResponder(), [silent, Lif(), eager], low_na=0.01, high_na=0.5)
     np.testing.assert_array_equal(np.isnan(found), [True, False, True])
 
 
@@ -125,17 +125,17 @@ def test_a_bracket_without_a_threshold_gives_nan():
 )
 def test_a_bad_bracket_is_refused(options: dict[str, float]):
     with pytest.raises(ValueError, match="expected low_na < high_na"):
-        threshold_current(LifResponder(), FAMILY, **options)
+        rheobase(LifResponder(), FAMILY, **options)
 
 
 def test_picoampere_as_nanoampere_is_refused():
     with pytest.raises(ValueError, match="pA"):
-        threshold_current(LifResponder(), FAMILY, low_na=0.0, high_na=280.0)
+        rheobase(LifResponder(), FAMILY, low_na=0.0, high_na=280.0)
 
 
 def test_the_firing_curve_is_the_formula():
     amplitudes = [-0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.28]
-    curve = firing_curve(LifResponder(), FAMILY, amplitudes)
+    curve = fi_curve(LifResponder(), FAMILY, amplitudes)
     intervals = np.stack([neuron.interval_ms(np.array(amplitudes)) for neuron in FAMILY])
     counts = np.floor(PROTOCOL.step_ms / intervals).astype(int)
     np.testing.assert_array_equal(curve.amplitudes_na, amplitudes)
@@ -151,22 +151,20 @@ def test_the_firing_curve_is_the_formula():
 
 def test_every_neuron_may_have_its_own_amplitudes():
     amplitudes = np.array([[0.1, 0.2], [0.15, 0.25], [0.12, 0.22]])
-    curve = firing_curve(LifResponder(), FAMILY, amplitudes)
+    curve = fi_curve(LifResponder(), FAMILY, amplitudes)
     for row, neuron in enumerate(FAMILY):
-        alone = firing_curve(LifResponder(), [neuron], amplitudes[row])
+        alone = fi_curve(LifResponder(), [neuron], amplitudes[row])
         np.testing.assert_array_equal(curve.rates_hz[row], alone.rates_hz[0])
     with pytest.raises(ValueError, match=r"shape \(2, 2\); expected .* \(3, amplitudes\) for 3 neurons"):
-        firing_curve(LifResponder(), FAMILY, amplitudes[:2])
+        fi_curve(LifResponder(), FAMILY, amplitudes[:2])
 
 
 def test_the_firing_curve_holds_few_traces_at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("noble.features.excitability.LARGEST_BATCH", 4)
     responder = LifResponder()
-    curve = firing_curve(responder, FAMILY, [0.05, 0.1, 0.2])
+    curve = fi_curve(responder, FAMILY, [0.05, 0.1, 0.2])
     assert responder.batches == [4, 4, 1]
-    np.testing.assert_array_equal(
-        curve.spike_counts, firing_curve(LifResponder(), FAMILY, [0.05, 0.1, 0.2]).spike_counts
-    )
+    np.testing.assert_array_equal(curve.spike_counts, fi_curve(LifResponder(), FAMILY, [0.05, 0.1, 0.2]).spike_counts)
 
 
 class TellingResponder:
@@ -192,14 +190,14 @@ class TellingResponder:
 def test_a_responder_that_tells_its_spikes_is_not_asked_for_voltage(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("noble.features.excitability.LARGEST_BATCH", 4)
     responder, amplitudes = TellingResponder(), np.array([0.05, 0.13, 0.2])
-    curve = firing_curve(responder, FAMILY, amplitudes)
+    curve = fi_curve(responder, FAMILY, amplitudes)
     assert responder.batches == [4, 4, 1]
     intervals = np.stack([neuron.interval_ms(amplitudes) for neuron in FAMILY])
     fires = intervals <= PROTOCOL.step_ms
     np.testing.assert_array_equal(curve.spike_counts, np.floor(PROTOCOL.step_ms / intervals))  # those within the step
     np.testing.assert_allclose(curve.rates_hz[fires], 1000 / intervals[fires], rtol=1e-9)
     np.testing.assert_allclose(curve.latencies_ms[fires], intervals[fires], rtol=1e-9)
-    found = threshold_current(responder, FAMILY, low_na=0.0, high_na=0.5)
+    found = rheobase(responder, FAMILY, low_na=0.0, high_na=0.5)
     np.testing.assert_allclose(found, [neuron.threshold_na for neuron in FAMILY], atol=1e-4)
 
 
@@ -230,13 +228,13 @@ def test_spikes_outside_the_step_do_not_count():
                 answers.voltage_mv[:] += 90.0 * np.exp(-0.5 * ((grid.times_ms - spike) / 0.15) ** 2)
             return answers
 
-    curve = firing_curve(Rebound(), FAMILY, [-0.1, 0.0])
+    curve = fi_curve(Rebound(), FAMILY, [-0.1, 0.0])
     np.testing.assert_array_equal(curve.spike_counts, np.zeros((3, 2)))
 
 
 def test_slope_is_the_least_squares_slope_of_the_formula():
     thresholds = np.array([neuron.threshold_na for neuron in FAMILY])
-    found = slope_above_threshold(LifResponder(), FAMILY, thresholds)
+    found = fi_gain(LifResponder(), FAMILY, thresholds)
     for neuron, threshold, slope in zip(FAMILY, thresholds, found, strict=True):
         amplitudes = threshold + 0.05 * np.arange(1, 9) / 8
         exact = np.polyfit(amplitudes, 1000 / neuron.interval_ms(amplitudes), 1)[0]
@@ -245,22 +243,22 @@ def test_slope_is_the_least_squares_slope_of_the_formula():
 
 def test_slope_over_another_span():
     threshold = np.array([Lif().threshold_na])
-    found = slope_above_threshold(LifResponder(), [Lif()], threshold, span_na=0.1, points=2)
+    found = fi_gain(LifResponder(), [Lif()], threshold, span_na=0.1, points=2)
     low, high = 1000 / Lif().interval_ms(threshold + np.array([0.05, 0.1]))
     assert found[0] == pytest.approx((high - low) / 0.05, rel=1e-3)
 
 
 def test_slope_without_a_threshold_is_nan():
-    found = slope_above_threshold(LifResponder(), FAMILY[:2], np.array([np.nan, FAMILY[1].threshold_na]))
+    found = fi_gain(LifResponder(), FAMILY[:2], np.array([np.nan, FAMILY[1].threshold_na]))
     assert np.isnan(found[0])
     assert found[1] > 0
-    assert np.isnan(slope_above_threshold(LifResponder(), [Lif()], np.array([np.nan]))).all()
+    assert np.isnan(fi_gain(LifResponder(), [Lif()], np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize(("options", "thresholds"), [({"points": 1}, 3), ({"span_na": 0.0}, 3), ({}, 2)])
 def test_a_bad_slope_request_is_refused(options: dict[str, float], thresholds: int):
     with pytest.raises(ValueError, match="expected at least two points"):
-        slope_above_threshold(LifResponder(), FAMILY, np.full(thresholds, 0.1), **options)  # type: ignore[arg-type]
+        fi_gain(LifResponder(), FAMILY, np.full(thresholds, 0.1), **options)  # type: ignore[arg-type]
 
 
 def test_rest_and_input_resistance_are_the_neurons():
@@ -268,7 +266,7 @@ def test_rest_and_input_resistance_are_the_neurons():
     np.testing.assert_allclose(rest.voltage_base_mv, [neuron.rest_mv for neuron in FAMILY])
     np.testing.assert_allclose(rest.input_resistance_mohm, [neuron.resistance_mohm for neuron in FAMILY], rtol=1e-6)
     np.testing.assert_allclose(rest.sag_ratio, 0.0, atol=1e-6)
-    np.testing.assert_allclose(rest.time_constant_ms, [neuron.tau_ms for neuron in FAMILY], rtol=1e-3)
+    np.testing.assert_allclose(rest.rise_time_63_ms, [neuron.tau_ms for neuron in FAMILY], rtol=1e-3)
 
 
 def test_sag_is_the_part_that_comes_back_and_rest_agrees_with_efel():
@@ -296,7 +294,7 @@ def test_a_cell_that_does_not_move_has_no_time_constant():
             answers.voltage_mv[:] = -70.0
             return answers
 
-    assert np.isnan(resting_features(Deaf(), [Lif()]).time_constant_ms).all()
+    assert np.isnan(resting_features(Deaf(), [Lif()]).rise_time_63_ms).all()
 
 
 def test_rest_needs_a_hyperpolarising_step():
@@ -305,6 +303,6 @@ def test_rest_needs_a_hyperpolarising_step():
 
 
 def test_no_neurons_give_empty_answers():
-    assert threshold_current(LifResponder(), [], low_na=0.0, high_na=0.5).shape == (0,)
+    assert rheobase(LifResponder(), [], low_na=0.0, high_na=0.5).shape == (0,)
     assert resting_features(LifResponder(), []).sag_ratio.shape == (0,)
-    assert firing_curve(LifResponder(), [], [0.1]).rates_hz.shape == (0, 1)
+    assert fi_curve(LifResponder(), [], [0.1]).rates_hz.shape == (0, 1)

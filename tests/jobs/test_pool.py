@@ -127,6 +127,21 @@ def test_an_exception_comes_along_where_it_can_travel(pool):
     assert failed[1].error is None
 
 
+LOCAL = """
+import sys
+from noble.jobs import Pool
+if __name__ == "__main__":
+    with Pool(workers=1) as pool:
+        print(pool.map(abs, [-1]), "dask" in sys.modules or "distributed" in sys.modules)
+"""
+
+
+def test_local_processes_need_no_dask(tmp_path):
+    (tmp_path / "main.py").write_text(LOCAL)
+    done = subprocess.run([sys.executable, str(tmp_path / "main.py")], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[1] False\n"
+
+
 UNGUARDED = """
 from noble.jobs import Pool
 with Pool(workers=1) as pool:

@@ -4,7 +4,7 @@ import torch
 
 from noble.operator import FeatureSpec
 
-NAMES, UNITS = ("i_thr", "s_thr"), ("nA", "Hz/nA")
+NAMES, UNITS = ("rheobase", "fi_gain"), ("nA", "Hz/nA")
 # A triangle: the corner (0.3, 300) of its box is outside the hull.
 TRIANGLE = np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0], [0.15, 150.0]])
 
@@ -31,58 +31,16 @@ def test_scale_is_differentiable(spec):
     torch.testing.assert_close(features.grad, torch.tensor([[3 / 0.2, 3 / 200.0]]))
 
 
-def test_outside_counts_in_ranges_with_sign(spec):
-    gaps = spec.outside(np.array([[0.05, 400.0], [0.3, 300.0]]))
-    np.testing.assert_allclose(gaps, [[-0.25, 0.5], [0.0, 0.0]], atol=1e-12)
-
-
-def test_outside_hull_points_from_the_nearest_hull_point(spec):
-    queries = np.array([[0.3, 300.0], [0.15, 150.0], [0.05, 100.0], [0.2, 200.0]])
-    # The hypotenuse runs from (1, 0) to (0, 1) in units of the ranges: (1, 1) is (0.5, 0.5) away from it.
-    np.testing.assert_allclose(spec.outside_hull(queries), [[0.5, 0.5], [0, 0], [-0.25, 0], [0, 0]], atol=1e-9)
-
-
-def test_a_hair_beyond_the_hull_is_rounding(spec):
-    low, high = np.array(spec.minimum), np.array(spec.maximum)
-    corner = np.array(spec.training_features)[0]
-    hair, step = (corner - share * (high - low) for share in (5e-5, 1e-2))
-    np.testing.assert_array_equal(spec.lies_outside(np.stack([corner, hair, step])), [False, False, True])
-
-
-@pytest.mark.parametrize("dimensions", [1, 3, 6])
-def test_outside_hull_agrees_with_known_distances_in_any_dimension(dimensions):
-    corners = np.vstack([np.zeros(dimensions), np.eye(dimensions)])
-    names = tuple(f"f{index}" for index in range(dimensions))
-    spec = FeatureSpec.fit(corners, names, ("mV",) * dimensions)
-    inside = np.full((1, dimensions), 0.9 / dimensions)
-    beyond = np.full((1, dimensions), 2.0 / dimensions)  # its nearest point is the centre of the far face
-    np.testing.assert_allclose(spec.outside_hull(inside), 0, atol=1e-9)
-    np.testing.assert_allclose(spec.outside_hull(beyond), 1.0 / dimensions, atol=1e-9)
-
-
-def test_outside_hull_of_many_models_finds_every_training_model_and_mean_inside():
-    table = np.random.default_rng(0).normal([0.1, 200.0], [0.02, 50.0], size=(200, 2))
-    spec = FeatureSpec.fit(table, NAMES, UNITS)
-    assert np.abs(spec.outside_hull(np.vstack([table, table.mean(axis=0)]))).max() < 1e-9
-
-
-def test_without_training_models_the_box_stands_in(spec):
-    boxed = spec.model_copy(update={"training_features": ()})
-    np.testing.assert_allclose(
-        boxed.outside_hull(np.array([[0.3, 300.0], [0.4, 300.0]])), [[0, 0], [0.5, 0]], atol=1e-9
-    )
-
-
 def test_json_round_trip_is_exact(spec):
     assert FeatureSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 def test_refusals_say_what_is_wrong():
-    with pytest.raises(ValueError, match="i_thr of model 1 is nan"):
+    with pytest.raises(ValueError, match="rheobase of model 1 is nan"):
         FeatureSpec.fit(np.array([[0.1, 1.0], [np.nan, 2.0]]), NAMES, UNITS)
     with pytest.raises(ValueError, match=r"expected \(models, 2\)"):
         FeatureSpec.fit(np.ones((3, 3)), NAMES, UNITS)
-    with pytest.raises(ValueError, match=r"feature i_thr runs from 0.1 to 0.1"):
+    with pytest.raises(ValueError, match=r"feature rheobase runs from 0.1 to 0.1"):
         FeatureSpec.fit(np.array([[0.1, 1.0], [0.1, 2.0]]), NAMES, UNITS)
     with pytest.raises(ValueError, match="repeat"):
         FeatureSpec.fit(TRIANGLE, ("a", "a"), UNITS)
@@ -90,31 +48,31 @@ def test_refusals_say_what_is_wrong():
         FeatureSpec.fit(TRIANGLE, NAMES, ("nA",))
 
 
-# --- the plane, and what completes it
+# --- the latent features, and what completes them
 
-RICH = ("rate_50pA", "i_thr", "AP1_peak", "s_thr")
+RICH = ("rate_rheobase_plus_50pA", "rheobase", "AP1_peak", "fi_gain")
 
 
 def rich_spec(noise: float = 0.0) -> tuple[FeatureSpec, np.ndarray]:
-    """Rate and peak are linear in threshold and slope, up to noise."""
+    """Rate and peak are linear in rheobase and F-I gain, up to noise."""
     generator = np.random.default_rng(0)
-    i_thr, s_thr = generator.uniform(0.14, 0.17, 40), generator.uniform(450, 650, 40)
-    rate = 5 + 100 * i_thr + 0.04 * s_thr + noise * generator.standard_normal(40)
-    peak = 20 - 50 * i_thr + 0.01 * s_thr + noise * generator.standard_normal(40)
-    table = np.column_stack([rate, i_thr, peak, s_thr])
+    rheobase, gain = generator.uniform(0.14, 0.17, 40), generator.uniform(450, 650, 40)
+    rate = 5 + 100 * rheobase + 0.04 * gain + noise * generator.standard_normal(40)
+    peak = 20 - 50 * rheobase + 0.01 * gain + noise * generator.standard_normal(40)
+    table = np.column_stack([rate, rheobase, peak, gain])
     return FeatureSpec.fit(table, RICH, ("Hz", "nA", "mV", "Hz/nA")), table
 
 
-def test_the_plane_is_threshold_and_slope_where_both_are_known(spec):
-    assert spec.plane == NAMES
+def test_the_latent_features_are_rheobase_and_gain_where_both_are_known(spec):
+    assert spec.latent_features == NAMES
     rich, _ = rich_spec()
-    assert rich.plane == ("i_thr", "s_thr")
-    assert rich.plane_columns == [1, 3]
-    other = FeatureSpec.fit(TRIANGLE, ("i_thr", "AP1_peak"), ("nA", "mV"))
-    assert other.plane == ("i_thr", "AP1_peak")
+    assert rich.latent_features == ("rheobase", "fi_gain")
+    assert rich.latent_columns == [1, 3]
+    other = FeatureSpec.fit(TRIANGLE, ("rheobase", "AP1_peak"), ("nA", "mV"))
+    assert other.latent_features == ("rheobase", "AP1_peak")
 
 
-def test_a_point_of_the_plane_is_completed_by_what_the_training_models_say():
+def test_latent_features_are_completed_by_what_the_training_models_say():
     rich, table = rich_spec()
     completed = rich.complete(torch.as_tensor(table[:, [1, 3]]))
     np.testing.assert_allclose(completed.numpy(), table, rtol=1e-9)
@@ -140,45 +98,54 @@ def test_completion_is_differentiable():
     np.testing.assert_allclose(point.grad, [[100.0, 0.04]], rtol=1e-6)
 
 
+def test_any_subset_is_completed_by_name():
+    rich, table = rich_spec(noise=1.0)
+    given = ("AP1_peak", "i_thr")
+    point = torch.as_tensor(table[:5, [2, 1]]).requires_grad_()
+    completed = rich.complete(point, given)
+    offset, slopes = rich.prior.regression(given)
+    np.testing.assert_array_equal(completed.detach().numpy()[:, [2, 1]], table[:5, [2, 1]])
+    np.testing.assert_allclose(completed.detach().numpy(), offset + table[:5, [2, 1]] @ slopes, rtol=1e-12)
+    completed[0, 3].backward()
+    np.testing.assert_allclose(point.grad.numpy()[0], slopes[:, 3], rtol=1e-12)
+    shuffled = rich.complete(torch.as_tensor(table[:, ::-1].copy()), RICH[::-1])
+    np.testing.assert_array_equal(shuffled.numpy(), table)
+
+
 def test_completion_refuses_what_it_cannot_complete():
     rich, table = rich_spec()
-    with pytest.raises(ValueError, match=r"3 features were given; expected 4 \(rate_50pA, .*\) or the 2 of the plane"):
+    with pytest.raises(
+        ValueError, match=r"3 features were given; expected 4 \(rate_rh.*\) or the 2 of rheobase, fi_gain"
+    ):
         rich.complete(torch.as_tensor(table[:, :3]))
-    unknown = rich.model_copy(update={"training_features": ()})
+    with pytest.raises(ValueError, match="the family has no feature 'sag_ratio'; it has rate_rheobase_plus_50pA"):
+        rich.complete(torch.as_tensor(table[:, :1]), ("sag_ratio",))
+    unknown = FeatureSpec(**{**rich.model_dump(), "training_features": ()})
     with pytest.raises(ValueError, match="training models are not known"):
         unknown.complete(torch.as_tensor(table[:, :2]))
 
 
-def test_the_hull_is_that_of_the_plane():
+def test_old_names_are_read_as_those_of_the_catalogue(spec):
+    old = FeatureSpec.fit(TRIANGLE, ("i_thr", "s_thr"), UNITS)
+    assert old == spec
+    assert old.names == NAMES
+    with pytest.raises(ValueError, match="repeat"):
+        FeatureSpec.fit(TRIANGLE, ("i_thr", "rheobase"), ("nA", "nA"))
+
+
+def test_the_hull_is_that_of_the_latent_features():
     rich, table = rich_spec(noise=1.0)
-    middle = table.mean(axis=0)
-    odd = middle.copy()
-    odd[0] += 100.0  # a rate that no model has
-    far = middle.copy()
-    far[1] += 1.0
-    gaps = rich.outside_hull(np.stack([middle, odd, far]))
-    assert gaps.shape == (3, 2)
-    np.testing.assert_allclose(gaps[:2], 0, atol=1e-9)
-    assert gaps[2, 0] > 1
+    assert rich.hull.names == ("rheobase", "fi_gain")
+    np.testing.assert_array_equal(rich.hull.points, table[:, [1, 3]])
+    np.testing.assert_array_equal(rich.hull.minimum, table[:, [1, 3]].min(axis=0))
+    np.testing.assert_array_equal(rich.hull.maximum, table[:, [1, 3]].max(axis=0))
+    boxed = FeatureSpec(**{**rich.model_dump(), "training_features": ()}).hull
+    assert boxed.points.shape == (0, 2)
 
 
 def test_no_features_take_all_models_for_one():
     spec = FeatureSpec.fit(np.zeros((3, 0)), (), ())
-    assert spec.plane == ()
-    assert spec.outside_hull(np.zeros((4, 0))).shape == (4, 0)
+    assert spec.latent_features == ()
+    assert spec.hull.gaps(np.zeros((4, 0))).shape == (4, 0)
     assert spec.scale(torch.zeros(4, 0)).shape == (4, 0)
     assert FeatureSpec.model_validate_json(spec.model_dump_json()) == spec
-
-
-@pytest.mark.parametrize("dimensions", [2, 4])
-def test_facets_and_least_squares_say_the_same_of_what_is_inside(dimensions):
-    generator = np.random.default_rng(1)
-    names = tuple(f"f{index}" for index in range(dimensions))
-    spec = FeatureSpec.fit(generator.normal(size=(30, dimensions)), names, ("mV",) * dimensions)
-    queries = generator.normal(size=(60, dimensions))
-    quick = spec.outside_hull(queries)
-    by_least_squares = spec.model_copy()
-    by_least_squares.__dict__["_facets"] = None
-    np.testing.assert_allclose(quick, by_least_squares.outside_hull(queries), atol=1e-7)
-    inside = ~quick.any(axis=1)
-    assert 0 < inside.sum() < 60

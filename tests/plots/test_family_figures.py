@@ -106,7 +106,7 @@ def test_a_map_colours_by_what_lies_inside_and_hatches_what_is_missing():
     figure = map_figure(a_map(values))
     found = texts(figure)
     assert {"no value (feature absent)", "hull of the training models", "outside: extrapolated"} <= set(found)
-    assert "AP1 width (ms) at 0.25 nA" in found
+    assert "First spike's width (ms) at 0.25 nA" in found
     flat, solid = (axes for axes in figure.axes if axes.get_label() != "<colorbar>")
     mesh = next(item for item in flat.collections if isinstance(item, mpl.collections.QuadMesh))
     assert mesh.get_clim() == (6, 18)  # outside there are 0 and 24
@@ -120,7 +120,7 @@ def test_a_map_colours_by_what_lies_inside_and_hatches_what_is_missing():
     }
     assert flat.get_xlabel().endswith("(nA)")
     assert flat.get_ylabel().endswith("(Hz/nA)")
-    assert solid.get_zlabel() == "AP1 width (ms)"
+    assert solid.get_zlabel() == "First spike's width (ms)"
     # The grey covers a corner of the frame and leaves the middle free.
     grey = next(patch for patch in flat.patches if patch.get_label() == "outside: extrapolated")
     assert _covered(grey.get_path(), (0.101, 310.0))

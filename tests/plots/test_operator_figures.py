@@ -164,8 +164,10 @@ def test_a_bad_plane_is_refused():
 
 def test_labels_carry_units():
     assert feature_label("input_resistance", "MOhm") == "Input resistance (MΩ)"
-    assert feature_label("AP1_width", "ms") == "AP1 width (ms)"
-    assert feature_label("Spikecount", "1") == "Spikecount"
+    assert feature_label("AP1_width", "ms") == "First spike's width (ms)"
+    assert feature_label("Spikecount", "1") == "Spike count"
+    assert feature_label("i_thr", "nA") == "Rheobase (nA)"
+    assert feature_label("own_feature", "mV") == "own feature (mV)"
 
 
 def test_drawing_leaves_matplotlibs_settings_and_pyplot_alone():

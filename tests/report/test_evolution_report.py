@@ -24,7 +24,7 @@ from noble.traces import TimeGrid, Trace, TraceBatch
 START = {item.name: [values_of(0.5)[item.name], 2.0 if item.quantity == "e_pas" else 0.4] for item in CELL.parameters}
 STAGES = [
     {"name": "passive", "free": ["g_pas", "e_pas"], "population": 8, "generations": 2},
-    {"name": "active", "optimiser": "CMA", "population": 8, "generations": 3},
+    {"name": "active", "optimiser": "CMA", "population": 8, "generations": 2},
 ]
 FIGURES = ["traces", "firing_rates", "deviations", "generations", "parameters", "latent_plane"]
 
@@ -130,7 +130,7 @@ def test_the_page_shows_scores_by_seed_the_halls_worth_and_every_figure(evolutio
     assert {label for label, _ in WORTH_LABELS.values()} <= set(worth)
     assert worth["Models that block at any step"] == "0"
     assert worth["recording"] == "made <up>"
-    assert worth["stage active"] == "CMA, 3 generations of 8"
+    assert worth["stage active"] == "CMA, 2 generations of 8"
     assert worth["final check"] == "5 steps of 30 ms"
     assert worth["arbor"] == "0"
     assert "noble evolve made.yaml" in text

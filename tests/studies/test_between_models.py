@@ -22,7 +22,7 @@ from noble.studies.halfway import POPULATIONS, compare_halfway, operator_scores,
 from noble.traces import TimeGrid, TraceBatch
 
 HALL = checked_hall()  # seven models; the last, with a threshold of 0.16 nA, is held out
-NAMES = ("i_thr", "s_thr")
+NAMES = ("rheobase", "fi_gain")
 SPEC = FeatureSpec.fit(HALL.feature_table(NAMES)[list(HALL.train)], NAMES, ("nA", "Hz/nA"))
 PROTOCOL = StepProtocol(step_ms=40.0, window_ms=80.0)
 

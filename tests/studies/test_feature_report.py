@@ -158,7 +158,7 @@ def test_everything_else_is_measured_where_it_is_watched():
 
 
 def test_the_card_says_to_what_an_operator_was_tuned():
-    spec = FeatureSpec.fit(np.array([[0.1, 500.0], [0.2, 600.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    spec = FeatureSpec.fit(np.array([[0.1, 500.0], [0.2, 600.0]]), ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     operator = Operator.build(SpikePhaseConfig(width=8, hidden=8, slow_width=8), spec, TimeGrid(0.1, 100), seed=0)
     config = {"feature": "sag_amplitude", "weight": 25.0, "epochs": 4, "seed": 1, "optimiser": {"learning_rate": 3e-4}}
     operator.provenance["fine_tuning"] = {

@@ -13,7 +13,7 @@ from noble.studies.maps import feature_map
 from noble.traces import TimeGrid, TraceBatch
 
 TRIANGLE = np.array([[0.1, 100.0], [0.3, 100.0], [0.1, 300.0], [0.15, 150.0]])
-SPEC = FeatureSpec.fit(TRIANGLE, ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+SPEC = FeatureSpec.fit(TRIANGLE, ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
 PROTOCOL = StepProtocol(onset_ms=10.0, step_ms=20.0, window_ms=40.0, dt_ms=0.1)
 
 
@@ -48,14 +48,14 @@ def test_every_point_has_its_own_value(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(found.first, np.linspace(0.09, 0.31, 5))
     np.testing.assert_allclose(found.second, np.linspace(90, 310, 5))
     np.testing.assert_allclose(found.values, -60 - 100 * found.first[None, :] + 0.1 * found.second[:, None], atol=1e-6)
-    assert (found.unit, found.plane, found.plane_units) == ("mV", ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    assert (found.unit, found.plane, found.plane_units) == ("mV", ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
 
 
 def test_inside_is_the_hull_and_not_its_box():
     found = feature_map(Operator(), "voltage_base", 0.2, PROTOCOL, size=9)
     first, second = np.meshgrid((found.first - 0.1) / 0.2, (found.second - 100) / 200)
     np.testing.assert_array_equal(found.inside, (first >= 0) & (second >= 0) & (first + second <= 1))
-    line = FeatureSpec.fit(np.array([[0.1, 100.0], [0.2, 200.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    line = FeatureSpec.fit(np.array([[0.1, 100.0], [0.2, 200.0]]), ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     assert not feature_map(Operator(line), "voltage_base", 0.2, PROTOCOL, size=2).inside.any()
 
 
@@ -89,7 +89,7 @@ def test_a_bad_request_is_refused():
     with pytest.raises(ValueError, match="'AP_width' is unknown; expected one of AHP_depth"):
         feature_map(Operator(), "AP_width", 0.2, PROTOCOL)
     three = FeatureSpec.fit(np.arange(9.0).reshape(3, 3) ** 2, ("a", "b", "c"), ("mV", "mV", "mV"))
-    with pytest.raises(ValueError, match=r"plane has 3 features \(a, b, c\)"):
+    with pytest.raises(ValueError, match=r"has 3 latent features \(a, b, c\)"):
         feature_map(Operator(three), "AP1_width", 0.2, PROTOCOL)
     with pytest.raises(ValueError, match="at least 2"):
         feature_map(Operator(), "AP1_width", 0.2, PROTOCOL, size=1)

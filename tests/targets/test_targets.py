@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noble.features import FEATURE_NAMES, FEATURE_UNITS
+from noble.features import EFEATURES, FEATURE_NAMES
 from noble.features.windows import measure_step
 from noble.recordings import Recording, Sweep
 from noble.targets.efeatures import (
     FIRING_FEATURES,
-    FLOORS,
     NEGATIVE_FEATURES,
     SILENT_FEATURES,
     TARGET_FEATURES,
@@ -50,9 +49,21 @@ def measured() -> Targets:
 
 def test_the_sixteen_and_three_more_all_with_units_and_floors():
     assert set(TARGET_FEATURES) == {*FEATURE_NAMES, "ISI_CV", "adaptation_index2", "voltage_deflection_vb_ssse"}
-    assert set(FLOORS) == set(TARGET_FEATURES)
-    assert set(TARGET_FEATURES) <= set(FEATURE_UNITS)
-    assert all(absolute + relative > 0 for absolute, relative in FLOORS.values())
+    assert set(TARGET_FEATURES) <= set(EFEATURES)
+
+
+def test_floors_are_those_of_the_documentation():
+    table = (
+        (Path(__file__).parents[2] / "docs" / "targets.md").read_text().split("## Floors")[1].split("## The file")[0]
+    )
+    documented = {}
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            names, absolute, relative = (cell.strip() for cell in line.strip("|").split("|"))
+            numbers = float((absolute or "0").split()[0]), float((relative or "0").split()[0]) / 100
+            documented |= {name.strip(" `"): numbers for name in names.split(",")}
+    assert documented == {name: tuple(floor_of(name)) for name in TARGET_FEATURES}
+    assert floor_of("an efel feature without a record") == (1e-3, 0.1)
 
 
 def test_each_kind_of_step_has_its_features(measured):
@@ -311,7 +322,7 @@ def test_a_file_that_is_no_targets_or_not_there(tmp_path):
     (tmp_path / "half.json").write_text('{"schema": ')
     with pytest.raises(ValueError, match=r"list\.json: expected targets"):
         Targets.load(tmp_path / "list.json")
-    with pytest.raises(ValueError, match=r"half\.json is not valid JSON"):
+    with pytest.raises(ValueError, match=r"half\.json is not a file of targets: it is not valid JSON"):
         Targets.load(tmp_path / "half.json")
     with pytest.raises(FileNotFoundError, match="there is no file of targets"):
         Targets.load(tmp_path / "none.json")

@@ -52,7 +52,7 @@ class SpikingHall:
     cell: SpikingCell = field(default_factory=SpikingCell)
     models: tuple[SpikingModel, ...] = tuple(
         SpikingModel(
-            {"i_thr": 0.04 + 0.01 * k, "s_thr": 900.0 + 50 * (k * 7 % 4), "input_resistance": 90.0 + k}, k >= 4
+            {"rheobase": 0.04 + 0.01 * k, "fi_gain": 900.0 + 50 * (k * 7 % 4), "input_resistance": 90.0 + k}, k >= 4
         )
         for k in range(6)
     )
@@ -78,15 +78,15 @@ class SpikingHall:
 @dataclass(frozen=True)
 class SpikingNeuron:
     name: str
-    i_thr: float
-    s_thr: float
+    rheobase: float
+    fi_gain: float
     input_resistance: float
 
     def spikes_ms(self, amplitude_na: float) -> np.ndarray:
-        """Spike k comes k intervals after the onset; the interval is that of the rate `s_thr (I - i_thr)`."""
-        if amplitude_na <= self.i_thr:
+        """Spike k comes k intervals after the onset; the interval is that of the rate `fi_gain (I - rheobase)`."""
+        if amplitude_na <= self.rheobase:
             return np.empty(0)
-        interval = 1000.0 / (self.s_thr * (amplitude_na - self.i_thr))
+        interval = 1000.0 / (self.fi_gain * (amplitude_na - self.rheobase))
         times = ONSET_MS + interval * np.arange(1, 1000)
         return times[times < ONSET_MS + STEP_MS - 1.0]
 

@@ -102,6 +102,14 @@ def test_a_kill_between_the_two_renames_leaves_the_one_before(folder, monkeypatc
     assert found["epoch"] == 3
 
 
+def test_a_damaged_checkpoint_never_takes_the_place_of_the_one_before(folder):
+    (folder / LAST).write_bytes(b"torn")
+    whole = (folder / BEFORE).read_bytes()
+    write_checkpoint(folder, state(3))
+    assert (folder / BEFORE).read_bytes() == whole
+    assert read_checkpoint(folder / LAST)["epoch"] == 3
+
+
 def test_without_an_undamaged_one_both_are_named(folder):
     (folder / LAST).write_bytes(b"")
     (folder / BEFORE).write_bytes(b"noble")

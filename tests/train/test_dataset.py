@@ -6,7 +6,7 @@ from spiking_family import MARGIN_MS, WINDOW_MS, SpikingHall
 from noble.train.batches import Batch, shifted_window
 from noble.train.dataset import StoreData, evenly_spread
 
-FEATURES = ("i_thr", "s_thr")
+FEATURES = ("rheobase", "fi_gain")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from noble.train.finetune_learner import CompositeObjective, FeatureTerm, FineTu
 from noble.train.objectives import objective_for
 from noble.train.soft_features import soft_feature
 
-FEATURES = ("i_thr", "s_thr")
+FEATURES = ("rheobase", "fi_gain")
 BOTH_SIGNS = AmplitudeConfig(low_na=-0.2, high_na=0.2, mode_na=-0.02, skewness=0.0, scale_na=0.1)
 
 
@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(mixed, tmp_path
     refused("holds other models", operator=other)
     renamed = Operator(
         operator.config,
-        type(operator.spec).fit(np.array(operator.spec.training_features), ("i_thr", "colour"), ("nA", "1")),
+        type(operator.spec).fit(np.array(operator.spec.training_features), ("rheobase", "colour"), ("nA", "1")),
         operator.grid,
         core=operator.core,
     )

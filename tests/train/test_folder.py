@@ -94,6 +94,21 @@ def test_a_training_that_diverges_says_so_and_keeps_the_epoch_before(store_path,
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize(("accelerator", "devices"), [("foo", 1), ("cpu", 0), ("cpu", "x"), ("tpu", 1)])
+def test_devices_that_are_not_there_are_refused_before_anything_is_written(store_path, tmp_path, accelerator, devices):
+    with pytest.raises(
+        ValueError, match=rf"accelerator '{accelerator}' with devices {devices!r} is not to be had here"
+    ):
+        fit(training(), store_path, tmp_path / "run", accelerator=accelerator, devices=devices)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_finite_score_is_refused(store_path, tmp_path, monkeypatch):
+    monkeypatch.setattr("noble.train.learner.validation_summary", lambda rows: {"score": float("nan")})
+    with pytest.raises(ValueError, match=r"no epoch of the run in .*run predicts voltages that are finite"):
+        fit(training(epochs=1), store_path, tmp_path / "run")
+
+
 def test_what_a_record_lacks_was_as_the_default_is(tmp_path):
     config, folder = TrainConfig(epochs=2, validate_every=2), tmp_path / "run"
     with run_folder(folder, config, "digest", resume=False):

@@ -287,7 +287,7 @@ def test_a_store_that_does_not_fit_is_refused(tmp_path, store, changes, message)
 def test_one_batch_is_learned_by_heart():
     """Three regular trains and a silent trace: the free-running operator fires every spike, and nothing else."""
     grid = TimeGrid.spanning(80.0, dt_ms=0.1)
-    spec = FeatureSpec.fit(np.array([[0.05, 800.0], [0.1, 1000.0]]), ("i_thr", "s_thr"), ("nA", "Hz/nA"))
+    spec = FeatureSpec.fit(np.array([[0.05, 800.0], [0.1, 1000.0]]), ("rheobase", "fi_gain"), ("nA", "Hz/nA"))
     trains = [[15.0, 25.0, 35.0, 45.0, 55.0], [20.0, 40.0], [12.0 + 6 * k for k in range(8)], []]
     amplitudes = (0.15, 0.1, 0.25, 0.0)
     times = grid.times_ms
@@ -314,7 +314,7 @@ def test_one_batch_is_learned_by_heart():
         grid,
         seed=0,
     )
-    objective = objective_for(operator, LossConfig(waveform_points=128), window=grid)
+    objective = objective_for(LossConfig(waveform_points=128), window=grid)
     optimiser = torch.optim.AdamW(operator.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from noble.features import FEATURE_UNITS, extract
+from noble.features import extract, unit_of
 from noble.traces import TimeGrid, TraceBatch
 from noble.train.soft_features import SOFT_FEATURES, feature_scale, hyperpolarising_steps, soft_feature
 
@@ -41,7 +41,7 @@ def test_a_feature_is_efels(name, onset_ms, offset_ms):
     found = soft(name, voltage, onset_ms=onset_ms, offset_ms=offset_ms)
     # eFEL adds up its instants, so that a sample on an edge may fall to the other side: one of hundreds, of noise.
     np.testing.assert_allclose(found, expected, atol=1e-3)
-    assert SOFT_FEATURES[name].unit == FEATURE_UNITS[name]
+    assert SOFT_FEATURES[name].unit == unit_of(name)
 
 
 @pytest.mark.parametrize("name", SOFT_FEATURES)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from noble.cells.cell import Cell, MorphologySource, Parameter
 from noble.cells.channels import split_quantity
-from noble.files import number, read_json, write_json
+from noble.files import number, read_json, shortened, write_json
 
 _SECTION_LISTS: Final = {"soma": "somatic", "axon": "axonal", "dend": "basal", "apic": "apical", "all": "all"}
 _REGIONS: Final = {section_list: region for region, section_list in _SECTION_LISTS.items()}
@@ -85,7 +85,9 @@ def _free(entry: dict[str, Any], file: str) -> Parameter:
     """An entry with bounds."""
     quantity, region = _place(entry, file)
     if not isinstance(entry["bounds"], list) or len(entry["bounds"]) != 2:
-        raise ValueError(f"{file}: {quantity} on {region} has bounds {entry['bounds']!r}; expected two numbers.")
+        raise ValueError(
+            f"{file}: {quantity} on {region} has bounds {shortened(entry['bounds'])}; expected two numbers."
+        )
     low, high = (
         number(bound, what=f"{file}: a bound of {quantity} on {region}", text=True) for bound in entry["bounds"]
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,9 +14,11 @@ from typing import Any, Final, Literal
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
-from noble.files import file_sha256
+from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
+
+AxonKind = Literal["stub", "keep"]
 
 
 @dataclass(frozen=True)
@@ -22,23 +26,32 @@ class MorphologySource:
     """Where a morphology comes from, so that a file about a cell need not contain it.
 
     Attributes:
-        name: a built-in stylised morphology, or the name of an SWC file.
+        name: a built-in stylised morphology, or the name of an SWC file, without a folder.
         axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it.
-        sha256: of the SWC file, to be sure that the one found is the one meant.
+        sha256: checksum of the SWC file, to be sure that the one found is the one meant.
     """
 
     name: str
-    axon: Literal["stub", "keep"] = "stub"
+    axon: AxonKind = "stub"
     sha256: str | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
+            raise ValueError(
+                f"the morphology is {shortened(self.name)}; expected the plain name of an SWC file, without a folder. Its folder "
+                "is given by --data-folder."
+            )
+        if self.axon not in ("stub", "keep"):
+            raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub' or 'keep'.")
+        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", str(self.sha256)):
+            raise ValueError(f"sha256 of the morphology is {shortened(self.sha256)}; expected 64 hexadecimal digits.")
+
     @classmethod
-    def from_swc(cls, path: Path | str, *, axon: Literal["stub", "keep"] = "stub") -> MorphologySource:
-        """A source for an SWC file; its folder is remembered for this process only."""
+    def from_swc(cls, path: Path | str, *, axon: AxonKind = "stub") -> MorphologySource:
+        """A source for an SWC file; where it lies is remembered for this process only."""
         path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no morphology file {path}.")
-        sha256 = file_sha256(path)
-        _SEEN_FOLDERS[path.name, sha256] = path.resolve().parent
+        sha256 = hashlib.sha256(read_bytes(path, expected="a morphology file (SWC)")).hexdigest()
+        _SEEN_FILES[path.name, sha256] = path.resolve()
         return cls(path.name, axon, sha256)
 
     def load(self, data_folder: Path | str | None = None) -> Morphology:
@@ -60,15 +73,20 @@ class MorphologySource:
 
         Raises:
             FileNotFoundError: if no file of this name is found.
-            ValueError: if all that are found have another checksum.
+            ValueError: if all that are found have another checksum, or one is a link that leaves its folder.
         """
         if self.name in STYLISED_TREES:
             return None
-        folders = [data_folder, os.environ.get(DATA_FOLDER_VARIABLE), _SEEN_FOLDERS.get((self.name, self.sha256))]
+        folders = [folder for folder in (data_folder, os.environ.get(DATA_FOLDER_VARIABLE)) if folder is not None]
+        candidates = [Path(folder) / self.name for folder in folders]
+        if (seen := _SEEN_FILES.get((self.name, self.sha256))) is not None:
+            candidates.append(seen)
         others = ""
-        for folder in folders:
-            if folder is None or not (path := Path(folder) / self.name).is_file():
+        for path in candidates:
+            if not path.is_file():
                 continue
+            if not path.resolve().is_relative_to(path.parent.resolve()):
+                raise ValueError(f"{path} is a link to a file outside that folder; put the file itself there.")
             others = file_sha256(path)
             if self.sha256 in (None, others):
                 return path
@@ -83,8 +101,8 @@ class MorphologySource:
         )
 
 
-# Folders of SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
-_SEEN_FOLDERS: Final[dict[tuple[str, str | None], Path]] = {}
+# SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
+_SEEN_FILES: Final[dict[tuple[str, str | None], Path]] = {}
 
 
 @lru_cache(maxsize=8)
@@ -146,6 +164,15 @@ def canonical_name(name: str) -> str:
     return f"{canonical_quantity(quantity)}.{region}"
 
 
+# What a cell's conditions can be, degrees Celsius and mV; anything else is a damaged file or another unit.
+_CONDITIONS: Final = {
+    "celsius": (-10.0, 60.0),
+    "e_na_mv": (-300.0, 300.0),
+    "e_k_mv": (-300.0, 300.0),
+    "v_init_mv": (-300.0, 300.0),
+}
+
+
 @dataclass(frozen=True)
 class Cell:
     """A neuron whose electrical properties are partly free.
@@ -171,6 +198,11 @@ class Cell:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", {canonical_name(name): float(value) for name, value in self.fixed.items()})
+        for name, (low, high) in _CONDITIONS.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"{name} of cell {self.name} is {getattr(self, name):g}; expected {low:g} to {high:g}."
+                )
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names) or set(names) & set(self.fixed):
             raise ValueError(f"cell {self.name} sets a parameter twice among {', '.join([*names, *self.fixed])}.")
@@ -204,13 +236,27 @@ class Cell:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Cell:
-        """Read back what `to_dict` wrote."""
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ValueError: for a value that is no number or cannot be.
+            KeyError, TypeError, AttributeError: if a part is missing or of another kind.
+        """
         parameters = []
         for item in description["parameters"]:
             quantity, _, region = item["name"].rpartition(".")
-            parameters.append(Parameter(quantity, region, item["low"], item["high"]))
+            low, high = (number(item[key], what=f"{key} of {item['name']}") for key in ("low", "high"))
+            parameters.append(Parameter(quantity, region, low, high))
+        if not isinstance(description["name"], str):
+            raise ValueError(f"the name of the cell is {shortened(description['name'])}; expected text.")
+        conditions = {
+            key: number(description[key], what=f"{key} of the cell")
+            for key in ("celsius", "e_na_mv", "e_k_mv", "v_init_mv")
+        }
         return cls(
-            **{key: description[key] for key in ("name", "fixed", "celsius", "e_na_mv", "e_k_mv", "v_init_mv")},
+            name=description["name"],
+            fixed=numbers_by_name(description["fixed"], what="fixed of the cell"),
+            **conditions,
             morphology=MorphologySource(**description["morphology"]),
             parameters=tuple(parameters),
         )

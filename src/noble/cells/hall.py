@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from noble.cells.cell import Cell, CellModel
-from noble.files import content_sha256, write_json
+from noble.cells.hall_file import SCHEMA, SCHEMA_VERSION, checked_content, schema_1_content
+from noble.features.catalogue import canonical
+from noble.features.neurons import Neurons
+from noble.files import content_sha256, read_json, write_json
 
-SCHEMA: Final = "noble-hall"
-SCHEMA_VERSION: Final = 1
+_SHIPPED: Final = Path(__file__).parent / "halls"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class HallModel:
 
     Attributes:
         values: by parameter name.
-        features: measured on the simulated model, by name, in the units of `HALL_FEATURE_UNITS`.
+        features: features of the simulated model by the names of `noble.features.catalogue`, which aliases are turned into, in
+            the catalogue's units.
         score: mean absolute z-score against the targets; smaller is better.
         seed: of the search that found it.
         held_out: whether it is kept from training, to test on.
@@ -38,6 +39,12 @@ class HallModel:
     seed: int
     held_out: bool = False
     check: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        features = {canonical(name): value for name, value in self.features.items()}
+        if len(features) < len(self.features):
+            raise ValueError(f"the features {', '.join(self.features)} name one of them twice; give each once.")
+        object.__setattr__(self, "features", features)
 
 
 @dataclass(frozen=True)
@@ -78,20 +85,36 @@ class HallOfFame:
     def feature_table(self, names: Sequence[str]) -> np.ndarray:
         """Features of all models, shape (models, names).
 
+        Args:
+            names: names or aliases of features.
+
         Raises:
             ValueError: if a model lacks a feature.
         """
+        wanted = [canonical(name) for name in names]
         known = set.intersection(*(set(model.features) for model in self.models))
-        if missing := [name for name in names if name not in known]:
+        if missing := [name for name in wanted if name not in known]:
             raise ValueError(
                 f"hall {self.name} has no feature {', '.join(missing)}; it knows {', '.join(sorted(known))}."
             )
-        return np.array([[model.features[name] for name in names] for model in self.models])
+        return np.array([[model.features[name] for name in wanted] for model in self.models])
+
+    def neurons(self, names: Sequence[str], models: Sequence[int] | None = None) -> Neurons:
+        """Features of some models with their names; of all of them if None.
+
+        Raises:
+            ValueError: if a model lacks a feature.
+        """
+        found = Neurons(tuple(names), self.feature_table(names))
+        return found if models is None else found.take(models)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of cell and models: what the simulations depend on."""
-        content = self.to_dict()
+        """SHA-256 of cell and models: what the simulations depend on.
+
+        It is taken of the form that schema 1 wrote, so that stores and bundles of any age know the hall that they mean.
+        """
+        content = schema_1_content(self.to_dict())
         content.pop("provenance")
         return content_sha256(content)
 
@@ -118,32 +141,19 @@ class HallOfFame:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> HallOfFame:
-        """Read back what `to_dict` wrote.
+        """Read back what `to_dict` wrote, now or under schema 1.
 
         Raises:
-            ValueError: for another schema or version, no model, a model that does not fit its cell, or a value that is not
-                a number.
+            ValueError: for another schema or version, a part that is missing, unknown, of another type, not finite or not
+                plausible, or a model that does not fit its cell.
         """
-        if not isinstance(content, Mapping):
-            raise ValueError(f"expected a hall of fame, a JSON object; got a {type(content).__name__}.")
-        if content.get("schema") != SCHEMA or content.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(
-                f"expected a hall of fame ({SCHEMA} version {SCHEMA_VERSION}); got "
-                f"{content.get('schema')!r} version {content.get('schema_version')!r}."
-            )
-        try:
-            hall = cls(
-                name=content["name"],
-                cell=Cell.from_dict(content["cell"]),
-                models=tuple(_read_model(model, index) for index, model in enumerate(content["models"])),
-                provenance=content.get("provenance", {}),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"the hall of fame lacks a part, or has one too many ({type(error).__name__}: {error}); restore the file."
-            ) from error
-        if not hall.models:
-            raise ValueError(f"hall {hall.name} has no models; expected at least one.")
+        checked = checked_content(content)
+        hall = cls(
+            name=checked["name"],
+            cell=Cell.from_dict(checked["cell"]),
+            models=tuple(HallModel(**model) for model in checked["models"]),
+            provenance=checked.get("provenance", {}),
+        )
         for index in range(len(hall)):
             hall.cell_model(index)  # checks names and bounds
         return hall
@@ -161,33 +171,20 @@ class HallOfFame:
             ValueError: if the file is not a hall of fame.
         """
         path = Path(name_or_path)
-        if not path.is_file():
-            shipped = resources.files("noble.cells") / "halls" / f"{name_or_path}.json"
-            if not shipped.is_file():
-                raise FileNotFoundError(
-                    f"there is no hall of fame {str(name_or_path)!r}: no such file, and not one of the shipped "
-                    f"halls ({', '.join(shipped_halls())})."
-                )
-            text = shipped.read_text(encoding="utf-8")
-        else:
-            text = path.read_text(encoding="utf-8")
+        if str(name_or_path) in shipped_halls() and not path.is_file():
+            path = _SHIPPED / f"{name_or_path}.json"
+        elif not path.exists():
+            raise FileNotFoundError(
+                f"there is no hall of fame {str(name_or_path)!r}: no such file, and not one of the shipped "
+                f"halls ({', '.join(shipped_halls())})."
+            )
+        content = read_json(path, expected="a hall of fame")
         try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{name_or_path} is not valid JSON ({error}).") from error
-        return cls.from_dict(content)
-
-
-def _read_model(description: Mapping[str, Any], index: int) -> HallModel:
-    """One model of a file, whose values and features are numbers."""
-    for part in ("values", "features"):
-        for name, value in description[part].items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"model {index}: {name} in its {part} is {value!r}; expected a number.")
-    return HallModel(**description)
+            return cls.from_dict(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def shipped_halls() -> tuple[str, ...]:
     """Names of the halls in the package."""
-    folder = resources.files("noble.cells") / "halls"
-    return tuple(sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json")))
+    return tuple(sorted(path.stem for path in _SHIPPED.glob("*.json")))

@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from noble.files import read_bytes, shortened
+
 REGIONS: Final = ("soma", "axon", "dend", "apic")
 _REGION_OF_SWC_TYPE: Final = {1: "soma", 2: "axon", 3: "dend", 4: "apic"}
 
@@ -19,6 +21,9 @@ STUB_AXON_LENGTH_UM: Final = 30.0
 STUB_AXON_DIAMETER_UM: Final = 1.0
 # ... and gives every section 1 + 2 int(L / 40 um) compartments.
 COMPARTMENT_LENGTH_UM: Final = 40.0
+# No point of a neuron lies farther from the origin, 20 cm, and no neuron is longer, 10 m; more would only fill memory.
+LARGEST_EXTENT_UM: Final = 2e5
+LARGEST_LENGTH_UM: Final = 1e7
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +135,8 @@ def load_swc(path: Path | str) -> Morphology:
     apical dendrite; a change of type starts a new section.
 
     Raises:
-        ValueError: for a malformed line, a missing parent, an unknown type, a cycle or a missing soma.
+        FileNotFoundError: if there is no such file.
+        ValueError: for a malformed line, a missing parent, an unknown type, a cycle, a missing soma or an absurd size.
     """
     rows = _read_rows(Path(path))
     children: dict[int, list[int]] = defaultdict(list)
@@ -159,7 +165,10 @@ def load_swc(path: Path | str) -> Morphology:
         sections.append(Section(rows[first].region, points, parent_section, 0.5 if on_soma else 1.0))
         own = len(sections) - 1
         pending += [(child, own, chain[-1]) for child in reversed(children[chain[-1]])]
-    return Morphology(tuple(sections), dropped_points=len(rows) - used)
+    morphology = Morphology(tuple(sections), dropped_points=len(rows) - used)
+    if (length := sum(morphology.length_um(region) for region in REGIONS)) > LARGEST_LENGTH_UM:
+        raise ValueError(f"{path} is {length:g} um long; expected at most {LARGEST_LENGTH_UM:g} um. Is the file in nm?")
+    return morphology
 
 
 @dataclass(frozen=True)
@@ -171,10 +180,10 @@ class _Row:
 
 def _read_rows(path: Path) -> dict[int, _Row]:
     """The points of a file by their number, checked line by line."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no morphology file {path}.")
     rows: dict[int, _Row] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    # Comments of a reconstruction are in whatever encoding its program had.
+    text = read_bytes(path, expected="a morphology file (SWC)").decode("utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split("#")[0].split()
         if not fields:
             continue
@@ -183,7 +192,7 @@ def _read_rows(path: Path) -> dict[int, _Row]:
             x, y, z, radius = (float(field) for field in fields[2:6])
         except (ValueError, IndexError) as error:
             raise ValueError(
-                f"{path.name}, line {number}: {line.strip()!r} is not an SWC point; "
+                f"{path.name}, line {number}: {shortened(line.strip())} is not an SWC point; "
                 "expected 'id type x y z radius parent'."
             ) from error
         if kind not in _REGION_OF_SWC_TYPE:
@@ -195,6 +204,11 @@ def _read_rows(path: Path) -> dict[int, _Row]:
             raise ValueError(f"{path.name}, line {number}: point {identifier} is defined twice.")
         if not (np.isfinite([x, y, z, radius]).all() and radius > 0):
             raise ValueError(f"{path.name}, line {number}: radius {radius} um; expected finite values and radius > 0.")
+        if (extent := max(abs(x), abs(y), abs(z), radius)) > LARGEST_EXTENT_UM:
+            raise ValueError(
+                f"{path.name}, line {number}: {extent:g} um is no place in a brain; expected at most "
+                f"{LARGEST_EXTENT_UM:g} um. Is the file in nm?"
+            )
         rows[identifier] = _Row(_REGION_OF_SWC_TYPE[kind], (x, y, z, 2 * radius), parent)
     for identifier, row in rows.items():
         if row.parent != -1 and row.parent not in rows:

@@ -34,8 +34,8 @@ def hall_statistics(hall: HallOfFame) -> dict[str, int | float | None]:
 
         - `models`, `train`, `held_out`: how many;
         - `mean_abs_z_median`, `mean_abs_z_worst`: of the models' mean |z| in the final check;
-        - `i_thr_relative_spread`, `s_thr_relative_spread`: standard deviation over mean of all models; None where a model
-          lacks the feature;
+        - `i_thr_relative_spread`, `s_thr_relative_spread`: standard deviation over mean of rheobase and of F-I gain; None
+          where a model lacks the feature;
         - `blocked`: models that stay depolarised without spikes at any step of the check;
         - `spike_count_out_of_tolerance`: models whose spike count is off by more than two spikes, or 15 % if that is more,
           at any step at which the recording fires;
@@ -50,8 +50,8 @@ def hall_statistics(hall: HallOfFame) -> dict[str, int | float | None]:
         "held_out": len(hall.held_out),
         "mean_abs_z_median": None,
         "mean_abs_z_worst": None,
-        "i_thr_relative_spread": _relative_spread(hall, "i_thr"),
-        "s_thr_relative_spread": _relative_spread(hall, "s_thr"),
+        "i_thr_relative_spread": _relative_spread(hall, "rheobase"),
+        "s_thr_relative_spread": _relative_spread(hall, "fi_gain"),
         "blocked": None,
         "spike_count_out_of_tolerance": None,
         "fires_where_silent": None,

@@ -32,6 +32,7 @@ HOUSEKEEPING: Final = "Housekeeping"
 _PANELS: Final = (CELLS, DATA, OPERATORS, ASK, HOUSEKEEPING)
 
 _BAD_INPUT: Final = 2
+_LONGEST: Final = 800
 _INTERRUPTED: Final = 130
 
 # Which extra brings a module that only some commands need.
@@ -92,6 +93,12 @@ def main() -> None:
         _fail(f"this needs {error.name}, which is not installed; run pip install 'noble-neuro[{extra}]'.")
     except (ValueError, OSError) as error:
         _fail(_sentence(error))
+    except MemoryError as error:
+        _fail(
+            f"there is not enough memory ({error}); ask for less at once."
+            if str(error)
+            else "there is not enough memory."
+        )
 
 
 def _sentence(error: Exception) -> str:
@@ -104,15 +111,23 @@ def _sentence(error: Exception) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    """Print one line, with rich's markup characters kept, and end."""
-    from rich.markup import escape
-
-    line = escape(" ".join(message.split()))
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {line}", highlight=False)
+    """Print one line and end."""
+    _say("error:", "bold red", message)
     sys.exit(_BAD_INPUT)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object, **kwargs: object) -> None:
     """Our own warnings in one line; those of libraries are for developers and stay away."""
     if category.__module__.startswith("noble"):
-        Console(stderr=True, soft_wrap=True).print(f"[yellow]warning:[/] {message}", highlight=False)
+        _say("warning:", "yellow", str(message))
+
+
+def _say(label: str, style: str, message: str) -> None:
+    """One line on standard error; what files and names hold is shown as it is, and moves no cursor."""
+    from rich.text import Text
+
+    if len(message) > _LONGEST:  # it quotes a file that is not what it should be
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(message.split()))
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console.print(Text.assemble((label, style), " ", line), highlight=False)

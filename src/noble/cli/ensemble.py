@@ -13,7 +13,7 @@ from noble.cli.options import Bundle, Count, DataFolder, HallName, Json, Models,
 from noble.cli.output import in_unit, shown, write_figure, write_numbers
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
-from noble.features import FEATURE_UNITS
+from noble.features import unit_of
 from noble.protocols import StepProtocol
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _print(found: EnsembleStudy) -> None:
         having = f"{100 * (row.having_share or 0):.0f}"
         if compared:
             having += f" / {100 * (row.reference_having_share or 0):.0f}"
-        table.add_row(name + in_unit(FEATURE_UNITS[name]), having, shown(row.median), band, *against)
+        table.add_row(name + in_unit(unit_of(name)), having, shown(row.median), band, *against)
     console.print(table)
     if found.comparison.implausible_share is not None:
         share = f"{100 * found.comparison.implausible_share:.1f} %"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from noble.cli.app import ASK, OPERATORS, app
@@ -24,6 +23,7 @@ from noble.cli.stimulus_options import (
     Window,
     stimuli_of,
 )
+from noble.features.neurons import Neurons
 from noble.files import write_json
 from noble.protocols import StepProtocol
 
@@ -99,7 +99,7 @@ def predict(
     bundle: Bundle,
     features: Annotated[
         str | None,
-        typer.Option(help="A neuron by its features, for example i_thr=0.16,s_thr=600.", show_default=False),
+        typer.Option(help="A neuron by its features, for example rheobase=0.16,fi_gain=600.", show_default=False),
     ] = None,
     hall: Annotated[str | None, typer.Option(help="Take the features of a hall's model.", show_default=False)] = None,
     model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
@@ -118,23 +118,25 @@ def predict(
     operator = Operator.load(bundle)
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimuli = stimuli_of(step, stimulus, protocol)
-    vector = _features_of(operator, features, hall, model)
-    batch = operator.predict(np.tile(vector, (len(stimuli), 1)), stimuli, protocol.grid)
+    neuron = _neuron(operator, features, hall, model)
+    batch = operator.respond(neuron.take([0] * len(stimuli)), stimuli, protocol.grid)
     report_traces(batch, output=output, figure=figure)
 
 
-def _features_of(operator: Operator, features: str | None, hall: str | None, model: int) -> np.ndarray:
-    """The feature vector that the options name."""
+def _neuron(operator: Operator, features: str | None, hall: str | None, model: int) -> Neurons:
+    """The neuron that the options name."""
     if hall is not None:
         from noble.cells import HallOfFame
 
-        table = HallOfFame.load(hall).feature_table(operator.feature_names)
-        if not 0 <= model < len(table):
-            raise ValueError(f"hall {hall} has models 0 to {len(table) - 1}; {model} was asked for.")
-        return table[model]
-    wanted = ", ".join(f"{name} ({unit})" for name, unit in zip(operator.spec.names, operator.spec.units, strict=True))
+        known = HallOfFame.load(hall)
+        if not 0 <= model < len(known):
+            raise ValueError(f"hall {hall} has models 0 to {len(known) - 1}; {model} was asked for.")
+        return known.neurons(operator.feature_names, [model])
     if features is None:
-        raise ValueError(f"no neuron was named; use --hall HALL --model K, or --features with {wanted}.")
+        wanted = ", ".join(
+            f"{name} ({unit})" for name, unit in zip(operator.spec.names, operator.spec.units, strict=True)
+        )
+        raise ValueError(f"no neuron was named; use --hall HALL --model K, or --features with some of {wanted}.")
     given: dict[str, float] = {}
     for part in features.split(","):
         name, _, value = part.partition("=")
@@ -142,8 +144,4 @@ def _features_of(operator: Operator, features: str | None, hall: str | None, mod
             given[name.strip()] = float(value)
         except ValueError as error:
             raise ValueError(f"{part!r} in --features is not NAME=NUMBER.") from error
-    for names in (operator.feature_names, operator.spec.plane):
-        if set(given) == set(names):
-            return np.array([given[name] for name in names])
-    short = "" if operator.spec.plane == operator.feature_names else f", or {' and '.join(operator.spec.plane)} alone"
-    raise ValueError(f"--features names {', '.join(given)}; this operator expects {wanted}{short}.")
+    return operator.neurons(given)

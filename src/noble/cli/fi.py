@@ -65,7 +65,7 @@ def fi(
 ) -> None:
     """Firing rate over step amplitude of a whole family, beside the simulator's and a recording's.
 
-    Threshold (i_thr) and slope (s_thr) are estimated from the predicted curves and compared with those that the hall measured, on
+    Rheobase and F-I gain are estimated from the predicted curves and compared with those that the hall measured, on
     steps of 400 ms, and with those that the family's neurons were requested to have.
     """
     from noble.evaluation import hall_of
@@ -114,12 +114,13 @@ def _print(found: FIStudy) -> None:
     else:
         console.print(title)
     if found.curves.requested is not None:
-        i_thr, s_thr = found.curves.requested.i_thr_na, found.curves.requested.s_thr_hz_per_na
+        rheobase, gain = found.curves.requested.rheobase_na, found.curves.requested.fi_gain_hz_per_na
         console.print(
             f"read back from the curves, whose amplitudes are {1e3 * found.curves.resolution_na:.2g} pA apart, against what the "
-            f"neurons were asked to have: i_thr within {_in_pa(i_thr.median)} pA (median; largest {_in_pa(i_thr.largest)}), "
-            f"s_thr within {shown(s_thr.median)} Hz/nA (largest {shown(s_thr.largest)}); not readable: {i_thr.missing} and "
-            f"{s_thr.missing} of {found.neurons}"
+            f"neurons were asked to have: rheobase within {_in_pa(rheobase.median)} pA (median; largest "
+            f"{_in_pa(rheobase.largest)}), "
+            f"F-I gain within {shown(gain.median)} Hz/nA (largest {shown(gain.largest)}); not readable: {rheobase.missing} and "
+            f"{gain.missing} of {found.neurons}"
         )
     if abs(found.step_ms - StepProtocol().step_ms) > 1:
         console.print(
@@ -142,14 +143,16 @@ def _print_models(rows: Sequence[ModelCurve], title: str) -> None:
     if len(worst) < len(rows):
         title += f"; the {len(worst)} of {len(rows)} models that deviate most"
     caption = "error: read back from the predicted curve, less what the hall measured"
-    table = Table("model", "i_thr (pA)", "error (pA)", "s_thr (Hz/nA)", "error (Hz/nA)", title=title, caption=caption)
+    table = Table(
+        "model", "rheobase (pA)", "error (pA)", "F-I gain (Hz/nA)", "error (Hz/nA)", title=title, caption=caption
+    )
     if worst[0].simulation is not None:
         table.add_column("deviation (Hz)")
         table.add_column("at (nA)")
         table.caption = f"{caption}; deviation: the largest from the simulated curve"
     for row in worst:
-        threshold = _in_pa(row.i_thr_na), _in_pa(row.i_thr_na_error)
-        slope = shown(row.s_thr_hz_per_na), shown(row.s_thr_hz_per_na_error)
+        threshold = _in_pa(row.rheobase_na), _in_pa(row.rheobase_na_error)
+        slope = shown(row.fi_gain_hz_per_na), shown(row.fi_gain_hz_per_na_error)
         furthest: tuple[str, ...] = ()
         if row.simulation is not None:
             furthest = shown(row.simulation.largest_deviation_hz), shown(row.simulation.largest_deviation_at_na)
@@ -161,7 +164,7 @@ def _deviation(row: ModelCurve) -> float:
     """How much a model deviates: from its simulated curve, or in its threshold."""
     if row.simulation is not None:
         return row.simulation.largest_deviation_hz
-    return np.inf if row.i_thr_na_error is None else abs(row.i_thr_na_error)
+    return np.inf if row.rheobase_na_error is None else abs(row.rheobase_na_error)
 
 
 def _in_pa(current_na: float | None) -> str:

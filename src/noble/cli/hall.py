@@ -203,11 +203,11 @@ def interpolate(
 
 def print_models(hall: HallOfFame) -> None:
     """The models of a hall with the first few features that all of them have; the names of the others below."""
-    from noble.features.catalogue import HALL_FEATURE_UNITS
+    from noble.features.catalogue import HALL_FEATURES, unit_of
 
-    names = [name for name in HALL_FEATURE_UNITS if all(name in model.features for model in hall.models)]
+    names = [name for name in HALL_FEATURES if all(name in model.features for model in hall.models)]
     names, others = names[:_SHOWN_FEATURES], names[_SHOWN_FEATURES:]
-    columns = [f"{name.replace('_', ' ')}\n({HALL_FEATURE_UNITS[name]})" for name in names]
+    columns = [f"{name.replace('_', ' ')}\n({unit_of(name)})" for name in names]
     table = Table("model", "score", *columns, "use", title=f"{hall.name}: {len(hall)} models of {hall.cell.name}")
     if others:
         table.caption = f"{len(others)} more features: {', '.join(others)}"

@@ -20,8 +20,8 @@ _LINE_EVERY_S: Final = 10.0
 # A file or a pipe has no width: 80 columns, Rich's guess, would break names in two (COLUMNS decides where it is set).
 _NO_TERMINAL_COLUMNS: Final = 160
 
-# Names of halls, models and files may hold brackets, so nothing that is printed is markup.
-console = Console(markup=False)
+# Without markup: names of halls, files and models may hold brackets, which Rich would take for styles of its own.
+console = Console(markup=False, emoji=False)
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = _NO_TERMINAL_COLUMNS
 

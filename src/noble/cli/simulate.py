@@ -92,13 +92,13 @@ def features(
     json: Annotated[Path | None, typer.Option("--json", help="Also write them as JSON.", show_default=False)] = None,
 ) -> None:
     """Measure the sixteen e-features of the paper on traces, by eFEL."""
-    from noble.features import FEATURE_NAMES, FEATURE_UNITS, FeatureSettings, extract
+    from noble.features import FEATURE_NAMES, FeatureSettings, extract, feature
 
     batch = read_traces(traces)
     found = extract(batch, onset_ms=onset, offset_ms=onset + length)
     table = Table("feature", "unit", *(f"trace {index}" for index in range(len(batch))))
     for name in FEATURE_NAMES:
-        table.add_row(name, FEATURE_UNITS[name], *("-" if np.isnan(value) else f"{value:.4g}" for value in found[name]))
+        table.add_row(name, feature(name).unit, *("-" if np.isnan(value) else f"{value:.4g}" for value in found[name]))
     console.print(table)
     if json is not None:
         rows = {name: [None if np.isnan(value) else float(value) for value in found[name]] for name in FEATURE_NAMES}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from noble.files import read_json
 from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus, from_dict
 
@@ -41,12 +41,7 @@ def stimuli_of(steps: list[float] | None, stimulus: Path | None, protocol: StepP
     """
     chosen: list[Stimulus] = [protocol.stimulus(amplitude) for amplitude in steps or []]
     if stimulus is not None:
-        if not stimulus.is_file():
-            raise FileNotFoundError(f"there is no stimulus file {stimulus}.")
-        try:
-            described = json.loads(stimulus.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{stimulus} is not JSON ({error}).") from error
+        described = read_json(stimulus, expected="a stimulus file")
         chosen += [from_dict(item) for item in (described if isinstance(described, list) else [described])]
     if not chosen:
         raise ValueError("no stimulus was given; use --step AMPLITUDE (nA) or --stimulus FILE.json.")

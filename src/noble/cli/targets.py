@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -15,8 +15,7 @@ from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, 
 from noble.files import write_json
 
 if TYPE_CHECKING:
-    from noble.recordings import Recording
-    from noble.targets.targets import Targets
+    from noble.studies.targets import TargetsSummary
 
 
 @app.command(rich_help_panel=CELLS)
@@ -36,50 +35,29 @@ def targets(
     ] = None,
 ) -> None:
     """Measure e-features of a recording at each step: mean and standard deviation over trials."""
+    from noble.studies.targets import summarise_targets
     from noble.targets.targets import measure_targets
 
     read = read_recording(recording, junction_potential, protocol, electrode)
     measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)
     measured.save(output)
-    summary = _summary(measured, read)
+    summary = summarise_targets(measured, read)
     _print(summary)
     console.print(f"{output}: targets of {measured.name} for a step of {measured.step_ms:g} ms")
     if json is not None:
-        write_json(json, summary)
+        write_json(json, summary.to_dict())
 
 
-def _summary(measured: Targets, read: Recording) -> dict[str, Any]:
-    """Steps and unusable sweeps, JSON-ready."""
-    return {
-        "recording": read.source,
-        "sweeps": len(read.sweeps),
-        "step_ms": measured.step_ms,
-        "junction_potential_mv": read.junction_potential_mv,
-        "digest": measured.digest,
-        "steps": [
-            {
-                "amplitude_na": step.amplitude_na,
-                "trials": len(step.spike_counts),
-                "spike_counts": list(step.spike_counts),
-                "features": len(step.features),
-                "left_out": dict(step.left_out),
-            }
-            for step in measured.steps
-        ],
-        "unusable": dict(read.unusable),
-    }
-
-
-def _print(summary: dict[str, Any]) -> None:
+def _print(summary: TargetsSummary) -> None:
     """A row a step, and a line a sweep that cannot be used."""
     table = Table("step (nA)", "trials", "spikes of each", "features", "left out")
-    for step in summary["steps"]:
+    for step in summary.steps:
         table.add_row(
-            f"{step['amplitude_na']:g}",
-            str(step["trials"]),
-            " ".join(map(str, step["spike_counts"])),
-            str(step["features"]),
-            ", ".join(step["left_out"]),
+            f"{step.amplitude_na:g}",
+            str(step.trials),
+            " ".join(map(str, step.spike_counts)),
+            str(step.features),
+            ", ".join(step.left_out),
         )
     console.print(table)
-    print_unusable(summary["unusable"])
+    print_unusable(summary.unusable)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from noble.features import FEATURE_UNITS
+from noble.features import unit_of
 from noble.results import Result
 
 
@@ -114,7 +114,7 @@ class FeatureAgreement:
 
     Attributes:
         name: the feature's name, eFEL's.
-        recorded: the feature of each trial, shape (trials,), in `FEATURE_UNITS`; NaN where a trial lacks it.
+        recorded: the feature of each trial, shape (trials,), in its unit; NaN where a trial lacks it.
         predicted: the feature of each neuron, shape (neurons,).
     """
 
@@ -144,7 +144,7 @@ class FeatureAgreement:
 
     @property
     def floor(self) -> float | None:
-        """Least standard deviation that `noble targets` lets a target have (`noble.targets.efeatures.FLOORS`)."""
+        """Least standard deviation that `noble targets` lets a target have (`noble.features.CATALOGUE`)."""
         from noble.targets.efeatures import floor_of
 
         known = _known(self.recorded)
@@ -208,7 +208,7 @@ class FeatureAgreement:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: quartiles and spread of both sides, and the agreement."""
         return {
-            "unit": FEATURE_UNITS[self.name],
+            "unit": unit_of(self.name),
             "recorded": self.recorded_side.to_dict(),
             "family": self.family_side.to_dict(),
             "deviation": self.deviation,

@@ -12,8 +12,8 @@ from noble.recordings import Recording, Sweep
 
 # Too little to tell a rest before the step, or a decay after it.
 _LEAST_AROUND_MS: Final = 5.0
-# Steps last equally long to this.
-_SAME_STEP_MS: Final = 1.0
+SAME_STEP_MS: Final = 1.0
+"""Steps whose lengths differ by no more than this last equally long."""
 # A bias of the amplifier, not a holding current.
 _NEGLIGIBLE_HOLDING_NA: Final = 0.005
 
@@ -54,14 +54,14 @@ def _reason_against(sweep: Sweep) -> str:
 def _commonest_step_ms(sweeps: Sequence[Sweep]) -> float:
     """Length that most sweeps' steps have; the longer of two that are as frequent."""
     lengths = np.array([sweep.step_ms for sweep in sweeps])
-    alike = np.abs(lengths[:, None] - lengths) <= _SAME_STEP_MS
+    alike = np.abs(lengths[:, None] - lengths) <= SAME_STEP_MS
     _, longest = max(zip(alike.sum(axis=1).tolist(), lengths.tolist(), strict=True))
-    return float(np.median(lengths[np.abs(lengths - longest) <= _SAME_STEP_MS]))
+    return float(np.median(lengths[np.abs(lengths - longest) <= SAME_STEP_MS]))
 
 
 def _reason_of_length(sweep: Sweep, step_ms: float) -> str:
     """Why a step does not count among steps of this length; empty if it does."""
-    if abs(sweep.step_ms - step_ms) <= _SAME_STEP_MS:
+    if abs(sweep.step_ms - step_ms) <= SAME_STEP_MS:
         return ""
     return f"its step lasts {sweep.step_ms:.4g} ms; expected {step_ms:.4g} ms, as most steps do. Name another with --protocol."
 

@@ -7,6 +7,7 @@ too, and trials without noise among noisy ones. Each trace is measured on its ow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from noble.comparison.agreement import FeatureAgreement, FeatureSummary, StepRat
 from noble.comparison.comparable import after_step_ms, comparable_sweeps
 from noble.features import FEATURE_NAMES
 from noble.features.excitability import trace_rate_hz
+from noble.features.neurons import Neurons
 from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.recordings import Recording, Sweep
@@ -192,10 +194,10 @@ class RecordingComparison(Result):
 
 def compare_recording(
     operator: Operator,
-    neurons: np.ndarray,
+    neurons: Neurons,
     recording: Recording,
     *,
-    dt_ms: float,
+    dt_ms: float | None = None,
     progress: Progress | None = None,
 ) -> RecordingComparison:
     """Let a family answer the steps of a recording, and compare.
@@ -204,9 +206,10 @@ def compare_recording(
 
     Args:
         operator: who answers; it must be causal, or trained on exactly that window.
-        neurons: features of the family, shape (neurons, features), physical units.
+        neurons: features of the family, by name.
         recording: see `noble.recordings.read_nwb`; sweeps that cannot be answered alike are left out and listed.
-        dt_ms: where the family is sampled, ms.
+        dt_ms: sampling interval of the family, ms; by default the finest of the recording, since peaks and widths depend on it,
+            or that of the training for an operator that answers no other window.
         progress: called with steps done and steps in all.
 
     Raises:
@@ -215,6 +218,9 @@ def compare_recording(
     from noble.features.windows import AFTER_MS, BEFORE_MS
 
     recording = comparable_sweeps(recording)
+    if dt_ms is None:
+        finest_ms = min(sweep.trace.grid.dt_ms for sweep in recording.sweeps)
+        dt_ms = finest_ms if math.isfinite(operator.core.latency_ms) else operator.grid.dt_ms
     before_ms = min(BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
     after_ms = min(AFTER_MS, *(after_step_ms(sweep) for sweep in recording.sweeps))
     step_ms = round(float(np.median([sweep.step_ms for sweep in recording.sweeps])), 6)
@@ -227,7 +233,7 @@ def compare_recording(
         if progress is not None:
             progress(done, len(groups))
         trials = tuple(_trial(sweep, before_ms=before_ms, after_ms=after_ms) for sweep in sweeps)
-        answers = operator.predict(neurons, [protocol.stimulus(amplitude_na)] * len(neurons), protocol.grid)
+        answers = operator.respond(neurons, [protocol.stimulus(amplitude_na)] * len(neurons), protocol.grid)
         steps.append(_compare_step(amplitude_na, trials, answers, protocol))
     if progress is not None:
         progress(len(groups), len(groups))

@@ -6,15 +6,18 @@ needs numpy and Zarr, neither a simulator nor torch.
 
 from noble.data.check import check_store
 from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
+from noble.data.draw import StimulusLaw, register_law
 from noble.data.generate import generate
+from noble.data.migrate import migrate
 from noble.data.schema import SPLITS
-from noble.data.store import Store, TraceRows
+from noble.data.store import Store, TraceRows, is_complete
 from noble.protocols import Window
 
 __all__ = [
     "SPLITS",
     "AmplitudeConfig",
     "GenerationConfig",
+    "StimulusLaw",
     "StimulusMix",
     "Store",
     "TraceCounts",
@@ -22,4 +25,7 @@ __all__ = [
     "Window",
     "check_store",
     "generate",
+    "is_complete",
+    "migrate",
+    "register_law",
 ]

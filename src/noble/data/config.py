@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from noble.configs import Frozen
 from noble.machine.cores import available_cores
@@ -68,6 +68,8 @@ class AmplitudeConfig(Frozen):
 class StimulusMix(Frozen):
     """Shares of the stimulus kinds (any positive numbers), and their parameters as multiples of the drawn amplitude.
 
+    Any other key is the share of a law that `noble.data.register_law` has made known.
+
     Attributes:
         step, ramp, chirp, ornstein_uhlenbeck: shares.
         ramp_first, ramp_last: current at the two ends of a ramp, in amplitudes.
@@ -77,6 +79,7 @@ class StimulusMix(Frozen):
         noise_tau_ms: its correlation time, ms.
     """
 
+    model_config = ConfigDict(extra="allow", frozen=True)
     step: float = Field(default=1.0, ge=0)
     ramp: float = Field(default=0.0, ge=0)
     chirp: float = Field(default=0.0, ge=0)
@@ -92,17 +95,34 @@ class StimulusMix(Frozen):
     noise_tau_ms: float = Field(default=5.0, gt=0)
 
     @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Probability of each kind, in the schema's order: step, ramp, chirp, Ornstein-Uhlenbeck."""
-        weights = (self.step, self.ramp, self.chirp, self.ornstein_uhlenbeck)
-        total = sum(weights)
-        return tuple(weight / total for weight in weights)  # type: ignore[return-value]
+    def shares(self) -> dict[str, float]:
+        """Probability of each law by its name, in the order in which they are drawn."""
+        weights = {
+            "step": self.step,
+            "ramp": self.ramp,
+            "chirp": self.chirp,
+            "ornstein_uhlenbeck": self.ornstein_uhlenbeck,
+            **(self.model_extra or {}),
+        }
+        total = sum(weights.values())
+        return {name: weight / total for name, weight in weights.items()}
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if self.step + self.ramp + self.chirp + self.ornstein_uhlenbeck == 0:
+        for name, share in (self.model_extra or {}).items():
+            self._check_law(name, share)
+        if self.step + self.ramp + self.chirp + self.ornstein_uhlenbeck + sum((self.model_extra or {}).values()) == 0:
             raise ValueError("step, ramp, chirp and ornstein_uhlenbeck are all 0; give at least one a share")
         return self
+
+    def _check_law(self, name: str, share: object) -> None:
+        from noble.data.draw import LAWS  # which knows this module
+
+        if name not in LAWS:
+            known = dict.fromkeys([*type(self).model_fields, *LAWS])
+            raise ValueError(f"unknown key mix.{name}; expected one of {', '.join(known)}")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not share >= 0:
+            raise ValueError(f"mix.{name} is {share!r}; expected a share, 0 or more")
 
 
 class GenerationConfig(Frozen):

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
-from noble.data.schema import PLAN_DTYPES, SPLITS, decode_stimulus, encode_stimuli
-from noble.stimuli import Chirp, OrnsteinUhlenbeck, Ramp, Step, Stimulus
+from noble.data.config import AmplitudeConfig, GenerationConfig, TraceCounts
+from noble.data.draw import Draws, law_named
+from noble.data.schema import PAYLOAD_ARRAYS, PLAN_ARRAYS, SPLITS
+from noble.data.seeding import generators, sample_seeds
+from noble.data.stimulus_table import StimulusTable
+from noble.stimuli import Stimulus
 
 if TYPE_CHECKING:
     from noble.cells.hall import HallOfFame
@@ -24,20 +28,18 @@ if TYPE_CHECKING:
 SMALLEST_SHARE_KEPT: Final = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """Every sample of a data set, before simulation; the arrays are the store's own.
+    """Every sample of a data set, before simulation.
 
     Attributes:
-        stimulus_kind: shape (samples,), int8 codes.
-        stimulus_parameters: shape (samples, parameters), float64, NaN padded.
+        stimuli: of the samples.
         model_index: shape (samples,), int32, position in the hall.
         split: shape (samples,), int8 codes.
         seed: shape (samples,), uint64, seed of the generator that drew the sample.
     """
 
-    stimulus_kind: np.ndarray
-    stimulus_parameters: np.ndarray
+    stimuli: StimulusTable
     model_index: np.ndarray
     split: np.ndarray
     seed: np.ndarray
@@ -47,17 +49,47 @@ class Plan:
 
     def stimulus(self, index: int) -> Stimulus:
         """The stimulus of one sample."""
-        return decode_stimulus(int(self.stimulus_kind[index]), self.stimulus_parameters[index])
+        return self.stimuli[index]
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that a store keeps, in the schema's order; those of payloads only where there are some."""
+        table = self.stimuli
+        arrays = {
+            "stimulus_kind": table.kind,
+            "stimulus_parameters": table.parameters,
+            "model_index": self.model_index,
+            "split": self.split,
+            "seed": self.seed,
+        }
+        if len(table.payloads):
+            arrays |= {
+                "stimulus_payload_index": table.payload_index,
+                "stimulus_payload_offsets": table.payloads.offsets,
+                "stimulus_payload": table.payloads.content,
+            }
+        return arrays
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the five arrays, little-endian, in the schema's order."""
-        digest = hashlib.sha256()
-        for name, dtype in PLAN_DTYPES.items():
-            array = np.ascontiguousarray(getattr(self, name), dtype=np.dtype(dtype).newbyteorder("<"))
+        """SHA-256 over those arrays, little-endian, in that order."""
+        digest, dtypes = hashlib.sha256(), PLAN_ARRAYS | PAYLOAD_ARRAYS
+        for name, values in self.arrays.items():
+            dtype = dtypes[name][0]
+            array = np.ascontiguousarray(values, dtype=np.dtype(dtype).newbyteorder("<"))
             digest.update(f"{name}:{dtype}:{array.shape}\n".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
+
+    @classmethod
+    def join(cls, plans: Sequence[Plan]) -> Plan:
+        """All samples of several plans, in order."""
+        if len(plans) == 1:
+            return plans[0]
+        return cls(
+            StimulusTable.join([plan.stimuli for plan in plans]),
+            *(np.concatenate([getattr(plan, name) for plan in plans]) for name in ("model_index", "split", "seed")),
+        )
 
 
 @dataclass(frozen=True)
@@ -105,10 +137,11 @@ class AmplitudeDistribution:
         """One amplitude, nA, by Azzalini's representation `delta |Z0| + sqrt(1 - delta^2) Z1`."""
         if self.uniform and generator.random() < self.uniform:
             return float(generator.uniform(self.low_na, self.high_na))
-        delta = self.skewness / np.sqrt(1 + self.skewness**2)
+        delta = self.skewness / math.sqrt(1 + self.skewness**2)
+        rest = math.sqrt(1 - delta**2)
+        normal = generator.standard_normal
         while True:
-            first, second = generator.standard_normal(2)
-            value = self.location_na + self.scale_na * (delta * abs(first) + np.sqrt(1 - delta**2) * second)
+            value = self.location_na + self.scale_na * (delta * abs(normal()) + rest * normal())
             if self.low_na <= value <= self.high_na:
                 return float(value)
 
@@ -139,9 +172,9 @@ def threshold_mode_na(config: AmplitudeConfig, hall: HallOfFame) -> float:
     """
     if config.mode_na is not None:
         return config.mode_na
-    thresholds = [hall.models[index].features.get("i_thr", np.nan) for index in hall.train]
+    thresholds = [hall.models[index].features.get("rheobase", np.nan) for index in hall.train]
     if not np.all(np.isfinite(thresholds)):
-        raise ValueError(f"hall {hall.name} has no i_thr for all training models; give amplitude.mode_na.")
+        raise ValueError(f"hall {hall.name} has no rheobase for all training models; give amplitude.mode_na.")
     return math.fsum(thresholds) / len(thresholds)
 
 
@@ -153,36 +186,60 @@ def draw_plan(config: GenerationConfig, hall: HallOfFame) -> Plan:
     """
     _check_models(config.traces, hall)
     amplitudes = AmplitudeDistribution.with_mode(config.amplitude, mode_na=threshold_mode_na(config.amplitude, hall))
-    counts = [getattr(config.traces, split) for split in SPLITS]
-    splits = np.repeat(np.arange(len(SPLITS), dtype=np.int8), counts)
-    models = np.empty(splits.size, dtype=np.int32)
-    seeds = np.empty(splits.size, dtype=np.uint64)
-    stimuli = []
-    for index, split in enumerate(splits):
-        sequence = np.random.SeedSequence(entropy=config.seed, spawn_key=(index,))
-        seeds[index] = sequence.generate_state(1, np.uint64)[0]
-        generator = np.random.default_rng(int(seeds[index]))
-        choices = hall.held_out if SPLITS[split] == "unseen_models" else hall.train
-        models[index] = choices[generator.integers(len(choices))]
-        stimuli.append(_draw_stimulus(config, amplitudes, generator))
-    kinds, parameters = encode_stimuli(stimuli)
-    plan = Plan(kinds, parameters, models, splits, seeds)
-    shared = shared_samples(plan)
+    splits = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [getattr(config.traces, split) for split in SPLITS])
+    seeds = sample_seeds(config.seed, splits.size)
+    models, draws = _drawn(config, hall, amplitudes, splits, seeds)
+    plan = Plan(draws.stimuli(config), models, splits, seeds)
+    check_shared([plan])
+    return plan
+
+
+def _drawn(
+    config: GenerationConfig,
+    hall: HallOfFame,
+    amplitudes: AmplitudeDistribution,
+    splits: np.ndarray,
+    seeds: np.ndarray,
+) -> tuple[np.ndarray, Draws]:
+    """Models, and what is random in the stimuli; each sample asks its own generator, in this order."""
+    names = tuple(config.mix.shares)
+    for name in names:
+        law_named(name)
+    # As `Generator.choice` with probabilities, which takes ten times as long.
+    cumulative = np.cumsum(list(config.mix.shares.values()))
+    cumulative /= cumulative[-1]
+    train, held_out = tuple(hall.train), tuple(hall.held_out)
+    count, unseen = splits.size, SPLITS.index("unseen_models")
+    models, laws = np.empty(count, dtype=np.int32), np.empty(count)
+    amplitude_na, stimulus_seeds = np.empty(count), np.empty(count, dtype=np.int64)
+    for row, (split, generator) in enumerate(zip(splits.tolist(), generators(seeds), strict=True)):
+        choices = held_out if split == unseen else train
+        models[row] = choices[generator.integers(len(choices))]
+        amplitude_na[row] = amplitudes.draw_na(generator)
+        laws[row] = generator.random()
+        stimulus_seeds[row] = generator.integers(2**32)
+    return models, Draws(amplitude_na, np.searchsorted(cumulative, laws, side="right"), stimulus_seeds, names)
+
+
+def check_shared(plans: Sequence[Plan]) -> None:
+    """Refuse plans in which a test sample equals one that training sees.
+
+    Raises:
+        ValueError: saying how many.
+    """
+    shared = shared_samples(Plan.join(plans))
     if shared:
         raise ValueError(
             f"{shared} test samples equal a sample that training sees; widen the amplitudes' range or change the seed."
         )
-    return plan
 
 
 def shared_samples(plan: Plan) -> int:
     """Number of test samples whose model and stimulus equal those of a training or validation sample."""
-    rows = [
-        (int(model), int(kind), parameters.tobytes())
-        for model, kind, parameters in zip(plan.model_index, plan.stimulus_kind, plan.stimulus_parameters, strict=True)
-    ]
-    seen = {row for row, split in zip(rows, plan.split, strict=True) if SPLITS[split] in ("train", "validation")}
-    return sum(row in seen for row, split in zip(rows, plan.split, strict=True) if SPLITS[split] == "test")
+    keys = np.ascontiguousarray(np.column_stack([plan.model_index, plan.stimuli.key_columns]))
+    rows = keys.view(f"S{keys.shape[1] * keys.itemsize}")[:, 0]  # compared as bytes, not as numbers
+    learned = (plan.split == SPLITS.index("train")) | (plan.split == SPLITS.index("validation"))
+    return int(np.isin(rows[plan.split == SPLITS.index("test")], rows[learned]).sum())
 
 
 def _check_models(traces: TraceCounts, hall: HallOfFame) -> None:
@@ -193,32 +250,3 @@ def _check_models(traces: TraceCounts, hall: HallOfFame) -> None:
             f"traces.unseen_models is {traces.unseen_models} but hall {hall.name} holds out no model; "
             "set it to 0 or use a hall with held-out models."
         )
-
-
-def _draw_stimulus(
-    config: GenerationConfig, amplitudes: AmplitudeDistribution, generator: np.random.Generator
-) -> Stimulus:
-    """One current between the protocol's onset and offset."""
-    amplitude_na = amplitudes.draw_na(generator)
-    kind = int(generator.choice(4, p=config.mix.shares))
-    seed = int(generator.integers(2**32))
-    start_ms, stop_ms, mix = config.onset_ms, config.onset_ms + config.step_ms, config.mix
-    if kind == 1:
-        return Ramp(start_ms, stop_ms, amplitude_na * mix.ramp_first, amplitude_na * mix.ramp_last)
-    if kind == 2:
-        return _chirp(start_ms, stop_ms, amplitude_na, mix)
-    if kind == 3:
-        sd_na = abs(amplitude_na) * mix.noise_sd
-        return OrnsteinUhlenbeck(start_ms, stop_ms, amplitude_na * mix.noise_mean, sd_na, mix.noise_tau_ms, seed)
-    return Step(start_ms, stop_ms, amplitude_na)
-
-
-def _chirp(start_ms: float, stop_ms: float, amplitude_na: float, mix: StimulusMix) -> Chirp:
-    return Chirp(
-        start_ms,
-        stop_ms,
-        amplitude_na=abs(amplitude_na) * mix.chirp_sine,
-        offset_na=amplitude_na * mix.chirp_offset,
-        f0_hz=mix.chirp_first_hz,
-        f1_hz=mix.chirp_last_hz,
-    )

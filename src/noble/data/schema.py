@@ -1,61 +1,58 @@
-"""The layout of a store, version 1: names, codes, and how stimuli and voltages become numbers (see docs/store.md)."""
+"""The layout of a store, version 2: names, dtypes, and how voltages become numbers (see docs/store.md)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import hashlib
+import json
 from typing import Any, Final
 
 import numpy as np
-
-from noble.stimuli import Stimulus, kind_named
+from numcodecs.zstd import Zstd
 
 SCHEMA_NAME: Final = "noble-store"
-SCHEMA_VERSION: Final = 1
-
-# Attributes of the group besides the two above.
-ATTRIBUTES: Final = (
-    "grid",
-    "protocol",
-    "splits",
-    "stimulus_kinds",
-    "cell",
-    "hall",
-    "seed",
-    "config",
-    "plan_digest",
-    "versions",
-)
+SCHEMA_VERSION: Final = 2
+# Version 1 is read too, and `noble.data.migrate` makes a store of this version of it.
+READABLE_VERSIONS: Final = (1, 2)
 
 # A sample's split is its position here.
 SPLITS: Final = ("train", "validation", "test", "unseen_models")
-
-# A sample's stimulus kind is its position here; its parameters are in this order, the rest of the row is NaN.
-KIND_PARAMETERS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("Step", ("start_ms", "stop_ms", "amplitude_na")),
-    ("Ramp", ("start_ms", "stop_ms", "start_na", "stop_na")),
-    ("Chirp", ("start_ms", "stop_ms", "amplitude_na", "offset_na", "f0_hz", "f1_hz")),
-    ("OrnsteinUhlenbeck", ("start_ms", "stop_ms", "mean_na", "sd_na", "tau_ms", "seed")),
-)
-KIND_CODES: Final = {name: code for code, (name, _) in enumerate(KIND_PARAMETERS)}
-PARAMETER_COLUMNS: Final = max(len(parameters) for _, parameters in KIND_PARAMETERS)
 
 # Half a count is 0.002 mV; the codes cover -151.068 to 111.068 mV, beyond what any cell survives.
 VOLTAGE_SCALE_MV: Final = 0.004
 VOLTAGE_OFFSET_MV: Final = -20.0
 VOLTAGE_MISSING: Final = -32768
 LARGEST_CODE: Final = 32767
-
-# Arrays that carry one entry a sample and are complete before the first simulation.
-PLAN_DTYPES: Final[dict[str, str]] = {
-    "stimulus_kind": "int8",
-    "stimulus_parameters": "float64",
-    "model_index": "int32",
-    "split": "int8",
-    "seed": "uint64",
+VOLTAGE_ATTRIBUTES: Final[dict[str, str | float]] = {
+    "unit": "mV",
+    "scale": VOLTAGE_SCALE_MV,
+    "offset": VOLTAGE_OFFSET_MV,
+    "missing": VOLTAGE_MISSING,
 }
-ARRAY_DTYPES: Final[dict[str, str]] = {"voltage": "int16", **PLAN_DTYPES, "model_features": "float64"}
+
+# Arrays that carry one entry a sample and are complete before the first simulation: dtype and number of axes.
+PLAN_ARRAYS: Final[dict[str, tuple[str, int]]] = {
+    "stimulus_kind": ("int8", 1),
+    "stimulus_parameters": ("float64", 2),
+    "model_index": ("int32", 1),
+    "split": ("int8", 1),
+    "seed": ("uint64", 1),
+}
+# Only there if a stimulus is more than a few numbers.
+PAYLOAD_ARRAYS: Final[dict[str, tuple[str, int]]] = {
+    "stimulus_payload_index": ("int32", 1),
+    "stimulus_payload_offsets": ("int64", 1),
+    "stimulus_payload": ("uint8", 1),
+}
+FEATURES: Final = "model_features"
+VOLTAGE: Final = "voltage"
+
+# The group that ends a part: it is written when every chunk is there.
+INDEX: Final = "index"
+CHUNK_DIGESTS: Final = "chunk_sha256"
+SPIKE_OFFSETS: Final = "spike_offsets"
+SPIKE_TIMES: Final = "spike_times_ms"
+
+_CODEC: Final = Zstd(level=3, checksum=True)
 
 
 def encode_voltage(voltage_mv: np.ndarray) -> np.ndarray:
@@ -89,71 +86,41 @@ def decode_voltage(codes: np.ndarray) -> np.ndarray:
     return voltage_mv
 
 
-def encode_stimuli(stimuli: Sequence[Stimulus]) -> tuple[np.ndarray, np.ndarray]:
-    """Stimuli as kind codes (stimuli,) int8 and parameters (stimuli, `PARAMETER_COLUMNS`) float64, NaN padded.
+def chunk_key(chunk: int) -> str:
+    """The file of one voltage chunk within its part: Zarr's default key of chunk (`chunk`, 0)."""
+    return f"{VOLTAGE}/c/{chunk}/0"
+
+
+def pack_chunk(codes: np.ndarray, chunk_rows: int) -> bytes:
+    """The bytes of a chunk's file, as Zarr's `bytes` and `zstd` codecs write them; missing rows at the end are filled up."""
+    filled = np.full((chunk_rows, codes.shape[1]), VOLTAGE_MISSING, dtype="<i2")
+    filled[: len(codes)] = codes
+    return bytes(_CODEC.encode(filled))
+
+
+def unpack_chunk(content: bytes, chunk_rows: int, count: int) -> np.ndarray:
+    """The codes of a chunk's file, shape (chunk_rows, count).
 
     Raises:
-        ValueError: for a kind that a store cannot hold, or a parameter that float64 cannot hold exactly.
+        ValueError: if it is damaged or of another size.
     """
-    kinds = np.empty(len(stimuli), dtype=np.int8)
-    parameters = np.full((len(stimuli), PARAMETER_COLUMNS), np.nan)
-    for row, stimulus in enumerate(stimuli):
-        name = type(stimulus).__name__
-        if name not in KIND_CODES:
-            raise ValueError(f"a store cannot hold a {name}; expected one of {', '.join(KIND_CODES)}.")
-        kinds[row] = KIND_CODES[name]
-        values = [getattr(stimulus, parameter) for parameter in KIND_PARAMETERS[kinds[row]][1]]
-        parameters[row, : len(values)] = values
-        if parameters[row, : len(values)].tolist() != values:
-            raise ValueError(f"{stimulus} has a parameter that float64 does not hold exactly; keep seeds below 2**53.")
-    return kinds, parameters
+    try:
+        unpacked = np.frombuffer(_CODEC.decode(content), dtype="<i2")
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    if unpacked.size != chunk_rows * count:
+        raise ValueError(f"it unpacks to {unpacked.size} voltages; expected {chunk_rows} x {count}")
+    return unpacked.reshape(chunk_rows, count)
 
 
-def decode_stimulus(kind: int, parameters: np.ndarray) -> Stimulus:
-    """The stimulus of one row written by `encode_stimuli`.
-
-    Raises:
-        ValueError: if the code is unknown or a parameter is missing.
-    """
-    if not 0 <= kind < len(KIND_PARAMETERS):
-        raise ValueError(f"stimulus kind {kind} is unknown; expected 0 to {len(KIND_PARAMETERS) - 1}.")
-    name, columns = KIND_PARAMETERS[kind]
-    values: dict[str, Any] = {column: float(parameters[position]) for position, column in enumerate(columns)}
-    if not np.all(np.isfinite(list(values.values()))):
-        raise ValueError(f"a {name} has parameters {values}; every one must be a finite number.")
-    if "seed" in values:
-        values["seed"] = int(values["seed"])
-    return kind_named(name).type(**values)
+def bytes_sha256(*contents: bytes | np.ndarray) -> str:
+    """SHA-256 of bytes, or of arrays in C order, one after the other."""
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content if isinstance(content, bytes) else np.ascontiguousarray(content).tobytes())
+    return digest.hexdigest()
 
 
-def check_schema(attributes: Mapping[str, Any], path: Path) -> None:
-    """Refuse what is not a store of this version.
-
-    Raises:
-        ValueError: saying what was found.
-    """
-    if attributes.get("schema") != SCHEMA_NAME:
-        raise ValueError(f"{path} is a Zarr group but not a {SCHEMA_NAME}; make one with `noble generate`.")
-    if attributes.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path} is a {SCHEMA_NAME} of schema version {attributes.get('schema_version')}; this noble reads version "
-            f"{SCHEMA_VERSION}. Generate it again, or read it with the version of noble that wrote it."
-        )
-    if absent := [key for key in ATTRIBUTES if key not in attributes]:
-        raise ValueError(
-            f"{path} has no attribute {', '.join(absent)}; its zarr.json was changed after it was written."
-        )
-
-
-def chunk_file(path: Path, chunk: int) -> Path:
-    """The file of one voltage chunk: Zarr's default key of chunk (`chunk`, 0)."""
-    return path / "voltage" / "c" / str(chunk) / "0"
-
-
-def written_chunks(path: Path) -> set[int]:
-    """Numbers of the voltage chunks that are there; a chunk's file appears by a rename, so it is whole."""
-    folder = path / "voltage" / "c"
-    if not folder.is_dir():
-        return set()
-    numbers = (int(entry.name) for entry in folder.iterdir() if re.fullmatch(r"\d+", entry.name))
-    return {number for number in numbers if (file := chunk_file(path, number)).is_file() and file.stat().st_size > 0}
+def canonical_sha256(content: Any) -> str:
+    """SHA-256 of JSON-ready content as other languages can write it: sorted keys, no spaces; hexadecimal text."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,19 +1,22 @@
-"""Reading a store: traces in mV, their currents in nA, and where they come from."""
+"""Reading a store: traces in mV, their currents in nA and their spikes, and where they come from."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import zarr
 
+from noble.data.arrays import GroupReader
+from noble.data.facts import StoreFacts, store_facts
+from noble.data.part import FINISH, Part, features_sha256, model_features, open_part
+from noble.data.place import Place
 from noble.data.plan import Plan
-from noble.data.schema import ARRAY_DTYPES, PLAN_DTYPES, SPLITS, check_schema, decode_voltage, written_chunks
+from noble.data.schema import SCHEMA_NAME, SPLITS, canonical_sha256, decode_voltage
+from noble.features.catalogue import canonical
 from noble.protocols import Window
 from noble.spikes import SpikeTrains
 from noble.stimuli import Stimulus
@@ -54,62 +57,76 @@ class TraceRows:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """A complete data set on disk; voltages are read when asked for, everything else on opening.
+    """A complete data set; voltages are read when asked for, everything else on opening.
 
     Attributes:
-        path: its folder.
-        attributes: the group's attributes, as written.
-        grid: instants of the traces, the window and its tail margin.
-        protocol: onset, length and margin of the window.
-        plan: kind and parameters of the stimulus, model, split and seed of every sample.
+        place: where it lies.
+        facts: what its parts share.
+        parts: one for each generation.
         feature_names, feature_units: shape (features,).
         feature_table: shape (models, features), float64, in those units.
-        voltage: the Zarr array of int16 codes.
     """
 
-    path: Path
-    attributes: Mapping[str, Any]
-    grid: TimeGrid
-    protocol: Window
-    plan: Plan
+    place: Place
+    facts: StoreFacts
+    parts: tuple[Part, ...]
     feature_names: tuple[str, ...]
     feature_units: tuple[str, ...]
     feature_table: np.ndarray
-    voltage: zarr.Array[Any]
 
     @classmethod
-    def open(cls, path: str | Path) -> Store:
+    def open(cls, path: str | Path | Place) -> Store:
         """Open a complete store for reading.
 
+        Args:
+            path: its folder, or its URL.
+
         Raises:
-            ValueError: if there is none, it has another schema version, or it was cut short.
+            ValueError: if there is none, it cannot be read, was damaged, or was cut short.
         """
-        path = Path(path)
-        group = open_group(path)
-        attributes = attributes_of(group)
-        check_schema(attributes, path)
-        arrays = read_arrays(group, path)
-        voltage, features = arrays["voltage"], arrays["model_features"]
-        chunks, written = voltage.cdata_shape[0], len(written_chunks(path))
-        if written < chunks:
-            raise ValueError(f"{path} is cut short: {written} of {chunks} chunks are there; {_FINISH}")
-        table, described = np.asarray(features[:]), attributes_of(features)
-        if not np.all(np.isfinite(table)):
-            raise ValueError(f"{path} has model features that are not finite: it was damaged; generate it again.")
-        return cls(
-            path=path,
-            attributes=attributes,
-            grid=TimeGrid(**attributes["grid"]),
-            protocol=Window(**attributes["protocol"]),
-            plan=verified_plan(arrays, attributes, path),
-            feature_names=tuple(described["names"]),
-            feature_units=tuple(described["units"]),
-            feature_table=table,
-            voltage=voltage,
-        )
+        store = open_unchecked(Place.of(path))
+        for part in store.parts:
+            written = len(part.written())
+            if written < part.chunks:
+                raise ValueError(f"{part.place} is cut short: {written} of {part.chunks} chunks are there; {FINISH}")
+            if part.index is None and store.facts.version > 1:
+                raise ValueError(f"{part.place} is cut short: its index is not there; {FINISH}")
+        return store
 
     def __len__(self) -> int:
         return len(self.plan)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.indices(split).size} {split}" for split in SPLITS)
+        return f"Store({self.place}: {self.facts.hall.models} models of {self.facts.cell}, {counts})"
+
+    @property
+    def path(self) -> Path:
+        """Its folder; only of a local store."""
+        return self.place.path
+
+    @property
+    def grid(self) -> TimeGrid:
+        """Instants of the traces: the window and its tail margin."""
+        return self.facts.grid
+
+    @property
+    def protocol(self) -> Window:
+        """Onset, length and margin of the window."""
+        return self.facts.protocol
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Stimulus, model, split and seed of every sample."""
+        return Plan.join([part.plan for part in self.parts])
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """Attributes of the store and of its first part, JSON-ready; `appended` has the configurations of the others."""
+        first, *others = (part.facts.model_dump(mode="json") for part in self.parts)
+        shared = self.facts.model_dump(mode="json", by_alias=True)
+        first["stimulus_kinds"] = [kind.to_dict() for kind in self.parts[0].facts.stimulus_kinds]
+        return {**shared, **first, **({"appended": [part["config"] for part in others]} if others else {})}
 
     @property
     def model_index(self) -> np.ndarray:
@@ -118,8 +135,23 @@ class Store:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what decides the data (configuration, hall, plan), for the provenance of what is made from it."""
-        return store_digest(self.attributes)
+        """SHA-256 of what decides the data (configurations, hall, plans), for the provenance of what is made from it.
+
+        A store of version 1 keeps its digest when it is migrated.
+        """
+        digests = [
+            canonical_sha256(
+                {
+                    "schema": SCHEMA_NAME,
+                    "schema_version": 1,
+                    "config": part.facts.config,
+                    "plan_digest": part.facts.plan_digest,
+                    "hall_digest": self.facts.hall.digest,
+                }
+            )
+            for part in self.parts
+        ]
+        return digests[0] if len(digests) == 1 else canonical_sha256(digests)
 
     def indices(self, split: str) -> np.ndarray:
         """Samples of a split, ascending, int64.
@@ -139,33 +171,45 @@ class Store:
         """Voltages of some samples in the order asked for, shape (samples, time), float32, mV.
 
         Each chunk is read once, so samples that are neighbours in the store are cheapest.
+
+        Raises:
+            ValueError: if a chunk is damaged, or is not the one that was written.
         """
-        indices = self._checked(indices)
-        voltage = np.empty((indices.size, self.grid.count), dtype=np.float32)
-        size = self.voltage.chunks[0]
-        for chunk in np.unique(indices // size):
-            rows = np.flatnonzero(indices // size == chunk)
-            codes = np.asarray(self.voltage[chunk * size : (chunk + 1) * size])
-            voltage[rows] = decode_voltage(codes[indices[rows] - chunk * size])
+        rows = self._checked(indices)
+        voltage = np.empty((rows.size, self.grid.count), dtype=np.float32)
+        numbers = self.chunk_of(rows)
+        for number in np.unique(numbers):
+            part = int(np.searchsorted(self._first_chunks, number, side="right")) - 1
+            chunk = int(number - self._first_chunks[part])
+            positions = np.flatnonzero(numbers == number)
+            within = rows[positions] - self._first_rows[part] - chunk * self.parts[part].chunk_rows
+            voltage[positions] = decode_voltage(self.parts[part].codes(chunk)[within])
         return voltage
 
     def current_na(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Injected currents of some samples on the grid, shape (samples, time), float32, nA."""
-        indices = self._checked(indices)
-        current = np.empty((indices.size, self.grid.count), dtype=np.float32)
-        for row, index in enumerate(indices):
-            current[row] = self.plan.stimulus(int(index)).sample(self.grid)
+        rows = self._checked(indices)
+        current = np.empty((rows.size, self.grid.count), dtype=np.float32)
+        for position, row in enumerate(rows):
+            current[position] = self.plan.stimulus(int(row)).sample(self.grid)
         return current
 
     def spikes(self, indices: Sequence[int] | np.ndarray) -> SpikeTrains:
-        """Spike trains of some samples in the order asked for, ms from the first instant of the grid."""
-        return SpikeTrains.detect(self.voltage_mv(indices), dt_ms=self.grid.dt_ms)
+        """Spike trains of some samples in the order asked for, ms from the first instant of the grid.
+
+        Read from the index, or, in a store of version 1, found in the voltages.
+        """
+        rows = self._checked(indices)
+        if self._stored_spikes is None:
+            return SpikeTrains.detect(self.voltage_mv(rows), dt_ms=self.grid.dt_ms)
+        return self._stored_spikes.take(rows)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> TraceRows:
         """Everything about some samples, in the order asked for; each chunk is read once."""
         rows = self._checked(indices)
         voltage = self.voltage_mv(rows)
-        spikes = SpikeTrains.detect(voltage, dt_ms=self.grid.dt_ms)
+        stored = self._stored_spikes
+        spikes = SpikeTrains.detect(voltage, dt_ms=self.grid.dt_ms) if stored is None else stored.take(rows)
         return TraceRows(rows, voltage, self.current_na(rows), spikes, self.model_index[rows])
 
     def by_chunk(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
@@ -174,8 +218,11 @@ class Store:
         return np.split(rows, np.flatnonzero(np.diff(self.chunk_of(rows))) + 1) if rows.size else []
 
     def chunk_of(self, indices: np.ndarray) -> np.ndarray:
-        """Number of the chunk of each sample, same shape."""
-        return np.asarray(indices) // self.voltage.chunks[0]
+        """Number of the chunk of each sample, counted over all parts, same shape."""
+        rows = np.asarray(indices)
+        part = np.searchsorted(self._first_rows, rows, side="right") - 1
+        sizes = np.array([part.chunk_rows for part in self.parts])
+        return self._first_chunks[part] + (rows - self._first_rows[part]) // sizes[part]
 
     def batches(self, split: str, *, most: int | None = None) -> Iterator[TraceRows]:
         """A split from its first sample to its last, one chunk in memory at a time, each read once.
@@ -190,6 +237,21 @@ class Store:
             for start in range(0, len(batch), size):
                 yield batch.take(np.arange(start, min(start + size, len(batch))))
 
+    @cached_property
+    def _first_rows(self) -> np.ndarray:
+        return np.cumsum([0, *(len(part) for part in self.parts[:-1])])
+
+    @cached_property
+    def _first_chunks(self) -> np.ndarray:
+        return np.cumsum([0, *(part.chunks for part in self.parts[:-1])])
+
+    @cached_property
+    def _stored_spikes(self) -> SpikeTrains | None:
+        trains = [part.index.spikes for part in self.parts if part.index is not None]
+        if len(trains) < len(self.parts):
+            return None
+        return trains[0] if len(trains) == 1 else SpikeTrains.join(trains)
+
     def _checked(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Indices as int64, each a sample of this store."""
         checked = np.atleast_1d(np.asarray(indices))
@@ -200,64 +262,39 @@ class Store:
         return checked.astype(np.int64)
 
 
-_FINISH = "run noble generate again to finish it."
-
-
-def open_group(path: Path) -> zarr.Group:
-    """The Zarr group at a path, read-only.
+def open_unchecked(place: Place) -> Store:
+    """A store that need not be complete.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, it cannot be read, or was damaged.
     """
-    if not path.is_dir():
-        raise ValueError(f"{path} is not a folder; expected a store made by `noble generate`.")
+    group = GroupReader(place)
+    facts = store_facts(group.attributes, place)
+    table, names, units = model_features(group)
+    if len(table) != facts.hall.models:
+        raise ValueError(f"{place} has features of {len(table)} models; its hall has {facts.hall.models}.")
+    features = features_sha256(table, {"names": names, "units": units})
+    groups = [group] if facts.version == 1 else [GroupReader(part) for part in part_places(place)]
+    if facts.version > 1:
+        GroupReader(place.at("parts"))  # which other Zarr readers need
+    if not groups:
+        raise ValueError(f"{place} has no parts: it was cut short; {FINISH}")
+    parts = tuple(open_part(reader, facts, features) for reader in groups)
+    # Stores of older releases have features under their former names.
+    return Store(place, facts, parts, tuple(map(canonical, names)), units, table)
+
+
+def part_places(place: Place) -> list[Place]:
+    """The parts of a store of version 2, in order."""
+    numbers = sorted(int(name) for name in place.names("parts") if name.isascii() and name.isdigit())
+    found = [place.at(f"parts/{number}") for number in numbers]
+    return [part for part in found if part.read("zarr.json") is not None]
+
+
+def is_complete(path: str | Path | Place) -> bool:
+    """Whether there is a store at a place that is complete, so that nothing remains to simulate."""
     try:
-        return zarr.open_group(path, mode="r", zarr_format=3)
-    except Exception as error:  # zarr raises many kinds for a folder without, or with unreadable, metadata
-        raise ValueError(f"{path} is not a readable Zarr group; expected a store made by `noble generate`.") from error
-
-
-def read_arrays(group: zarr.Group, path: Path) -> dict[str, zarr.Array[Any]]:
-    """The arrays that the schema names.
-
-    Raises:
-        ValueError: if one is missing.
-    """
-    arrays: dict[str, zarr.Array[Any]] = {}
-    for name in ARRAY_DTYPES:
-        found = group.get(name)
-        if not isinstance(found, zarr.Array):
-            raise ValueError(f"{path} has no array {name}: it was cut short; {_FINISH}")
-        arrays[name] = found
-    return arrays
-
-
-def read_plan(arrays: Mapping[str, zarr.Array[Any]]) -> Plan:
-    """The plan of a store, in memory."""
-    return Plan(**{name: np.asarray(arrays[name][:]) for name in PLAN_DTYPES})
-
-
-def verified_plan(arrays: Mapping[str, zarr.Array[Any]], attributes: Mapping[str, Any], path: Path) -> Plan:
-    """The plan of a store, if it is the one that was written.
-
-    Zarr reads a chunk that is not there as fill values, so only the digest tells a lost file from zeros.
-
-    Raises:
-        ValueError: if a part of it was lost or changed.
-    """
-    plan = read_plan(arrays)
-    if plan.digest != attributes["plan_digest"]:
-        raise ValueError(f"{path} has lost or changed a part of its plan; delete it and run noble generate again.")
-    return plan
-
-
-def attributes_of(node: zarr.Group | zarr.Array[Any]) -> dict[str, Any]:
-    """The attributes of a group or an array."""
-    return cast("dict[str, Any]", node.attrs.asdict())
-
-
-def store_digest(attributes: Mapping[str, Any]) -> str:
-    """SHA-256 over configuration, hall and plan, as canonical JSON."""
-    parts = {key: attributes[key] for key in ("schema", "schema_version", "config", "plan_digest")}
-    parts["hall_digest"] = attributes["hall"]["digest"]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        Store.open(path)
+    except ValueError:
+        return False
+    return True

@@ -1,20 +1,17 @@
-"""The processes that simulate: each has one responder and answers one chunk at a time."""
+"""What a worker does: simulate one chunk after the other with one responder, and write each to its place itself."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noble.data.schema import encode_voltage
+from noble.data.part import Part
+from noble.data.place import Place
+from noble.data.schema import bytes_sha256, chunk_key, decode_voltage, encode_voltage, pack_chunk
+from noble.spikes import SpikeTrains
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid
 
@@ -27,7 +24,7 @@ ResponderFactory = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Job:
-    """One chunk to simulate."""
+    """One chunk to simulate and to write."""
 
     chunk: int
     first_sample: int
@@ -35,16 +32,61 @@ class Job:
     stimuli: tuple[Stimulus, ...]
 
 
-class Worker:
-    """Simulates chunks one after the other with one responder."""
+class Jobs(Sequence[Job]):
+    """The chunks of a part that are not there, each made when it is looked at."""
 
-    def __init__(self, factory: ResponderFactory, hall: HallOfFame, grid: TimeGrid) -> None:
-        self._factory, self._hall, self._grid = factory, hall, grid
+    def __init__(self, part: Part, chunks: Iterable[int]) -> None:
+        self._part, self._chunks = part, list(chunks)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __getitem__(self, index: Any) -> Any:
+        plan, rows = self._part.plan, self._part.rows_of(self._chunks[index])
+        return Job(
+            chunk=self._chunks[index],
+            first_sample=rows.start,
+            model_index=tuple(plan.model_index[rows.start : rows.stop].tolist()),
+            stimuli=tuple(plan.stimulus(row) for row in rows),
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A chunk that a worker has written.
+
+    Attributes:
+        sha256: of its file.
+        spikes: of its traces, ms.
+    """
+
+    sha256: bytes
+    spikes: SpikeTrains
+
+
+class ChunkWriter:
+    """Simulates a chunk and writes it; a worker keeps one, with its responder, for all chunks."""
+
+    def __init__(
+        self, place: Place, chunk_rows: int, grid: TimeGrid, factory: ResponderFactory, hall: HallOfFame
+    ) -> None:
+        self._place, self._chunk_rows, self._grid = place, chunk_rows, grid
+        self._factory, self._hall = factory, hall
         self._responder: Any = None
 
-    def simulate(self, job: Job) -> np.ndarray:
-        """Voltage codes of a chunk, shape (traces, time)."""
-        # Made here, not when the process starts, so that its errors reach the parent as they are.
+    def __call__(self, job: Job) -> Written:
+        """Write a chunk, and say what was written.
+
+        Raises:
+            ValueError: for a voltage that cannot be stored, or an answer of another shape.
+        """
+        codes = self._simulated(job)
+        content = pack_chunk(codes, self._chunk_rows)
+        self._place.write(chunk_key(job.chunk), content)
+        return described_chunk(content, codes, dt_ms=self._grid.dt_ms)
+
+    def _simulated(self, job: Job) -> np.ndarray:
+        # Made here, not when the process starts, so that its errors are those of a job.
         self._responder = self._responder or self._factory()
         neurons = [self._hall.cell_model(index) for index in job.model_index]
         try:
@@ -52,12 +94,19 @@ class Worker:
         except Exception as error:
             error.add_note(f"in samples {job.first_sample} to {job.first_sample + len(neurons) - 1}")
             raise
-        if batch.voltage_mv.shape != (len(neurons), self._grid.count):
+        expected = (len(neurons), self._grid.count)
+        if np.shape(batch.voltage_mv) != expected:
             raise ValueError(
-                f"the simulator answered {len(neurons)} stimuli with voltages of shape {batch.voltage_mv.shape}; "
-                f"expected ({len(neurons)}, {self._grid.count})."
+                f"the simulator answered {len(neurons)} stimuli with voltages of shape {np.shape(batch.voltage_mv)}; "
+                f"expected {expected}."
             )
         return _encode(job, [neuron.name for neuron in neurons], batch.voltage_mv)
+
+
+def described_chunk(content: bytes, codes: np.ndarray, *, dt_ms: float) -> Written:
+    """The digest of a chunk's file, and the spikes in its codes."""
+    spikes = SpikeTrains.detect(decode_voltage(codes), dt_ms=dt_ms)
+    return Written(bytes.fromhex(bytes_sha256(content)), spikes)
 
 
 def _encode(job: Job, names: Sequence[str], voltage_mv: np.ndarray) -> np.ndarray:
@@ -71,47 +120,3 @@ def _encode(job: Job, names: Sequence[str], voltage_mv: np.ndarray) -> np.ndarra
                 f"sample {job.first_sample + row}, model {job.model_index[row]} ({name}), {job.stimuli[row]}: {error}"
             ) from error
     return codes
-
-
-def run_pool(
-    jobs: Iterator[Job],
-    workers: int,
-    equipment: tuple[ResponderFactory, HallOfFame, TimeGrid],
-    write: Callable[[Job, np.ndarray], None],
-) -> None:
-    """Simulate in worker processes, two chunks under way for each, and write here as they come."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy the parent's threads in whatever state they are
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=equipment) as pool:
-        try:
-            running = {pool.submit(_simulate, job): job for job in islice(jobs, 2 * workers)}
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    write(running.pop(future), future.result())
-                    running.update({pool.submit(_simulate, job): job for job in islice(jobs, 1)})
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_worker: Worker | None = None
-
-
-def _start_worker(factory: ResponderFactory, hall: HallOfFame, grid: TimeGrid) -> None:
-    """Prepare a worker process: it leaves Ctrl-C to the parent and ends when the parent does, even by kill -9."""
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(factory, hall, grid)
-
-
-def _end_with_parent() -> None:
-    """Leave as soon as the parent is gone: its end of the queues would never tell a worker that waits for work."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _simulate(job: Job) -> np.ndarray:
-    assert _worker is not None, "the pool's initializer has run"
-    return _worker.simulate(job)

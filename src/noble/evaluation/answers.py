@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from noble.evaluation.metrics import STABLE_FEATURES, TraceTable, concatenate, trace_table
+from noble.features.neurons import Neurons
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -35,7 +36,7 @@ def outside_hull_expected() -> Iterator[None]:
 
 def answers(
     operator: Operator,
-    features: np.ndarray,
+    neurons: Neurons,
     stimuli: Stimulus | Sequence[Stimulus],
     grid: TimeGrid,
     *,
@@ -45,8 +46,8 @@ def answers(
 
     Args:
         operator: who answers.
-        features: one row a neuron, shape (neurons, features), physical units.
-        stimuli: one for all neurons, or one a neuron.
+        neurons: features by name.
+        stimuli: one for all neurons, or one for each.
         grid: instants of the answers.
         at_once: traces predicted and held at once.
 
@@ -58,19 +59,17 @@ def answers(
     """
     if at_once < 1:
         raise ValueError(f"batch_size is {at_once}; expected at least 1.")
-    for start in range(0, len(features), at_once):
-        rows = slice(start, min(start + at_once, len(features)))
+    for start in range(0, len(neurons), at_once):
+        rows = slice(start, min(start + at_once, len(neurons)))
         chosen = [stimuli] * (rows.stop - start) if isinstance(stimuli, Stimulus) else stimuli[rows]
         with outside_hull_expected():
-            predicted = operator.predict(features[rows], chosen, grid, batch_size=min(at_once, AT_ONCE))
+            predicted = operator.respond(neurons[rows], chosen, grid, batch_size=min(at_once, AT_ONCE))
         yield rows, predicted
 
 
-def answer(
-    operator: Operator, features: np.ndarray, stimuli: Stimulus | Sequence[Stimulus], grid: TimeGrid
-) -> TraceBatch:
+def answer(operator: Operator, neurons: Neurons, stimuli: Stimulus | Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
     """All of `answers` in one batch; there must be at least one neuron."""
-    return TraceBatch.join([batch for _, batch in answers(operator, features, stimuli, grid)])
+    return TraceBatch.join([batch for _, batch in answers(operator, neurons, stimuli, grid)])
 
 
 @dataclass(frozen=True)
@@ -78,16 +77,16 @@ class KnownTraces:
     """Reference traces, and the neurons and currents behind them.
 
     Attributes:
-        features: one row a trace, in the operator's order, shape (traces, features), physical units.
-        stimuli: one a trace.
+        neurons: features of the model behind each trace, by name.
+        stimuli: one for each trace.
         voltage_mv: shape (traces, time), mV.
-        i_thr_na: threshold of the model behind each trace, shape (traces,), nA; None or NaN where it is unknown.
+        rheobase_na: rheobase of the model behind each trace, shape (traces,), nA; None or NaN where it is unknown.
     """
 
-    features: np.ndarray
+    neurons: Neurons
     stimuli: Sequence[Stimulus]
     voltage_mv: np.ndarray
-    i_thr_na: np.ndarray | None = None
+    rheobase_na: np.ndarray | None = None
 
 
 Source = Callable[[np.ndarray], KnownTraces]
@@ -100,14 +99,14 @@ def store_traces(store: Store, names: Sequence[str]) -> Source:
     Raises:
         ValueError: if the store lacks one of the features.
     """
-    features = _columns(store, names)
-    thresholds = _columns(store, ("i_thr",))[:, 0] if "i_thr" in store.feature_names else None
+    neurons = Neurons(tuple(names), _columns(store, names))
+    rheobases = _columns(store, ("rheobase",))[:, 0] if "rheobase" in store.feature_names else None
 
     def traces(rows: np.ndarray) -> KnownTraces:
         models = store.model_index[rows]
         voltage_mv = store.voltage_mv(rows)[:, : store.protocol.grid.count]
-        i_thr_na = None if thresholds is None else thresholds[models]
-        return KnownTraces(features[models], [store.stimulus(int(row)) for row in rows], voltage_mv, i_thr_na)
+        rheobase_na = None if rheobases is None else rheobases[models]
+        return KnownTraces(neurons.take(models), [store.stimulus(int(row)) for row in rows], voltage_mv, rheobase_na)
 
     return traces
 
@@ -118,7 +117,7 @@ def compare_traces(
     grid: TimeGrid,
     window: Window | StepProtocol,
     *,
-    columns: Sequence[int] | None = None,
+    told: Sequence[str] | None = None,
     feature_names: Sequence[str] = STABLE_FEATURES,
 ) -> TraceTable:
     """Let an operator answer the currents of known traces, and compare trace by trace.
@@ -128,15 +127,15 @@ def compare_traces(
         known: the references, at least one.
         grid: their instants.
         window: the edges of its step are those of the e-features.
-        columns: features that the operator is told; all if None.
+        told: names of the features that the operator is told; all if None.
         feature_names: e-features to compare.
     """
-    told = known.features if columns is None else known.features[:, list(columns)]
-    predicted = answer(operator, told, known.stimuli, grid)
+    neurons = known.neurons if told is None else known.neurons.known_by(told)
+    predicted = answer(operator, neurons, known.stimuli, grid)
     # Both carry the current as it is at their instants.
     reference = TraceBatch(grid, known.voltage_mv, predicted.current_na)
     edges = {"onset_ms": window.onset_ms, "offset_ms": window.offset_ms, "feature_names": feature_names}
-    return trace_table(predicted, reference, i_thr_na=known.i_thr_na, **edges)
+    return trace_table(predicted, reference, rheobase_na=known.rheobase_na, **edges)
 
 
 def compare_in_batches(
@@ -145,7 +144,7 @@ def compare_in_batches(
     indices: np.ndarray,
     window: Window | StepProtocol,
     *,
-    views: Mapping[str, Sequence[int] | None],
+    views: Mapping[str, Sequence[str] | None],
     at_once: int = AT_ONCE,
     feature_names: Sequence[str] = STABLE_FEATURES,
     advance: Callable[[int], None] | None = None,
@@ -172,11 +171,11 @@ def compare_in_batches(
     tables = {name: [trace_table(nothing, nothing, **edges)] for name in views}
     for start in range(0, indices.size, at_once):
         known = source(indices[start : start + at_once])
-        for name, columns in views.items():
-            table = compare_traces(operator, known, window.grid, window, columns=columns, feature_names=feature_names)
+        for name, told in views.items():
+            table = compare_traces(operator, known, window.grid, window, told=told, feature_names=feature_names)
             tables[name].append(table)
         if advance is not None:
-            advance(len(known.features))
+            advance(len(known.neurons))
     return {name: concatenate(found) for name, found in tables.items()}
 
 

@@ -112,14 +112,14 @@ def evaluate_fresh(
 
     check_models(operator, hall.digest, f"the hall {hall.name}")
     plan = fresh_plan(hall, config, count=count, unseen_count=count if hall.held_out else 0, seed=seed)
-    features = np.asarray(hall.feature_table(operator.spec.names), dtype=float)
-    thresholds = np.array([model.features.get("i_thr", np.nan) for model in hall.models])
+    neurons = hall.neurons(operator.feature_names)
+    rheobases = np.array([model.features.get("rheobase", np.nan) for model in hall.models])
 
     def simulated(rows: np.ndarray) -> KnownTraces:
         models = plan.model_index[rows]
         stimuli = [plan.stimulus(int(row)) for row in rows]
         traces = responder.respond([hall.cell_model(int(index)) for index in models], stimuli, config.window.grid)
-        return KnownTraces(features[models], stimuli, traces.voltage_mv, thresholds[models])
+        return KnownTraces(neurons.take(models), stimuli, traces.voltage_mv, rheobases[models])
 
     chosen = {split: np.flatnonzero(plan.split == SPLITS.index(split)) for split in SUBSETS}
     settings = {"source": "fresh", "hall": hall.digest, "seed": seed}
@@ -189,15 +189,15 @@ def _of_learned(operator: Operator, store: Store, split: str) -> np.ndarray:
     return indices[np.isin(store.model_index[indices], learned)]
 
 
-def _views(operator: Operator, split: str) -> dict[str, Sequence[int] | None]:
+def _views(operator: Operator, split: str) -> dict[str, Sequence[str] | None]:
     """Subsets of a split, and the features that the operator is told in each.
 
-    A model that nobody trained on is known by all of its features, or, as the paper's, by threshold and slope alone.
+    A model that nobody trained on is known by all of its features, or, as the paper's, by rheobase and F-I gain alone.
     """
     subset = SUBSETS.get(split, split)
-    if split != "unseen_models" or len(operator.spec.plane_columns) == len(operator.spec.names):
+    if split != "unseen_models" or len(operator.spec.latent_features) == len(operator.spec):
         return {subset: None}
-    return {subset: None, PLANE_SUBSET: list(operator.spec.plane_columns)}
+    return {subset: None, PLANE_SUBSET: operator.spec.latent_features}
 
 
 class _Advance:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from noble.evaluation.results import FeatureError, Summary
-from noble.features import FEATURE_UNITS, extract
+from noble.features import CATALOGUE, EFEATURES, extract, unit_of
 from noble.spikes import coincidence_factor, spike_times_ms
 from noble.traces import Trace, TraceBatch
 
@@ -29,7 +29,7 @@ COINCIDENCE_WINDOW_MS: Final = 1.0
 
 # They describe spikes: averaged over one trace that fires and one that does not, they would compare nothing.
 _SPIKE_FEATURES: Final = frozenset(
-    name for name in FEATURE_UNITS if name.startswith(("AHP", "AP")) or name in {"mean_AP_amplitude", "mean_frequency"}
+    name for name in EFEATURES if name.startswith(("AHP", "AP")) or name in {"mean_AP_amplitude", "mean_frequency"}
 ) | {"inv_first_ISI", "time_to_first_spike"}
 
 
@@ -66,7 +66,7 @@ class TraceTable:
         """Which traces are in which regime; each is in exactly one.
 
         *Near-threshold*: the reference fires one or two spikes, or the largest current of the stimulus lies within
-        10 pA of the model's `i_thr` (where that is known). Of the rest, *sub-threshold* if the reference is silent,
+        10 pA of the model's `rheobase` (where that is known). Of the rest, *sub-threshold* if the reference is silent,
         else *spiking*.
         """
         silent = self.reference_spikes == 0
@@ -80,7 +80,7 @@ def trace_table(
     *,
     onset_ms: float,
     offset_ms: float,
-    i_thr_na: np.ndarray | None = None,
+    rheobase_na: np.ndarray | None = None,
     feature_names: Sequence[str] = STABLE_FEATURES,
 ) -> TraceTable:
     """Compare predicted with reference traces, pair by pair, over the whole window they share.
@@ -88,7 +88,7 @@ def trace_table(
     Args:
         predicted, reference: on the same grid, mV; the reference's currents decide which trace is near threshold.
         onset_ms, offset_ms: edges of the stimulus for the e-features, ms.
-        i_thr_na: threshold of the model behind each trace, shape (batch,), nA; unknown if None or NaN.
+        rheobase_na: threshold of the model behind each trace, shape (batch,), nA; unknown if None or NaN.
         feature_names: e-features to compare.
 
     Raises:
@@ -99,9 +99,11 @@ def trace_table(
             f"predicted traces have shape {predicted.voltage_mv.shape} at dt {predicted.grid.dt_ms:g} ms and reference "
             f"traces {reference.voltage_mv.shape} at {reference.grid.dt_ms:g} ms; predict on the reference's grid."
         )
-    thresholds = np.full(len(reference), np.nan) if i_thr_na is None else np.asarray(i_thr_na, dtype=float)
+    thresholds = np.full(len(reference), np.nan) if rheobase_na is None else np.asarray(rheobase_na, dtype=float)
     if thresholds.shape != (len(reference),):
-        raise ValueError(f"i_thr_na has shape {thresholds.shape}; expected one threshold a trace, ({len(reference)},).")
+        raise ValueError(
+            f"rheobase_na has shape {thresholds.shape}; expected one threshold a trace, ({len(reference)},)."
+        )
     for batch, what in ((predicted, "predicted"), (reference, "reference")):
         broken = int(np.sum(~np.all(np.isfinite(batch.voltage_mv), axis=1)))
         if broken:  # left in, they would drop out of every mean and make a diverged operator look better
@@ -217,7 +219,7 @@ def _feature_error(table: TraceTable, name: str, mask: np.ndarray) -> FeatureErr
     return FeatureError(
         error_percent=_mean(100 * difference[relative] / np.abs(reference[relative])),
         mean_absolute_error=_mean(difference[compared]),
-        unit=FEATURE_UNITS.get(name),
+        unit=unit_of(name) if name in CATALOGUE else None,
         traces=int(compared.sum()),
         missing=int((mask & expected & ~found).sum()),
         extra=int((mask & ~expected & found).sum()),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -102,8 +102,8 @@ def measure_speed(
         operator: the operator.
         hall: the models that it learned.
         arbor: as many threads as it likes.
-        neuron: serial; not measured if None. What either simulator takes to
-            settle is counted: give them `SolverSettings` without.
+        neuron: serial; not measured if None. What either simulator takes to settle is counted: give them `SolverSettings`
+            without.
         batch: traces that the operator answers at once.
         arbor_traces, neuron_traces: traces simulated, spread over models and amplitudes.
         config: distribution of currents, and window; without it steps spread evenly over the paper's range, in its window.
@@ -118,44 +118,23 @@ def measure_speed(
         raise ValueError(
             f"batch is {batch}, arbor_traces {arbor_traces} and neuron_traces {neuron_traces}; expected at least 1 of each."
         )
-    report = progress or (lambda done, total: None)
     grid = StepProtocol().grid if config is None else config.window.grid
-    table = hall.feature_table(operator.feature_names)
-    models, stimuli = _drawn(hall, batch, config)
-
-    def operator_seconds() -> list[float]:
-        return seconds_of(
-            lambda: operator.predict(table[models], stimuli, grid, batch_size=batch), repeats=_REPEATS, each=batch
-        )
-
-    report(0, 4)
+    simulators = {"arbor": (arbor, arbor_traces)} | ({} if neuron is None else {"neuron": (neuron, neuron_traces)})
     with outside_hull_expected():
-        passes = operator_seconds()
-        report(1, 4)
-        alone = seconds_of(lambda: operator.predict(table[models[-1:]], stimuli[-1:], grid), repeats=_SINGLES)
-        report(2, 4)
-        seconds: dict[str, float | None] = {}
-        simulators = (("arbor", arbor, arbor_traces), ("neuron", neuron, neuron_traces))
-        for done, (name, responder, count) in enumerate(simulators, 3):
-            seconds[name] = None
-            if responder is not None:
-                seconds[name] = _simulation_seconds(responder, hall, count, config, grid) / count
-                passes += operator_seconds()
-            report(done, 4)
-    together = float(np.median(passes))
-    faster = {name: None if value is None else value / together for name, value in seconds.items()}
+        taken = _seconds(operator, hall, simulators, batch, config, grid, progress or (lambda done, total: None))
+    together = float(np.median(taken.passes))
     return Speed(
         ms_per_trace=1e3 * together,
-        ms_per_trace_range=(1e3 * min(passes), 1e3 * max(passes)),
-        ms_per_trace_batch1=1e3 * float(np.median(alone)),
-        speedup_vs_neuron=faster["neuron"],
-        speedup_vs_arbor=faster["arbor"],
+        ms_per_trace_range=(1e3 * min(taken.passes), 1e3 * max(taken.passes)),
+        ms_per_trace_batch1=1e3 * float(np.median(taken.singles)),
+        speedup_vs_neuron=None if neuron is None else taken.simulators["neuron"] / together,
+        speedup_vs_arbor=taken.simulators["arbor"] / together,
         batch=batch,
         threads=torch.get_num_threads(),
-        arbor_seconds_per_trace=seconds["arbor"],
+        arbor_seconds_per_trace=taken.simulators["arbor"],
         arbor_threads=getattr(arbor, "threads", None),
         arbor_traces=arbor_traces,
-        neuron_seconds_per_trace=seconds["neuron"],
+        neuron_seconds_per_trace=taken.simulators.get("neuron"),
         neuron_traces=0 if neuron is None else neuron_traces,
         window_ms=grid.duration_ms,
         dt_ms=grid.dt_ms,
@@ -164,6 +143,46 @@ def measure_speed(
         machine=platform.machine(),
         torch=torch.__version__,
     )
+
+
+class _Seconds(NamedTuple):
+    """Seconds for each trace: of passes over a batch, of single traces, and of the simulators by name."""
+
+    passes: list[float]
+    singles: list[float]
+    simulators: dict[str, float]
+
+
+def _seconds(
+    operator: Operator,
+    hall: HallOfFame,
+    simulators: Mapping[str, tuple[Responder[Any], int]],
+    batch: int,
+    config: GenerationConfig | None,
+    grid: TimeGrid,
+    report: Progress,
+) -> _Seconds:
+    """Time the operator before, between and after the simulators."""
+    models, stimuli = _drawn(hall, batch, config)
+    neurons = hall.neurons(operator.feature_names, models)
+
+    def operator_seconds() -> list[float]:
+        return seconds_of(
+            lambda: operator.respond(neurons, stimuli, grid, batch_size=batch), repeats=_REPEATS, each=batch
+        )
+
+    total = 2 + len(simulators)
+    report(0, total)
+    passes = operator_seconds()
+    report(1, total)
+    singles = seconds_of(lambda: operator.respond(neurons[-1:], stimuli[-1:], grid), repeats=_SINGLES)
+    report(2, total)
+    taken = {}
+    for done, (name, (responder, count)) in enumerate(simulators.items(), 3):
+        taken[name] = _simulation_seconds(responder, hall, count, config, grid) / count
+        passes += operator_seconds()
+        report(done, total)
+    return _Seconds(passes, singles, taken)
 
 
 def _drawn(hall: HallOfFame, count: int, config: GenerationConfig | None) -> tuple[list[int], list[Stimulus]]:

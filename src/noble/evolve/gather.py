@@ -13,7 +13,7 @@ from noble.cells import CellModel, HallModel, HallOfFame
 from noble.evolve.check import AT_ONCE, check_candidates, damaged, in_spreads, read_record, reasons_against, record_key
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, Evolution
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES, LATENT_FEATURES, canonical
 from noble.features.hall_features import measure_features
 from noble.files import locked, numbers_by_name, write_json
 from noble.jobs import Failed, Pool
@@ -81,18 +81,18 @@ def _chosen_of(
 def farthest_from_the_middle(
     measured: Sequence[tuple[Candidate, dict[str, float]]], count: int
 ) -> list[tuple[Candidate, dict[str, float]]]:
-    """Those whose threshold and slope are farthest from the mean, each in standard deviations, in their order.
+    """Those whose rheobase and F-I gain are farthest from the mean, each in standard deviations, in their order.
 
     What a family spreads over is decided at its edges; between them an operator interpolates.
     """
-    plane = np.array([[features["i_thr"], features["s_thr"]] for _, features in measured])
-    distance = np.linalg.norm(in_spreads(plane), axis=1)
+    latent = np.array([[features[name] for name in LATENT_FEATURES] for _, features in measured])
+    distance = np.linalg.norm(in_spreads(latent), axis=1)
     chosen = np.sort(np.argsort(-distance, kind="stable")[:count])
     return [measured[index] for index in chosen]
 
 
 def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int) -> set[int]:
-    """Models to hold out: a seeded draw among those that are no corner of the hull in (i_thr, s_thr).
+    """Models to hold out: a seeded draw among those that are no corner of the hull in (rheobase, F-I gain).
 
     Every corner stays in training, so that each held-out model lies inside the hull of the training models and predicting it is
     interpolation.
@@ -104,10 +104,10 @@ def draw_held_out(features: Sequence[Mapping[str, float]], count: int, seed: int
 
     if count == 0:
         return set()
-    plane = np.array([[row["i_thr"], row["s_thr"]] for row in features])
-    spread = plane.std(axis=0)
-    flat = len(plane) <= 3 or not np.all(spread > 0)
-    corners = set(range(len(plane))) if flat else set(ConvexHull(plane / spread).vertices.tolist())
+    latent = np.array([[row[name] for name in LATENT_FEATURES] for row in features])
+    spread = latent.std(axis=0)
+    flat = len(latent) <= 3 or not np.all(spread > 0)
+    corners = set(range(len(latent))) if flat else set(ConvexHull(latent / spread).vertices.tolist())
     inner = [index for index in range(len(features)) if index not in corners]
     if len(inner) < count:
         raise ValueError(
@@ -125,7 +125,7 @@ def with_held_out(models: Sequence[HallModel], count: int, seed: int) -> tuple[H
 
 @dataclass(frozen=True)
 class Measurement:
-    """Measures a model in a worker, given a bracket of its threshold; a callable object, so that the pool can send it."""
+    """Measures a model in a worker, given a bracket of its rheobase; a callable object, so that the pool can send it."""
 
     data_folder: Path | str | None
 
@@ -141,7 +141,7 @@ def measure_best(
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """The first of those that passed, as many as the hall wants of a seed to choose from, with their features.
 
-    One that lacks a feature, for example since it is blocked at twice its threshold, makes way for the next. What is measured
+    One that lacks a feature, for example since it is blocked at twice its rheobase, makes way for the next. What is measured
     is kept in `measured.json` of the seed.
     """
     file = evolution.seed_folder(seed) / "measured.json"
@@ -174,13 +174,15 @@ def _read_measured(file: Path) -> dict[str, dict[str, float]]:
         record = {key: numbers_by_name(item, what="a model") for key, item in record.items()}
     except ValueError as error:
         raise damaged(file, error) from error
-    return {key: features for key, features in record.items() if set(features) == set(HALL_FEATURE_UNITS)}
+    # A record of another version may have features under their former names, too.
+    named = {key: {canonical(name): value for name, value in row.items()} for key, row in record.items()}
+    return {key: features for key, features in named.items() if set(features) == set(HALL_FEATURES)}
 
 
 def threshold_bracket(spike_counts: Mapping[str, int]) -> tuple[float, float]:
     """Largest silent step below the first that fires, and the step after that one, nA.
 
-    The check's step may be longer than the one that defines the threshold, and a longer one fires at less current.
+    The check's step may be longer than the one that defines the rheobase, and a longer one fires at less current.
     """
     counts = sorted((float(amplitude), count) for amplitude, count in spike_counts.items() if float(amplitude) >= 0)
     fires = next((amplitude for amplitude, count in counts if count), counts[-1][0])

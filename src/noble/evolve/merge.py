@@ -9,6 +9,7 @@ from typing import Any
 
 from noble.cells import HallModel, HallOfFame
 from noble.evolve.gather import with_held_out
+from noble.features.catalogue import LATENT_FEATURES
 
 
 def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, seed: int = 0) -> HallOfFame:
@@ -22,7 +23,7 @@ def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, s
 
     Raises:
         ValueError: if there are fewer than two halls, if their cells, recordings or checks differ or a recording is not known,
-            if a model lacks `i_thr` or `s_thr`, or if fewer models than `held_out` lie inside the hull.
+            if a model lacks rheobase or F-I gain, or if fewer models than `held_out` lie inside the hull.
     """
     if len(halls) < 2:
         raise ValueError(f"there is nothing to merge in {len(halls)} hall; expected at least two.")
@@ -33,9 +34,15 @@ def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, s
     everyone = [(hall, index, model) for hall in halls for index, model in enumerate(hall.models)]
     for hall, index, model in sorted(everyone, key=lambda item: item[2].score):
         best.setdefault(json.dumps(hall.cell_model(index).values, sort_keys=True), model)
-    joined = HallOfFame(name, first.cell, tuple(best.values()))
-    joined.feature_table(["i_thr", "s_thr"])  # names the model that lacks one
+    joined = HallOfFame(name, first.cell, _with_common_features(list(best.values())))
+    joined.feature_table(LATENT_FEATURES)  # names what is lacking
     return replace(joined, models=with_held_out(joined.models, held_out, seed), provenance=_provenance(halls, seed))
+
+
+def _with_common_features(models: Sequence[HallModel]) -> tuple[HallModel, ...]:
+    """The models with the features that all of them have: halls of other versions may have fewer."""
+    common = [name for name in models[0].features if all(name in model.features for model in models)]
+    return tuple(replace(model, features={name: model.features[name] for name in common}) for model in models)
 
 
 def _check_alike(first: HallOfFame, other: HallOfFame) -> None:

@@ -13,7 +13,7 @@ from noble.evolve.check import AT_ONCE, damaged, full_scores, read_record, reaso
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import HALL_FEATURES
 from noble.files import content_sha256, locked, numbers_by_name, write_json
 from noble.jobs import Failed, Pool
 from noble.targets.targets import Targets
@@ -100,7 +100,7 @@ def _check_all(
     progress: Callable[[int, int], None],
 ) -> dict[int, dict[str, Any]]:
     """Score and features of every model by its index, as far as possible from the record; each few models the record grows."""
-    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURE_UNITS)])
+    key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURES)])
     done = _read(record, key)
     missing = [index for index in range(len(hall)) if index not in done]
     for start in range(0, len(missing), AT_ONCE):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from noble.family.sampling import disc_points, hull_points
+from noble.family.sampling import disc_points
+from noble.features.neurons import Neurons
 
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
@@ -17,44 +18,41 @@ _USUAL_SHARE: Final = 0.95
 _QUANTILES: Final = {"median": 0.5, "q05": 0.05, "q95": 0.95}
 
 
-def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> np.ndarray:
+def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> Neurons:
     """The features of a family's neurons.
 
     Args:
-        spec: of the operator that is to answer for them.
+        spec: features of the operator that is to answer for them.
         hall: the models that it learned.
         family: `hall`, the training models themselves; `hull`, neurons anywhere in the training models' hull; or
             `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the training models' range. The latter
-            two are drawn in the latent plane. The other features are those of a model, the disc's or for each neuron a training
-            model drawn at random, moved by how much what is typical (`FeatureSpec.complete`) differs between the two points: so
-            a family varies beyond the plane as the models do.
+            two are drawn in the latent features. The other features are those of a model, the disc's or for each neuron a
+            training model drawn at random, moved by how much what is typical (`FamilyPrior.regression`) differs between the two
+            points: so a family varies beyond the latent features as the models do.
         count: neurons to draw; not used for `hall`.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
-        Shape (neurons, features), physical units, in the order of `spec.names`.
+        The neurons by all features of the spec, in its order.
 
     Raises:
         ValueError: for another family, or a model that the hall does not have.
     """
-    columns = spec.plane_columns
-    offset, slopes = spec.regression(spec.plane)
+    columns = spec.latent_columns
 
-    def typical(points: np.ndarray) -> np.ndarray:
-        return offset + points @ slopes
-
-    def moved(neurons: np.ndarray, points: np.ndarray) -> np.ndarray:
-        return neurons + typical(points) - typical(neurons[:, columns])
+    def moved(neurons: np.ndarray, points: np.ndarray) -> Neurons:
+        _, slopes = spec.prior.regression(spec.latent_features)
+        return Neurons(spec.names, neurons + (points - neurons[:, columns]) @ slopes)
 
     if family == "hall":
-        return hall.feature_table(spec.names)[list(hall.train)]
+        return Neurons(spec.names, hall.feature_table(spec.names)[list(hall.train)])
     if family == "hull":
         known = np.array(spec.training_features)
-        points = hull_points(known[:, columns], count, seed=seed)
+        points = spec.hull.sample(count, seed=seed)
         return moved(known[np.random.default_rng([seed, 1]).integers(len(known), size=count)], points)
     model, radius = _disc(family, len(hall))
     own = hall.feature_table(spec.names)[[model]]
-    return moved(own, disc_points(own[0, columns], radius, count, spec=spec, seed=seed))
+    return moved(own, disc_points(own[0, columns], radius, count, hull=spec.hull, seed=seed))
 
 
 def family_models(hall: HallOfFame, family: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from noble.operator import FeatureSpec
+    from noble.family.hull import Hull
 
 
 def hull_points(points: np.ndarray, count: int, *, seed: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def hull_points(points: np.ndarray, count: int, *, seed: int) -> np.ndarray:
     Args:
         points: whose hull is meant, shape (models, features), in any units: a distribution that is uniform in one is so in all.
         count: how many to draw.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         Shape (count, features).
@@ -58,15 +58,15 @@ def _simplices(points: np.ndarray) -> np.ndarray:
     )
 
 
-def disc_points(centre: np.ndarray, radius: float, count: int, *, spec: FeatureSpec, seed: int) -> np.ndarray:
+def disc_points(centre: np.ndarray, radius: float, count: int, *, hull: Hull, seed: int) -> np.ndarray:
     """Points drawn uniformly from a disc of the latent plane, or a ball if it has more than two features.
 
     Args:
-        centre: shape (features,), in the order of `spec.plane`, physical units.
+        centre: shape (features,), in the order of `hull.names`, physical units.
         radius: in units of the training models' range, the same along every feature.
         count: how many to draw.
-        spec: gives the plane and the ranges.
-        seed: of the draw.
+        hull: hull of the training models, which gives the features and their ranges.
+        seed: seed of the draw.
 
     Returns:
         Shape (count, features).
@@ -75,19 +75,17 @@ def disc_points(centre: np.ndarray, radius: float, count: int, *, spec: FeatureS
         ValueError: for a radius that is not positive, a negative count, or a centre of another length.
     """
     centre = np.asarray(centre, dtype=float)
-    dimensions = len(spec.plane)
+    dimensions = len(hull.names)
     if centre.shape != (dimensions,) or not radius > 0 or count < 0:
         raise ValueError(
             f"a centre of shape {centre.shape}, a radius of {radius} and a count of {count} were given; expected "
-            f"{dimensions} numbers ({', '.join(spec.plane)}), a positive radius and at least 0 points."
+            f"{dimensions} numbers ({', '.join(hull.names)}), a positive radius and at least 0 points."
         )
     generator = np.random.default_rng(seed)
     directions = generator.normal(size=(count, dimensions))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     distances = radius * generator.uniform(size=(count, 1)) ** (1 / dimensions)
-    columns = spec.plane_columns
-    ranges = np.array(spec.maximum)[columns] - np.array(spec.minimum)[columns]
-    return centre + distances * directions * ranges
+    return centre + distances * directions * (hull.maximum - hull.minimum)
 
 
 def grid_points(points: np.ndarray, size: int, *, margin: float = 0.05) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,19 @@
-"""What is measured of a neuron: e-features by eFEL, and how readily it fires, for anything that answers."""
+"""What is measured of a neuron: a catalogue of features, eFEL, and how readily a neuron fires, for anything that answers."""
 
-from noble.features.efel import FEATURE_NAMES, FEATURE_UNITS, FeatureSettings, extract
+from noble.features.catalogue import CATALOGUE, EFEATURES, canonical, feature, unit_of
+from noble.features.efel import FEATURE_NAMES, FeatureSettings, extract
+from noble.features.feature import Feature
+from noble.features.neurons import Neurons
 
-__all__ = ["FEATURE_NAMES", "FEATURE_UNITS", "FeatureSettings", "extract"]
+__all__ = [
+    "CATALOGUE",
+    "EFEATURES",
+    "FEATURE_NAMES",
+    "Feature",
+    "FeatureSettings",
+    "Neurons",
+    "canonical",
+    "extract",
+    "feature",
+    "unit_of",
+]

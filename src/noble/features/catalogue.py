@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from noble.features.feature import Feature
+from noble.features.feature import CurvePoint, Feature
 from noble.features.records import (
     CURVE_PA,
     CURVE_QUANTITIES,
@@ -51,6 +51,9 @@ HALL_FEATURES: Final[tuple[str, ...]] = (
 
 EFEATURES: Final[tuple[str, ...]] = tuple(item.name for item in TRACE_RECORDS)
 """The features of a trace, which eFEL measures."""
+
+LATENT_FEATURES: Final = ("rheobase", "fi_gain")
+"""The paper's latent plane: what a neuron is known by where the rest of its features is not known."""
 
 _UNIT_HINTS: Final = {
     "nA": "If the number is in pA, divide by 1000.",
@@ -91,6 +94,12 @@ def unit_of(name: str) -> str:
     return found.unit if found else ""
 
 
+def curve_point(name: str) -> CurvePoint | None:
+    """Which point of the F-I curve a feature is; None for any other."""
+    found = CATALOGUE.get(canonical(name))
+    return found.curve if found else None
+
+
 def check_plausible(name: str, values: np.ndarray | float) -> None:
     """Refuse values that no neuron has: they are in another unit, or another feature's.
 
@@ -111,7 +120,3 @@ def check_plausible(name: str, values: np.ndarray | float) -> None:
         unit = "" if found.unit == "1" else f" {found.unit}"
         hint = _UNIT_HINTS.get(found.unit, "Check that it is the right feature, in the right unit.")
         raise ValueError(f"feature {name} is {wrong[0]:g}{unit}; expected {low:g} to {high:g}{unit}. {hint}")
-
-
-# Halls still hold the old names; gone with their second schema.
-HALL_FEATURE_UNITS: Final = {(CATALOGUE[name].aliases or (name,))[0]: CATALOGUE[name].unit for name in HALL_FEATURES}

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from noble.features.catalogue import CATALOGUE
 from noble.spikes import THRESHOLD_MV
 from noble.traces import TraceBatch
 
@@ -38,41 +39,6 @@ FEATURE_NAMES: Final[tuple[str, ...]] = (
     "voltage_base",
 )
 """The paper's sixteen e-features, by their eFEL names, in the paper's order."""
-
-FEATURE_UNITS: Final[Mapping[str, str]] = {
-    "AHP_depth": "mV",
-    "AHP_time_from_peak": "ms",
-    "AHP1_depth_from_peak": "mV",
-    "AP1_peak": "mV",
-    "AP1_width": "ms",
-    "adaptation_index2": "1",
-    "decay_time_constant_after_stim": "ms",
-    "depol_block": "1",
-    "inv_first_ISI": "Hz",
-    "ISI_CV": "1",
-    "mean_AP_amplitude": "mV",
-    "mean_frequency": "Hz",
-    "sag_amplitude": "mV",
-    "Spikecount": "1",
-    "Spikecount_stimint": "1",
-    "steady_state_voltage": "mV",
-    "steady_state_voltage_stimend": "mV",
-    "time_to_first_spike": "ms",
-    "voltage_base": "mV",
-    "voltage_deflection_vb_ssse": "mV",
-}
-"""Units of the sixteen, of three more that targets use, and of `Spikecount_stimint`, the number of spikes within the step.
-
-"1" stands for pure numbers. `voltage_deflection_vb_ssse` is `steady_state_voltage_stimend` less `voltage_base`.
-"""
-
-# `depol_block` answers 1 for *no* block and nothing for a block, so its absence cannot be told from a failure; the
-# boolean form answers 1 for a block and 0 for none. The counts were renamed in eFEL 5.7 and the old names warn.
-_EFEL_NAMES: Final[Mapping[str, str]] = {
-    "depol_block": "depol_block_bool",
-    "Spikecount": "spike_count",
-    "Spikecount_stimint": "spike_count_stimint",
-}
 
 _EFEL_STATE = threading.Lock()
 
@@ -154,11 +120,11 @@ def extract(
     Args:
         batch: the traces.
         onset_ms, offset_ms: edges of the stimulus, from the first sample, ms.
-        names: eFEL names; those of `FEATURE_UNITS` have documented units here, any other that eFEL knows works too.
+        names: features of the catalogue that eFEL measures (`EFEATURES`), or any other name that eFEL knows.
         settings: what eFEL is told; the defaults if None.
 
     Returns:
-        For each name an array of shape (batch,), in `FEATURE_UNITS`.
+        For each name an array of shape (batch,), in the catalogue's unit.
 
     Raises:
         ValueError: for a feature that eFEL does not know, or edges outside the trace or out of order.
@@ -174,11 +140,16 @@ def extract(
     with _efel_with((settings or FeatureSettings())._efel(batch.grid.dt_ms)) as efel:
         _check_names(names, known=efel.get_feature_names())
         traces = _efel_traces(batch, rows, onset_ms=onset_ms, offset_ms=offset_ms)
-        efel_names = [_EFEL_NAMES.get(name, name) for name in names]
+        efel_names = [_efel_name(name) for name in names]
         for row, trace in zip(rows, traces, strict=True):
             for name, value in zip(names, _mean_values(efel, trace, efel_names), strict=True):
                 columns[name][row] = value
     return columns
+
+
+def _efel_name(name: str) -> str:
+    """eFEL's name of a feature; one that the catalogue does not hold goes by its own."""
+    return CATALOGUE[name].efel if name in CATALOGUE else name
 
 
 def _mean_values(efel: Any, trace: dict[str, list[float]], efel_names: list[str]) -> list[float]:
@@ -202,7 +173,7 @@ def _efel_traces(
 
 def _check_names(names: Sequence[str], *, known: Sequence[str]) -> None:
     """Refuse a feature that eFEL does not compute."""
-    unknown = [name for name in names if _EFEL_NAMES.get(name, name) not in known]
+    unknown = [name for name in names if _efel_name(name) not in known]
     if unknown:
         raise ValueError(
             f"feature {', '.join(map(repr, unknown))} is unknown to eFEL; expected eFEL names such as "

@@ -1,4 +1,4 @@
-"""How readily a neuron fires: F-I curve, threshold current, slope above it, and rest, for anything that responds.
+"""How readily a neuron fires: F-I curve, rheobase, F-I gain, and rest, for anything that responds.
 
 All definitions are by re-simulation against the `Responder` protocol, so a simulator and a trained operator are
 measured in the same way. Spikes are counted by their peaks within the step, `onset <= t < offset`: neither a rebound
@@ -23,7 +23,7 @@ from noble.units import MS_PER_SECOND, check_current_na
 # Traces held at once while measuring: 512 of the paper's length are 70 MB, whatever the size of the family.
 LARGEST_BATCH = 512
 
-# Where `s_thr` is taken: so far above threshold, at so many amplitudes.
+# Where the F-I gain is taken: up to this far above rheobase, at this many amplitudes.
 SLOPE_SPAN_NA: Final = 0.05
 SLOPE_POINTS: Final = 8
 
@@ -55,14 +55,14 @@ class RestingFeatures:
         voltage_base_mv: mean voltage over the last tenth of the time before the step, shape (neurons,), mV.
         input_resistance_mohm: steady deflection over current; steady is the step's last tenth, shape (neurons,), MOhm.
         sag_ratio: part of the largest deflection that has sagged back in the steady state, shape (neurons,), 0 to 1.
-        time_constant_ms: from the onset to `1 - 1/e` of the largest deflection, the membrane time constant of a cell that is one
+        rise_time_63_ms: from the onset to `1 - 1/e` of the largest deflection, the membrane time constant of a cell that is one
             compartment without sag, shape (neurons,), ms.
     """
 
     voltage_base_mv: np.ndarray
     input_resistance_mohm: np.ndarray
     sag_ratio: np.ndarray
-    time_constant_ms: np.ndarray
+    rise_time_63_ms: np.ndarray
 
 
 def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -> float:
@@ -89,7 +89,7 @@ def trace_rate_hz(trace: Trace, *, onset_ms: float, offset_ms: float) -> float:
     return firing_rate_hz(within(times, onset_ms, offset_ms), onset_ms=onset_ms, offset_ms=offset_ms)
 
 
-def firing_curve(
+def fi_curve(
     responder: Responder[NeuronT],
     neurons: Sequence[NeuronT],
     amplitudes_na: np.ndarray | Sequence[float],
@@ -117,7 +117,7 @@ def firing_curve(
     return FICurve(amplitudes, counts, rates, latencies, intervals)
 
 
-def threshold_current(
+def rheobase(
     responder: Responder[NeuronT],
     neurons: Sequence[NeuronT],
     protocol: StepProtocol | None = None,
@@ -126,10 +126,10 @@ def threshold_current(
     high_na: float,
     tolerance_na: float = 1e-4,
 ) -> np.ndarray:
-    """Smallest step that fires, of each neuron: `I_thr`, by bisection, simulating again at every trial amplitude.
+    """Smallest step that fires, of each neuron: its rheobase, by bisection, simulating again at every trial amplitude.
 
-    The answer fires, and the step smaller by `tolerance_na` does not. One threshold is assumed within the bracket; of a
-    neuron that falls silent again between its ends (a block without any spike), one of the thresholds is found.
+    The answer fires, and the step smaller by `tolerance_na` does not. The neuron is assumed to begin to fire once within the
+    bracket; of one that falls silent again between its ends (a block without any spike), one of the beginnings is found.
 
     Args:
         responder: who answers; each iteration is one batch of all neurons still open.
@@ -139,7 +139,7 @@ def threshold_current(
         tolerance_na: width at which bisection stops, nA; 0.1 pA unless told otherwise.
 
     Returns:
-        Shape (neurons,), nA. NaN where the bracket holds no threshold: silent at `high_na`, or firing at `low_na`.
+        Shape (neurons,), nA. NaN where the bracket holds no rheobase: silent at `high_na`, or firing at `low_na`.
 
     Raises:
         ValueError: for a bracket or tolerance that is not positive.
@@ -164,54 +164,54 @@ def threshold_current(
     return np.where(bracketed, high, np.nan)
 
 
-def slope_above_threshold(
+def fi_gain(
     responder: Responder[NeuronT],
     neurons: Sequence[NeuronT],
-    i_thr_na: np.ndarray,
+    rheobase_na: np.ndarray,
     protocol: StepProtocol | None = None,
     *,
     span_na: float = SLOPE_SPAN_NA,
     points: int = SLOPE_POINTS,
 ) -> np.ndarray:
-    """Slope of the F-I curve just above threshold, of each neuron: `s_thr`.
+    """Slope of the F-I curve just above rheobase, of each neuron: its F-I gain.
 
-    Definition: the least-squares slope of `firing_rate_hz` over the amplitudes `i_thr + span k / points` for
-    k = 1 ... points. The threshold itself is left out: there the rate of most cells jumps or rises infinitely steeply.
+    Definition: the least-squares slope of `firing_rate_hz` over the amplitudes `rheobase + span k / points` for
+    k = 1 ... points. The rheobase itself is left out: there the rate of most cells jumps or rises infinitely steeply.
     50 pA spans the threshold region of the paper's stimuli; eight points average out the spikes that enter one by one
     at the end of the step.
 
     Args:
         responder: who answers.
         neurons: in the responder's form.
-        i_thr_na: threshold of each, from `threshold_current`, shape (neurons,), nA.
+        rheobase_na: rheobase of each, from `rheobase`, shape (neurons,), nA.
         protocol: the step; the paper's if None.
-        span_na: how far above the threshold, nA.
+        span_na: how far above the rheobase, nA.
         points: number of amplitudes.
 
     Returns:
-        Shape (neurons,), Hz/nA; NaN where the threshold is NaN.
+        Shape (neurons,), Hz/nA; NaN where the rheobase is NaN.
 
     Raises:
-        ValueError: for fewer than two points, a span that is not positive, or thresholds of another number of neurons.
+        ValueError: for fewer than two points, a span that is not positive, or rheobases of another number of neurons.
     """
-    i_thr_na = np.asarray(i_thr_na, dtype=float)
-    if points < 2 or not span_na > 0 or i_thr_na.shape != (len(neurons),):
+    rheobase_na = np.asarray(rheobase_na, dtype=float)
+    if points < 2 or not span_na > 0 or rheobase_na.shape != (len(neurons),):
         raise ValueError(
-            f"points is {points}, span_na {span_na:g} and i_thr_na of shape {i_thr_na.shape}; expected at least two "
-            f"points, a positive span, and one threshold for each of the {len(neurons)} neurons."
+            f"points is {points}, span_na {span_na:g} and rheobase_na of shape {rheobase_na.shape}; expected at least two "
+            f"points, a positive span, and one rheobase for each of the {len(neurons)} neurons."
         )
     slopes = np.full(len(neurons), np.nan)
-    rows = np.flatnonzero(np.isfinite(i_thr_na))
+    rows = np.flatnonzero(np.isfinite(rheobase_na))
     if rows.size:
         above = slope_amplitudes_na(span_na, points)
         chosen = [neurons[row] for row in rows.tolist()]
-        _, rates, *_ = _firing(responder, chosen, i_thr_na[rows, None] + above, protocol or StepProtocol())
+        _, rates, *_ = _firing(responder, chosen, rheobase_na[rows, None] + above, protocol or StepProtocol())
         slopes[rows] = least_squares_slope(above, rates)
     return slopes
 
 
 def slope_amplitudes_na(span_na: float = SLOPE_SPAN_NA, points: int = SLOPE_POINTS) -> np.ndarray:
-    """How far above threshold the rates of `slope_above_threshold` are taken, shape (points,), nA."""
+    """How far above rheobase the rates of `fi_gain` are taken, shape (points,), nA."""
     return span_na * np.arange(1, points + 1) / points
 
 
@@ -236,7 +236,7 @@ def resting_features(
     *,
     amplitude_na: float = -0.05,
 ) -> RestingFeatures:
-    """Resting voltage, input resistance, sag and time constant of each neuron, from one hyperpolarising step.
+    """Resting voltage, input resistance, sag and rise time of each neuron, from one hyperpolarising step.
 
     Args:
         responder: who answers.
@@ -263,12 +263,12 @@ def resting_features(
         final.append(batch.voltage_mv[:, steady].mean(axis=1, dtype=float))
         lowest.append(batch.voltage_mv[:, during].min(axis=1).astype(float))
         rise.append(_rise_times_ms(batch.voltage_mv[:, during], base[-1], protocol.dt_ms))
-    rest, steady_mv, lowest_mv, time_constant = (
+    rest, steady_mv, lowest_mv, rise_time = (
         np.concatenate(parts) if parts else np.empty(0) for parts in (base, final, lowest, rise)
     )
     largest = rest - lowest_mv
     sag = np.divide(steady_mv - lowest_mv, largest, out=np.full_like(rest, np.nan), where=largest > 0)
-    return RestingFeatures(rest, (steady_mv - rest) / amplitude_na, sag, time_constant)
+    return RestingFeatures(rest, (steady_mv - rest) / amplitude_na, sag, rise_time)
 
 
 def _rise_times_ms(voltage_mv: np.ndarray, rest_mv: np.ndarray, dt_ms: float) -> np.ndarray:

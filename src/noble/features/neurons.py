@@ -43,7 +43,6 @@ class Neurons(Sequence[Mapping[str, float]]):
             )
         for column, name in enumerate(given):
             _check_finite(name, values[:, column])
-            check_plausible(name, values[:, column])
         values.flags.writeable = False
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "values", values)
@@ -62,11 +61,15 @@ class Neurons(Sequence[Mapping[str, float]]):
             ValueError: for values without names, an unknown or doubled name, a value that is no finite number, or one that no
                 neuron has.
         """
-        found = given if isinstance(given, Neurons) else cls(*_named(given))
-        for name in found.names:
+        if isinstance(given, Neurons):
+            return given
+        names, values = _named(given)
+        for name, column in zip(names, values.T, strict=True):
             if name not in also:
-                feature(name)
-        return found
+                feature(name)  # refuses one that nobody knows
+            _check_finite(name, column)
+            check_plausible(name, column)
+        return cls(names, values)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -109,6 +112,15 @@ class Neurons(Sequence[Mapping[str, float]]):
                 f"the neurons have no feature {', '.join(missing)}; they have {', '.join(self.names)}. Give it too."
             )
         return self.values[:, [self.names.index(name) for name in wanted]]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Neurons:
+        """Some of the neurons, in this order; one may be taken several times."""
+        return Neurons(self.names, self.values[np.asarray(rows, dtype=int)])
+
+    def known_by(self, names: Iterable[str]) -> Neurons:
+        """The same neurons, of which only these features are known."""
+        chosen = tuple(names)
+        return Neurons(chosen, self.table(chosen))
 
     def to_frame(self) -> pandas.DataFrame:
         """The neurons as rows and their features as columns of a pandas `DataFrame`."""

@@ -183,6 +183,8 @@ TRACE_RECORDS: Final = (
         (-math.inf, math.inf),
         protocol="any step that the neuron is silent at",
     ),
+    # eFEL's own `depol_block` answers 1 for *no* block and nothing for a block, so its absence cannot be told from a failure; the
+    # boolean form answers 1 for a block and 0 for none.
     _efel(
         "depol_block",
         "1",
@@ -236,6 +238,7 @@ TRACE_RECORDS: Final = (
         _POTENTIAL,
         protocol=_NEGATIVE_STEP,
     ),
+    # The counts were renamed in eFEL 5.7, and the old names warn.
     _efel(
         "Spikecount",
         "1",

@@ -23,7 +23,7 @@ def number(value: object, *, what: str, text: bool = False) -> float:
             return found
     except (ValueError, OverflowError):
         pass
-    raise ValueError(f"{what} is {shortened(value)}; expected a finite number.")
+    raise ValueError(f"{what} is {shortened(value)}; expected a number.")
 
 
 def numbers_by_name(content: object, *, what: str) -> dict[str, float]:

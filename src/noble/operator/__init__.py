@@ -6,10 +6,9 @@ from noble.operator.core import AbstractCore
 from noble.operator.losses import LossConfig
 from noble.operator.operator import Operator, OutsideHullWarning
 from noble.operator.scope import OutsideScopeWarning, OutsideTrainingWarning, Scope
-from noble.operator.spec import PLANE, FeatureSpec
+from noble.operator.spec import FeatureSpec
 
 __all__ = [
-    "PLANE",
     "PRESETS",
     "AbstractCore",
     "FeatureSpec",

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noble.family.hull import HULL_TOLERANCE
 from noble.features.catalogue import canonical, unit_of
 from noble.features.neurons import Neurons
 from noble.machine.threads import suitable_threads
@@ -21,7 +22,7 @@ from noble.operator.config import FnoConfig, SpikePhaseConfig
 from noble.operator.core import AbstractCore
 from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
-from noble.operator.spec import HULL_TOLERANCE, FeatureSpec
+from noble.operator.spec import FeatureSpec
 from noble.responders import answer_all, as_stimuli
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
@@ -153,8 +154,7 @@ class Operator(nn.Module):
         """
         names = self._known_names(given)
         table = torch.stack([*given.values()], dim=-1)
-        offset, slopes = self.spec.regression(names)
-        return table.new_tensor(offset) + table @ table.new_tensor(slopes)
+        return self.spec.complete(table, names)
 
     def neurons(self, given: object) -> Neurons:
         """All features of neurons of which some are given by name: what is missing takes its conditional mean.
@@ -175,7 +175,7 @@ class Operator(nn.Module):
         names = self._known_names(named.names)
         if set(names) == set(self.feature_names):
             return Neurons(self.feature_names, named.table(self.feature_names))
-        offset, slopes = self.spec.regression(names)
+        offset, slopes = self.spec.prior.regression(names)
         return Neurons(self.feature_names, offset + named.values @ slopes)
 
     def predict(
@@ -333,7 +333,7 @@ class Operator(nn.Module):
         """Say how many vectors lie outside the training hull, and how far the farthest, feature by feature."""
         if features.shape[0] == 0:
             return
-        gaps = self.spec.outside_hull(features)
+        gaps = self.spec.hull.gaps(features[:, self.spec.latent_columns])
         distances = np.linalg.norm(gaps, axis=1)
         count = int(np.sum(distances > HULL_TOLERANCE))
         if count == 0:
@@ -342,9 +342,9 @@ class Operator(nn.Module):
         parts = [
             f"{name} = {value:g} {unit}, {gap:+.1%} of its range away"
             for name, unit, value, gap in zip(
-                self.spec.plane,
-                [self.spec.units[column] for column in self.spec.plane_columns],
-                features[worst, self.spec.plane_columns],
+                self.spec.latent_features,
+                [self.spec.units[column] for column in self.spec.latent_columns],
+                features[worst, self.spec.latent_columns],
                 gaps[worst],
                 strict=True,
             )

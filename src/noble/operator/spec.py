@@ -8,32 +8,28 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from torch import Tensor
+
+from noble.family.hull import Hull
+from noble.family.prior import FamilyPrior
+from noble.features.catalogue import LATENT_FEATURES, canonical
 
 # The paper's interval: away from zero, so that no sinusoid of the embedding is constant.
 SCALED_MINIMUM: Final = 0.5
 SCALED_MAXIMUM: Final = 3.5
-
-# The paper's latent plane: what a neuron is addressed by where the rest of its features is not known.
-PLANE: Final = ("i_thr", "s_thr")
-
-# A ten-thousandth of the training range: what rounding to float32 may move a training model off its own hull.
-HULL_TOLERANCE: Final = 1e-4
-
-# Fifty points have some ten facets in two dimensions, hundreds in four, a million in eight.
-_MOST_DIMENSIONS_OF_FACETS: Final = 4
 
 
 class FeatureSpec(BaseModel):
     """The ordered, named features of a neuron model, and the scaler fitted on the training models.
 
     Attributes:
-        names: feature names, in the order of every feature table; none for an operator that takes all models for one.
+        names: feature names of the catalogue, in the order of every feature table; none for an operator that takes all
+            models for one.
         units: one unit per feature.
         minimum, maximum: range over the training models, physical units.
         training_features: the training models' features, one tuple a model; their convex hull is where the operator
-            interpolates, in the features of `plane`. Empty if unknown: then the box between minimum and maximum stands in
+            interpolates, in the latent features. Empty if unknown: then the box between minimum and maximum stands in
             for the hull.
     """
 
@@ -44,6 +40,11 @@ class FeatureSpec(BaseModel):
     minimum: tuple[float, ...]
     maximum: tuple[float, ...]
     training_features: tuple[tuple[float, ...], ...] = ()
+
+    @field_validator("names")
+    @classmethod
+    def _canonical(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(canonical(name) for name in names)  # files may have the former names
 
     @model_validator(mode="after")
     def _check(self) -> FeatureSpec:
@@ -101,43 +102,63 @@ class FeatureSpec(BaseModel):
         return len(self.names)
 
     @property
-    def plane(self) -> tuple[str, ...]:
-        """Features that are enough to name a neuron: threshold and slope where the spec has both, else all."""
-        return PLANE if set(PLANE) <= set(self.names) else self.names
+    def latent_features(self) -> tuple[str, ...]:
+        """Features that are enough to name a neuron: rheobase and F-I gain where the spec has both, else all."""
+        return LATENT_FEATURES if set(LATENT_FEATURES) <= set(self.names) else self.names
 
     @property
-    def plane_columns(self) -> list[int]:
-        """Where the features of `plane` are among all."""
-        return [self.names.index(name) for name in self.plane]
+    def latent_columns(self) -> list[int]:
+        """Where the latent features are among all."""
+        return [self.names.index(name) for name in self.latent_features]
 
-    def regression(self, given: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Constant (features,) and slopes (given, features) of all features on some of them.
+    @cached_property
+    def hull(self) -> Hull:
+        """The convex hull of the training models in the latent features: where the operator interpolates."""
+        columns = self.latent_columns
+        points = np.array(self.training_features).reshape(len(self.training_features), len(self))[:, columns]
+        low, high = np.array(self.minimum)[columns], np.array(self.maximum)[columns]
+        return Hull(self.latent_features, points, low, high)
 
-        The conditional mean given these, with the training models for a joint normal distribution: a linear regression (Bishop,
-        Pattern Recognition and Machine Learning, 2006, eq. 2.81).
-
-        Args:
-            given: some of `names`.
+    @cached_property
+    def prior(self) -> FamilyPrior:
+        """The joint distribution of the features over the training models.
 
         Raises:
             ValueError: if the training models are not known.
         """
-        columns = [self.names.index(name) for name in given]
-        if sorted(columns) == list(range(len(self))):
-            return np.zeros(len(self)), np.eye(len(self))[columns]
         if not self.training_features:
             raise ValueError(
-                f"the training models are not known, so nothing completes {', '.join(given)}; give all features."
+                f"the training models are not known, so nothing completes {', '.join(self.latent_features)}; give all features."
             )
-        table = np.array(self.training_features)
-        mean, spread = table.mean(axis=0), table.std(axis=0)
-        standard = (table - mean) / spread
-        slopes = np.linalg.lstsq(standard[:, columns], standard, rcond=None)[0]
-        slopes *= spread / spread[columns][:, None]
-        slopes[:, columns] = np.eye(len(columns))  # what is given stays to the last bit
-        offset = mean - mean[columns] @ slopes
-        offset[columns] = 0.0
-        return offset, slopes
+        return FamilyPrior(self.names, np.array(self.training_features))
+
+    def complete(
+        self, features: Float[Tensor, "batch given"], given: Sequence[str] | None = None
+    ) -> Float[Tensor, "batch feature"]:
+        """All features of neurons of which some are given; differentiable.
+
+        What is missing is its conditional mean over the training models (`FamilyPrior`): the typical neuron that has these
+        features.
+
+        Args:
+            features: physical units, in the order of `given`.
+            given: names of the features; all or the latent ones if None, whichever are as many as `features` has columns.
+
+        Raises:
+            ValueError: for another number of features, an unknown one, or if the training models are not known.
+        """
+        if given is None:
+            given = self.names if features.shape[-1] == len(self) else self.latent_features
+        if features.shape[-1] != len(given):
+            wanted = ", ".join(self.names)
+            raise ValueError(
+                f"{features.shape[-1]} features were given; expected {len(self)} ({wanted}) or the {len(given)} of "
+                f"{', '.join(given)}."
+            )
+        if tuple(given) == self.names:
+            return features
+        offset, slopes = self.prior.regression(given)
+        return features.new_tensor(offset) + features @ features.new_tensor(slopes)
 
     def scale(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch feature"]:
         """Map physical units to [0.5, 3.5] over the training models, linearly; differentiable."""
@@ -148,78 +169,3 @@ class FeatureSpec(BaseModel):
         """The inverse of `scale`."""
         low, high = scaled.new_tensor(self.minimum), scaled.new_tensor(self.maximum)
         return low + (high - low) * (scaled - SCALED_MINIMUM) / (SCALED_MAXIMUM - SCALED_MINIMUM)
-
-    def outside(self, features: np.ndarray) -> np.ndarray:
-        """How far each feature lies outside its training range, in units of that range.
-
-        Args:
-            features: shape (n, features), physical units.
-
-        Returns:
-            Shape (n, features): positive above the maximum, negative below the minimum, zero inside.
-        """
-        unit = self._in_ranges(features)
-        return np.maximum(unit - 1, 0) + np.minimum(unit, 0)
-
-    def outside_hull(self, features: np.ndarray) -> np.ndarray:
-        """The way from the nearest point of the training models' hull in the plane, feature by feature, in units of the range.
-
-        The hull is the convex one, of the features of `plane`: in all of twenty features, no model would lie within the hull
-        of fifty others. With `P` the models' positions relative to the query, non-negative least squares on
-        `||P w||^2 + (sum w - 1)^2` gives weights proportional to those of the hull's nearest point: for the point at
-        distance d that a set of proportions stands for, its minimum is `d^2 / (1 + d^2)`, which grows with d. Works in
-        any number of dimensions.
-
-        Args:
-            features: shape (n, features), physical units.
-
-        Returns:
-            Shape (n, features of `plane`); zero inside the hull. `outside` where the training models are not known.
-        """
-        from scipy.optimize import nnls
-
-        columns = self.plane_columns
-        if not self.training_features or not columns:
-            return self.outside(features)[:, columns]
-        models = self._in_ranges(np.array(self.training_features))[:, columns]
-        queries, repeats = np.unique(self._in_ranges(features)[:, columns], axis=0, return_inverse=True)
-        gaps = np.zeros_like(queries)
-        target = np.append(np.zeros(len(columns)), 1.0)
-        for index in np.flatnonzero(~self._surely_inside(queries)):
-            query = queries[index]
-            system = np.vstack([(models - query).T, np.ones(len(models))])
-            weights, _ = nnls(system, target, maxiter=100 * len(models))
-            gaps[index] = query - weights @ models / weights.sum()
-        return gaps[repeats.reshape(-1)]
-
-    def lies_outside(self, features: np.ndarray) -> np.ndarray:
-        """Which vectors lie outside the training models' hull by more than `HULL_TOLERANCE` of its range, shape (n,).
-
-        Args:
-            features: shape (n, features), physical units.
-        """
-        return np.linalg.norm(self.outside_hull(features), axis=1) > HULL_TOLERANCE
-
-    def _surely_inside(self, queries: np.ndarray) -> np.ndarray:
-        """Which points of the plane, in units of the range, its facets show to be inside; none where it has no facets."""
-        if self._facets is None:
-            return np.zeros(len(queries), dtype=bool)
-        return np.all(queries @ self._facets[:, :-1].T + self._facets[:, -1] <= 0, axis=1)
-
-    @cached_property
-    def _facets(self) -> np.ndarray | None:
-        """Outward normals and offsets of the hull's facets, units of the range; None in one or many dimensions, or if flat."""
-        from scipy.spatial import ConvexHull, QhullError
-
-        models = self._in_ranges(np.array(self.training_features))[:, self.plane_columns]
-        if not 2 <= models.shape[1] <= _MOST_DIMENSIONS_OF_FACETS or len(models) <= models.shape[1]:
-            return None
-        try:
-            return ConvexHull(models).equations
-        except QhullError:
-            return None
-
-    def _in_ranges(self, features: np.ndarray) -> np.ndarray:
-        """Map the training range to [0, 1]."""
-        low = np.array(self.minimum)
-        return (np.asarray(features, dtype=float) - low) / (np.array(self.maximum) - low)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from noble.features import CATALOGUE, canonical
 from noble.files import replacing
 
 if TYPE_CHECKING:
@@ -44,12 +45,6 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.unicode_minus": True,
 }
 
-_FEATURE_LABELS: Final[Mapping[str, str]] = {
-    "i_thr": r"Threshold current $I_\mathrm{thr}$",
-    "s_thr": r"Slope above threshold $s_\mathrm{thr}$",
-    "voltage_base": "Resting voltage",
-    "input_resistance": "Input resistance",
-}
 _UNIT_LABELS: Final[Mapping[str, str]] = {"MOhm": "MΩ", "1": ""}
 
 
@@ -89,8 +84,9 @@ def command_of(path: Path | str) -> str:
 
 
 def feature_label(name: str, unit: str) -> str:
-    """A feature with its unit, as an axis shows it: `i_thr` and nA become "Threshold current I_thr (nA)"."""
-    label = _FEATURE_LABELS.get(name, name.replace("_", " "))
+    """A feature with its unit, as an axis shows it: `rheobase` and nA become "Rheobase (nA)"."""
+    known = CATALOGUE.get(canonical(name))
+    label = known.label if known else name.replace("_", " ")
     shown = _UNIT_LABELS.get(unit, unit)
     return f"{label} ({shown})" if shown else label
 

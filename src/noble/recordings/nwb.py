@@ -29,6 +29,8 @@ _LARGEST_VOLTAGE_MV: Final = 500.0
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
 # Timestamps may stray from a uniform grid by this part of dt.
 _UNIFORM: Final = 0.01
+# Over half an hour at 50 kHz; a file that claims more is damaged, and would only fill memory.
+_MOST_SAMPLES: Final = 100_000_000
 # pynwb may print all that a group holds.
 _LONGEST_REASON: Final = 200
 
@@ -248,6 +250,11 @@ def _samples(series: Any, window: tuple[int, int], units: Sequence[str]) -> np.n
     if unit not in units:
         raise ValueError(f"the unit of {series.name} is {unit!r}; expected {units[0]}, as NWB 2 demands.")
     start, count = window
+    shape = np.shape(series.data)
+    if len(shape) != 1 or shape[0] > _MOST_SAMPLES:
+        raise ValueError(
+            f"{series.name} has data of shape {shape}; expected one row of at most {_MOST_SAMPLES:,} samples."
+        )
     raw = np.asarray(series.data[start:] if count < 0 else series.data[start : start + count], dtype=float)
     if raw.size < 2:
         raise ValueError(f"{series.name} has {raw.size} samples; expected at least 2.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from noble.features import FEATURE_UNITS
+from noble.features import unit_of
 from noble.report.page import PageFigure, TextTable, number_text, write_index
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _step(step: StepComparison) -> TextTable:
     )
     rows = []
     for name, feature in step.features.items():
-        unit = "" if FEATURE_UNITS[name] == "1" else f" ({FEATURE_UNITS[name]})"
+        unit = "" if unit_of(name) == "1" else f" ({unit_of(name)})"
         recorded, family, agreement = feature.recorded_side, feature.family_side, feature.agreement
         numbers = (agreement.z, agreement.median_abs_z, recorded.sd, family.sd, agreement.spread_ratio)
         shown = (number_text(value, "") for value in numbers)

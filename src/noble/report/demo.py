@@ -13,7 +13,7 @@ import numpy as np
 from noble.data import GenerationConfig
 from noble.evaluation.answers import answer, outside_hull_expected, store_traces
 from noble.evaluation.results import Evaluation
-from noble.features.excitability import firing_curve
+from noble.features.excitability import fi_curve
 from noble.files import write_json
 from noble.plots.operator import fi_figure, latent_plane_figure, traces_figure, training_figure
 from noble.plots.style import save_figure
@@ -168,7 +168,7 @@ def _traces(operator: Operator, store: Store, split: str) -> Figure:
     ranks = (np.linspace(0.05, 0.97, 6) * (indices.size - 1)).astype(int)
     chosen = indices[np.argsort(peaks)[ranks]]
     known = store_traces(store, operator.feature_names)(chosen)
-    predicted = answer(operator, known.features, known.stimuli, grid)
+    predicted = answer(operator, known.neurons, known.stimuli, grid)
     reference = TraceBatch(grid, known.voltage_mv, predicted.current_na)
     return traces_figure(reference, predicted, titles=[f"model {store.model_index[index]}" for index in chosen])
 
@@ -178,8 +178,7 @@ def _fi_curves(operator: Operator, hall: HallOfFame, simulator: Responder[CellMo
     spread = np.linspace(0, len(hall.train) - 1, 4).astype(int)
     chosen = [*(hall.train[index] for index in spread), *hall.held_out[:2]]
     amplitudes, protocol = np.linspace(0.05, 0.28, 12), StepProtocol()
-    simulated = firing_curve(simulator, [hall.cell_model(index) for index in chosen], amplitudes, protocol)
-    table = hall.feature_table(operator.feature_names)
-    predicted = firing_curve(operator, [table[index] for index in chosen], amplitudes, protocol)
+    simulated = fi_curve(simulator, [hall.cell_model(index) for index in chosen], amplitudes, protocol)
+    predicted = fi_curve(operator, hall.neurons(operator.feature_names, chosen), amplitudes, protocol)
     titles = [f"model {index}" + (" (held out)" if hall.models[index].held_out else "") for index in chosen]
     return fi_figure(amplitudes, simulated.rates_hz, predicted.rates_hz, titles=titles, columns=3)

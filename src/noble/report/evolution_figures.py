@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from noble.cells import HallOfFame
+from noble.comparison.comparable import SAME_STEP_MS
 from noble.evolve import Evolution
 from noble.evolve.assay import Assay
 from noble.evolve.space import Axis
-from noble.features.catalogue import HALL_FEATURE_UNITS
+from noble.features.catalogue import LATENT_FEATURES, unit_of
 from noble.plots.evolution import (
     Answer,
     answers_figure,
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
 
 # The best models whose traces are shown.
 _SHOWN: Final = 3
-# Steps of recording and targets are the same to this, nA; a step that lasts longer by this is cut, ms.
+# Steps of recording and targets are the same to this, nA.
 _SAME_STEP_NA: Final = 0.0005
-_SAME_STEP_MS: Final = 1.0
 
 
 def evolution_figures(
@@ -76,12 +76,11 @@ def evolution_figures(
         "Where between its bounds each parameter of each model lies; a density's lower bound of 0 is drawn at a millionth of its "
         "upper one.",
     )
-    plane = ("i_thr", "s_thr")
-    units = [HALL_FEATURE_UNITS[name] for name in plane]
+    units = [unit_of(name) for name in LATENT_FEATURES]
     yield (
         "latent_plane",
-        latent_plane_figure(hall.feature_table(plane), plane, units, held_out),
-        "The hall in the plane of threshold current and slope above it, and the hull of the training models.",
+        latent_plane_figure(hall.feature_table(LATENT_FEATURES), LATENT_FEATURES, units, held_out),
+        "The hall in the plane of rheobase and F-I gain, and the hull of the training models.",
     )
 
 
@@ -155,7 +154,7 @@ def _recorded(
             answers.append(None)
             continue
         times = sweep.trace.grid.times_ms - sweep.onset_ms
-        longer = sweep.step_ms > targets.step_ms + _SAME_STEP_MS
+        longer = sweep.step_ms > targets.step_ms + SAME_STEP_MS
         last_ms = targets.step_ms if longer else protocol.window_ms - protocol.onset_ms
         near = (times >= -protocol.onset_ms) & (times <= last_ms)
         answers.append(Answer(times[near], sweep.trace.voltage_mv[near]))

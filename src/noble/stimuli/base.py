@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
+from noble.files import shortened
 from noble.traces import TimeGrid
 from noble.units import check_current_na
 
@@ -125,7 +126,7 @@ def check_finite(stimulus: Stimulus) -> None:
     for item in fields(stimulus):  # type: ignore[arg-type]
         value = getattr(stimulus, item.name)
         if not isinstance(value, Real | np.ndarray) or not np.all(np.isfinite(np.asarray(value, dtype=float))):
-            raise ValueError(f"{type(stimulus).__name__}.{item.name} is {value}; expected a finite number.")
+            raise ValueError(f"{type(stimulus).__name__}.{item.name} is {shortened(value)}; expected a finite number.")
     start, stop = getattr(stimulus, "start_ms", 0.0), getattr(stimulus, "stop_ms", np.inf)
     if start < 0 or stop <= start:
         raise ValueError(

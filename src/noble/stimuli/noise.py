@@ -33,6 +33,8 @@ class OrnsteinUhlenbeck(Interval):
         super().__post_init__()
         if self.tau_ms <= 0 or self.sd_na < 0:
             raise ValueError(f"tau_ms is {self.tau_ms} and sd_na {self.sd_na}; expected tau_ms > 0 and sd_na >= 0.")
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected a whole number of 0 or more.")
 
     def _inside_na(self, since_start_ms: np.ndarray) -> np.ndarray:
         from scipy.signal import lfilter

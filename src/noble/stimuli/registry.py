@@ -20,7 +20,6 @@ class Kind:
         type: the class.
         columns: parameters that are numbers, in the order in which a store keeps them.
         array: the parameter that is an array of one axis, if it has one.
-        described: whether it holds anything else, so that a store keeps what `to_dict` says.
     """
 
     name: str
@@ -30,6 +29,7 @@ class Kind:
 
     @property
     def described(self) -> bool:
+        """Whether it holds anything else, so that a store keeps what `to_dict` says."""
         return {*self.columns, self.array} - {None} != {item.name for item in fields(self.type)}  # type: ignore[arg-type]
 
 

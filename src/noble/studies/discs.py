@@ -115,7 +115,7 @@ def disc_answers(
         )
     protocol, report = protocol or StepProtocol(), progress or (lambda done, total: None)
     stimuli = [protocol.stimulus(amplitude) for amplitude in amplitudes_na]
-    table = hall.feature_table(operator.spec.names)
+    known = hall.neurons(operator.feature_names)
     discs = []
     report(0, len(hall.held_out))
     for done, model in enumerate(hall.held_out, 1):
@@ -123,13 +123,13 @@ def disc_answers(
         drawn = family_features(operator.spec, hall, f"disc:{model}:{radius}", count=points, seed=seed + model)
         # The disc of a model at the edge, and the model itself, may lie outside the hull.
         predicted = tuple(answer(operator, drawn, stimulus, protocol.grid) for stimulus in stimuli)
-        own = answer(operator, np.tile(table[model], (len(stimuli), 1)), stimuli, protocol.grid)
-        i_thr_na = hall.models[model].features.get("i_thr", np.nan)
+        own = answer(operator, known.take([model] * len(stimuli)), stimuli, protocol.grid)
+        rheobase_na = hall.models[model].features.get("rheobase", np.nan)
         tables = [
-            _compared(batch, simulated.take([row] * points), i_thr_na, protocol, feature_names)
+            _compared(batch, simulated.take([row] * points), rheobase_na, protocol, feature_names)
             for row, batch in enumerate(predicted)
         ]
-        centre = _compared(own, simulated, i_thr_na, protocol, feature_names)
+        centre = _compared(own, simulated, rheobase_na, protocol, feature_names)
         discs.append(Disc(model, simulated, predicted, concatenate(tables), centre))
         report(done, len(hall.held_out))
     return discs
@@ -138,13 +138,13 @@ def disc_answers(
 def _compared(
     predicted: TraceBatch,
     simulated: TraceBatch,
-    i_thr_na: float,
+    rheobase_na: float,
     protocol: StepProtocol,
     feature_names: Sequence[str],
 ) -> TraceTable:
     """Answers against traces of one model."""
     edges = {"onset_ms": protocol.onset_ms, "offset_ms": protocol.offset_ms, "feature_names": feature_names}
-    return trace_table(predicted, simulated, i_thr_na=np.full(len(simulated), i_thr_na), **edges)
+    return trace_table(predicted, simulated, rheobase_na=np.full(len(simulated), rheobase_na), **edges)
 
 
 def summarise_discs(discs: Sequence[Disc], *, radius: float, amplitudes_na: Sequence[float]) -> DiscErrors:

@@ -121,7 +121,7 @@ def ensemble_study(
         step_na=step_na,
         seed=seed,
         seconds=seconds,
-        outside_hull_share=float(np.mean(operator.spec.lies_outside(neurons))),
+        outside_hull_share=float(np.mean(operator.spec.hull.outside(neurons.table(operator.spec.latent_features)))),
         reference=beside.words,
         plausible=beside.plausible_words,
         comparison=compare_features(_measured(answers, step), beside.features, plausible=beside.plausible),
@@ -164,12 +164,12 @@ def _simulations(
 
 def _predictions(operator: Operator, hall: HallOfFame, models: str, stimulus: Step, step: StepProtocol) -> _Beside:
     """The operator's answers for the training models, or for the centre of a disc."""
-    table = hall.feature_table(operator.spec.names)
-    trained = _measured(answer(operator, table[list(hall.train)], stimulus, step.grid), step)
+    known = hall.neurons(operator.feature_names)
+    trained = _measured(answer(operator, known.take(hall.train), stimulus, step.grid), step)
     words, plausible_words = "operator on the training models", "operator, training models"
     if models == "hull":
         return _Beside(words, trained, plausible_words, trained)
-    centre = answer(operator, table[list(family_models(hall, models))], stimulus, step.grid)
+    centre = answer(operator, known.take(family_models(hall, models)), stimulus, step.grid)
     return _Beside("operator on the disc's centre", _measured(centre, step), plausible_words, trained)
 
 

@@ -14,7 +14,7 @@ from noble.evaluation.card import model_card
 from noble.evaluation.evaluate import SUBSETS, evaluate
 from noble.evaluation.metrics import summarise
 from noble.evaluation.results import STABLE_KEYS, Evaluation
-from noble.features import FEATURE_NAMES, FEATURE_UNITS
+from noble.features import FEATURE_NAMES, unit_of
 from noble.progress import Progress
 from noble.results import Result
 
@@ -208,7 +208,7 @@ def compare_operators(
             values={subset: found.predicted for subset, found in targets.items()},
             metrics=evaluate(operator, watched, feature_names=FEATURE_NAMES, progress=advance),
         )
-    return OperatorComparison(name, FEATURE_UNITS[name], reference, reports)
+    return OperatorComparison(name, unit_of(name), reference, reports)
 
 
 def fine_tuned_card(operator: Operator, found: OperatorReport) -> str:
@@ -234,4 +234,4 @@ def fine_tuned_card(operator: Operator, found: OperatorReport) -> str:
 
 
 def _with_unit(feature: str) -> str:
-    return feature if FEATURE_UNITS[feature] == "1" else f"{feature} ({FEATURE_UNITS[feature]})"
+    return feature if unit_of(feature) == "1" else f"{feature} ({unit_of(feature)})"

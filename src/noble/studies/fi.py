@@ -12,6 +12,7 @@ import numpy as np
 from noble.comparison.comparable import comparable_sweeps
 from noble.evaluation.answers import outside_hull_expected
 from noble.family import family_features, family_models
+from noble.features.neurons import Neurons
 from noble.progress import Tracking, untracked
 from noble.protocols import StepProtocol
 from noble.responders import Responder
@@ -132,7 +133,7 @@ def fi_study(
     step = protocol or StepProtocol()
     neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
     among = family_models(hall, models)
-    thresholds = hall.feature_table(("i_thr", "s_thr"))[[*hall.train, *among], 0]
+    thresholds = hall.feature_table(("rheobase", "fi_gain"))[[*hall.train, *among], 0]
     amplitudes_na = fi_amplitudes_na(thresholds, count=amplitudes, low_na=low_na, high_na=high_na)
     if high_na is None and recording is not None:  # every point of the recording has its place
         highest = max([float(amplitudes_na[-1]), *recording.by_amplitude()])
@@ -147,10 +148,10 @@ def fi_study(
     compared = () if models == "hull" and simulated is None else among
     own = rates
     if models != "hall":
-        features = hall.feature_table(operator.spec.names)[list(compared)]
-        own = _predicted(operator, features, amplitudes_na, step, tracking)
-    i_thr, s_thr = hall.feature_table(("i_thr", "s_thr"))[list(compared)].T
-    requested = dict(zip(operator.spec.names, neurons.T, strict=True))
+        known = hall.neurons(operator.feature_names, compared)
+        own = _predicted(operator, known, amplitudes_na, step, tracking)
+    rheobase_na, gain = hall.feature_table(("rheobase", "fi_gain"))[list(compared)].T
+    requested = dict(zip(neurons.names, neurons.values.T, strict=True))
     return FIStudy(
         models=models,
         neurons=len(neurons),
@@ -158,7 +159,7 @@ def fi_study(
         seconds=seconds,
         step_ms=step.step_ms,
         curves=summarise_curves(amplitudes_na, rates, requested=requested),
-        per_model=compare_curves(compared, amplitudes_na, own, i_thr, s_thr, simulated=simulated),
+        per_model=compare_curves(compared, amplitudes_na, own, rheobase_na, gain, simulated=simulated),
         recording=None if recording is None else _recorded(recording, step.step_ms),
         rates_hz=rates,
         simulated=simulated,
@@ -166,13 +167,13 @@ def fi_study(
 
 
 def _predicted(
-    operator: Operator, neurons: np.ndarray, amplitudes_na: np.ndarray, step: StepProtocol, tracking: Tracking
+    operator: Operator, neurons: Neurons, amplitudes_na: np.ndarray, step: StepProtocol, tracking: Tracking
 ) -> np.ndarray:
-    """Firing rates that the operator predicts of neurons given by their features, shape (neurons, amplitudes), Hz."""
+    """Firing rates that the operator predicts of neurons, shape (neurons, amplitudes), Hz."""
     if len(neurons) == 0:
         return np.empty((0, len(amplitudes_na)))
     with outside_hull_expected(), tracking("predicting") as progress:
-        return family_rates_hz(operator, list(neurons), amplitudes_na, step, progress=progress)
+        return family_rates_hz(operator, neurons, amplitudes_na, step, progress=progress)
 
 
 def _simulated(

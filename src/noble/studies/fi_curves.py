@@ -10,7 +10,7 @@ import numpy as np
 
 from noble.features.excitability import (
     SLOPE_SPAN_NA,
-    firing_curve,
+    fi_curve,
     least_squares_slope,
     slope_amplitudes_na,
     trace_rate_hz,
@@ -35,12 +35,12 @@ class Estimates:
     """Threshold and slope of several neurons, estimated from their F-I curves.
 
     Attributes:
-        i_thr_na: the first amplitude that fires, shape (neurons,), nA; NaN where the lowest one fires or none does.
-        s_thr_hz_per_na: slope above it, shape (neurons,), Hz/nA; NaN without a threshold, or where the curve ends too soon.
+        rheobase_na: the first amplitude that fires, shape (neurons,), nA; NaN where the lowest one fires or none does.
+        fi_gain_hz_per_na: slope above it, shape (neurons,), Hz/nA; NaN without a threshold, or where the curve ends too soon.
     """
 
-    i_thr_na: np.ndarray
-    s_thr_hz_per_na: np.ndarray
+    rheobase_na: np.ndarray
+    fi_gain_hz_per_na: np.ndarray
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,12 +62,12 @@ class RequestedErrors(Result):
     """Errors of the estimates against the features that the neurons were requested to have.
 
     Attributes:
-        i_thr_na: errors of the threshold, nA.
-        s_thr_hz_per_na: errors of the slope, Hz/nA.
+        rheobase_na: errors of the threshold, nA.
+        fi_gain_hz_per_na: errors of the slope, Hz/nA.
     """
 
-    i_thr_na: AbsoluteErrors
-    s_thr_hz_per_na: AbsoluteErrors
+    rheobase_na: AbsoluteErrors = field(metadata=keyed("i_thr_na"))
+    fi_gain_hz_per_na: AbsoluteErrors = field(metadata=keyed("s_thr_hz_per_na"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,19 +115,20 @@ class ModelCurve(Result):
 
     Attributes:
         model: index in the hall.
-        i_thr_na, s_thr_hz_per_na: threshold and slope as the hall measured them.
-        i_thr_na_estimated, s_thr_hz_per_na_estimated: the same, estimated from the predicted curve; None where it shows none.
-        i_thr_na_error, s_thr_hz_per_na_error: estimated less measured.
+        rheobase_na, fi_gain_hz_per_na: threshold and slope as the hall measured them.
+        rheobase_na_estimated, fi_gain_hz_per_na_estimated: the same, estimated from the predicted curve; None where it shows
+            none.
+        rheobase_na_error, fi_gain_hz_per_na_error: estimated less measured.
         simulation: how far the curve is from the simulated one; None where nothing was simulated.
     """
 
     model: int
-    i_thr_na: float
-    i_thr_na_estimated: float | None = field(metadata=keyed("i_thr_na_read_back"))
-    i_thr_na_error: float | None
-    s_thr_hz_per_na: float
-    s_thr_hz_per_na_estimated: float | None = field(metadata=keyed("s_thr_hz_per_na_read_back"))
-    s_thr_hz_per_na_error: float | None
+    rheobase_na: float = field(metadata=keyed("i_thr_na"))
+    rheobase_na_estimated: float | None = field(metadata=keyed("i_thr_na_read_back"))
+    rheobase_na_error: float | None = field(metadata=keyed("i_thr_na_error"))
+    fi_gain_hz_per_na: float = field(metadata=keyed("s_thr_hz_per_na"))
+    fi_gain_hz_per_na_estimated: float | None = field(metadata=keyed("s_thr_hz_per_na_read_back"))
+    fi_gain_hz_per_na_error: float | None = field(metadata=keyed("s_thr_hz_per_na_error"))
     simulation: CurveDeviation | None = field(default=None, metadata=INLINE)
 
 
@@ -182,7 +183,7 @@ def family_rates_hz(
     *,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Firing rates of a family, neuron by neuron, by `noble.features.excitability.firing_curve`.
+    """Firing rates of a family, neuron by neuron, by `noble.features.excitability.fi_curve`.
 
     Args:
         responder: an operator or a simulator.
@@ -196,7 +197,7 @@ def family_rates_hz(
     """
     rates = np.empty((len(neurons), len(amplitudes_na)))
     for index, neuron in enumerate(neurons):
-        rates[index] = firing_curve(responder, [neuron], amplitudes_na, protocol).rates_hz[0]
+        rates[index] = fi_curve(responder, [neuron], amplitudes_na, protocol).rates_hz[0]
         if progress is not None:
             progress(index + 1, len(neurons))
     return rates
@@ -206,8 +207,8 @@ def estimate(amplitudes_na: np.ndarray, rates_hz: np.ndarray) -> Estimates:
     """Threshold and slope from the curves themselves; nothing is predicted anew.
 
     The threshold is the first amplitude that fires, so it is too high by up to the distance of two amplitudes, and by half of
-    that on average. The slope is defined as in `noble.features.excitability.slope_above_threshold`, the least-squares slope of
-    the rate at `i_thr + span k / points`, with the rates interpolated linearly between the curve's amplitudes.
+    that on average. The slope is defined as in `noble.features.excitability.fi_gain`, the least-squares slope of
+    the rate at `rheobase + span k / points`, with the rates interpolated linearly between the curve's amplitudes.
 
     Args:
         amplitudes_na: shape (amplitudes,), ascending, nA.
@@ -238,10 +239,11 @@ def summarise_curves(
     """
     low, middle, high = np.quantile(rates_hz, [0.05, 0.5, 0.95], axis=0)
     errors = None
-    if {"i_thr", "s_thr"} <= set(requested):
+    if {"rheobase", "fi_gain"} <= set(requested):
         found = estimate(amplitudes_na, rates_hz)
         errors = RequestedErrors(
-            _absolute(found.i_thr_na - requested["i_thr"]), _absolute(found.s_thr_hz_per_na - requested["s_thr"])
+            _absolute(found.rheobase_na - requested["rheobase"]),
+            _absolute(found.fi_gain_hz_per_na - requested["fi_gain"]),
         )
     return FamilyCurves(amplitudes_na, float(amplitudes_na[1] - amplitudes_na[0]), low, middle, high, errors)
 
@@ -260,8 +262,8 @@ def compare_curves(
     models: Sequence[int],
     amplitudes_na: np.ndarray,
     predicted_hz: np.ndarray,
-    i_thr_na: np.ndarray,
-    s_thr_hz_per_na: np.ndarray,
+    rheobase_na: np.ndarray,
+    fi_gain_hz_per_na: np.ndarray,
     *,
     simulated: SimulatedRates | None = None,
 ) -> tuple[ModelCurve, ...]:
@@ -271,20 +273,20 @@ def compare_curves(
         models: their indices in the hall.
         amplitudes_na: shape (amplitudes,), nA.
         predicted_hz: shape (models, amplitudes), Hz.
-        i_thr_na, s_thr_hz_per_na: what the hall measured, shape (models,) each.
+        rheobase_na, fi_gain_hz_per_na: what the hall measured, shape (models,) each.
         simulated: rates of the same models at some of the amplitudes; none were simulated if None.
     """
     found = estimate(amplitudes_na, predicted_hz)
     rows = []
     for index, (model, rates) in enumerate(zip(models, predicted_hz, strict=True)):
-        threshold, slope = float(i_thr_na[index]), float(s_thr_hz_per_na[index])
+        threshold, slope = float(rheobase_na[index]), float(fi_gain_hz_per_na[index])
         rows.append(
             ModelCurve(
                 model,
                 threshold,
-                *_estimated(found.i_thr_na[index], threshold),
+                *_estimated(found.rheobase_na[index], threshold),
                 slope,
-                *_estimated(found.s_thr_hz_per_na[index], slope),
+                *_estimated(found.fi_gain_hz_per_na[index], slope),
                 None if simulated is None else _deviation(rates, simulated, index),
             )
         )

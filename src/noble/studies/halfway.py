@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from noble.evaluation.answers import answer
+from noble.features.neurons import Neurons
 from noble.progress import Progress
 from noble.results import Result
 
@@ -87,7 +88,7 @@ class HalfwayComparison(Result):
 
 
 def operator_scores(
-    operator: Operator, cell: Cell, targets: Targets, features: np.ndarray, *, progress: Progress | None = None
+    operator: Operator, cell: Cell, targets: Targets, neurons: Neurons, *, progress: Progress | None = None
 ) -> list[Score]:
     """Scores of neurons by an operator's answers to the targets' steps, of their full length: as an assay scores models.
 
@@ -95,7 +96,7 @@ def operator_scores(
         operator: the operator; one that is not causal answers only steps as long as those of its training.
         cell: whose models it learned.
         targets: of the recording.
-        features: shape (neurons, features), physical units.
+        neurons: features by name.
         progress: called with neurons done and neurons in all.
     """
     from noble.evolve.assay import Assay
@@ -103,13 +104,13 @@ def operator_scores(
 
     assay, report = Assay(cell, targets, SolverSettings()), progress or (lambda done, total: None)
     scores: list[Score] = []
-    report(0, len(features))
-    for start in range(0, len(features), _AT_ONCE):
-        rows = features[start : start + _AT_ONCE]
+    report(0, len(neurons))
+    for start in range(0, len(neurons), _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, len(neurons)))
         stimuli = [assay.protocol.stimulus(step.amplitude_na) for step in targets.steps for _ in rows]
-        answers = answer(operator, np.tile(rows, (len(targets.steps), 1)), stimuli, assay.protocol.grid)
+        answers = answer(operator, neurons.take([*rows] * len(targets.steps)), stimuli, assay.protocol.grid)
         scores += assay.score_traces(answers)
-        report(len(scores), len(features))
+        report(len(scores), len(neurons))
     return scores
 
 
@@ -154,9 +155,8 @@ def compare_halfway(
         )
     members = hall.feature_table(operator.spec.names)[list(hall.train)]
     halfway = np.array([(members[one] + members[other]) / 2 for one, other in parameters.pairs])
-    answers = operator_scores(
-        operator, hall.cell, replace(targets, steps=known), np.concatenate([members, halfway]), progress=progress
-    )
+    everyone = Neurons(operator.feature_names, np.concatenate([members, halfway]))
+    answers = operator_scores(operator, hall.cell, replace(targets, steps=known), everyone, progress=progress)
     scores = {
         "members_simulated": parameters.members,
         "members_predicted": answers[: len(members)],

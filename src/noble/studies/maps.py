@@ -11,7 +11,8 @@ import numpy as np
 
 from noble.evaluation.answers import answers
 from noble.family.sampling import grid_points
-from noble.features import FEATURE_UNITS, extract
+from noble.features import EFEATURES, extract, unit_of
+from noble.features.neurons import Neurons
 from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.results import UNWRITTEN, Result, plain
@@ -46,7 +47,7 @@ class FeatureMap(Result):
     """One e-feature of the answers to one step, on a regular grid over the latent plane.
 
     Attributes:
-        feature, unit: its eFEL name, and its unit from `noble.features.FEATURE_UNITS`.
+        feature, unit: its eFEL name, and its unit.
         amplitude_na: of the step, nA.
         plane, plane_units: names and units of the two features of the plane.
         first, second: their values along the axes of the grid, shape (size,) each, physical units.
@@ -107,7 +108,7 @@ def feature_map(
 
     Args:
         operator: the operator.
-        feature: one of `noble.features.FEATURE_UNITS`.
+        feature: one of `noble.features.EFEATURES`.
         amplitude_na: of the step, nA.
         protocol: onset, length and window of the step.
         size: points along each axis.
@@ -117,36 +118,37 @@ def feature_map(
         ValueError: for a feature without a unit, an operator whose plane has not two features or whose training models are not
             known, or fewer than two points along an axis.
     """
-    if feature not in FEATURE_UNITS:
-        raise ValueError(f"the feature {feature!r} is unknown; expected one of {', '.join(FEATURE_UNITS)}.")
+    if feature not in EFEATURES:
+        raise ValueError(f"the feature {feature!r} is unknown; expected one of {', '.join(EFEATURES)}.")
     spec = operator.spec
-    if len(spec.plane) != 2 or not spec.training_features:
+    latent = spec.latent_features
+    if len(latent) != 2 or not spec.training_features:
         raise ValueError(
-            f"the operator's plane has {len(spec.plane)} features ({', '.join(spec.plane)}) and {len(spec.training_features)} "
-            "training models are known; a map needs two features, such as i_thr and s_thr, and the training models."
+            f"the operator has {len(latent)} latent features ({', '.join(latent)}) and {len(spec.training_features)} "
+            "training models are known; a map needs two features, such as rheobase and fi_gain, and the training models."
         )
-    columns = spec.plane_columns
+    columns = spec.latent_columns
     training = np.array(spec.training_features)[:, columns]
     first, second = grid_points(training, size)
     points = np.column_stack([first.ravel(), second.ravel()])
     placed = np.tile(spec.minimum, (len(points), 1))
     placed[:, columns] = points
     stimulus, values, started = protocol.stimulus(amplitude_na), np.empty(len(points)), time.perf_counter()
-    for part, batch in answers(operator, points, stimulus, protocol.grid, at_once=_BATCH):
+    for part, batch in answers(operator, Neurons(latent, points), stimulus, protocol.grid, at_once=_BATCH):
         measured = extract(batch, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms, names=[feature])
         values[part] = measured[feature]
         if progress is not None:
             progress(part.stop, len(points))
     return FeatureMap(
         feature=feature,
-        unit=FEATURE_UNITS[feature],
+        unit=unit_of(feature),
         amplitude_na=amplitude_na,
-        plane=(spec.plane[0], spec.plane[1]),
+        plane=(latent[0], latent[1]),
         plane_units=(spec.units[columns[0]], spec.units[columns[1]]),
         first=first[0],
         second=second[:, 0],
         values=values.reshape(size, size),
-        inside=~spec.lies_outside(placed).reshape(size, size),
+        inside=~spec.hull.outside(placed[:, columns]).reshape(size, size),
         training=training,
         seconds=time.perf_counter() - started,
     )

@@ -68,11 +68,8 @@ def recording_study(
             a window.
     """
     neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
-    # Peaks and widths depend on the sampling, so the family is sampled like the recording where it can be.
-    finest_ms = min(sweep.trace.grid.dt_ms for sweep in recording.sweeps)
-    dt_ms = finest_ms if getattr(operator.core, "causal", False) else operator.grid.dt_ms
     with outside_hull_expected():
-        comparison = compare_recording(operator, neurons, recording, dt_ms=dt_ms, progress=progress)
+        comparison = compare_recording(operator, neurons, recording, progress=progress)
     low_na, high_na = trained_range_na(operator) or (float("-inf"), float("inf"))
     return RecordingStudy(
         models=models,

@@ -114,8 +114,8 @@ def resolution_study(
     for grid in grids:
         _ratio(fine_grid, grid)  # refused before anything is simulated
     plan = fresh_plan(hall, config, count=count, unseen_count=0, seed=seed)
-    features = hall.feature_table(operator.spec.names)
-    thresholds = np.array([model.features.get("i_thr", np.nan) for model in hall.models])
+    neurons = hall.neurons(operator.feature_names)
+    thresholds = np.array([model.features.get("rheobase", np.nan) for model in hall.models])
     tables: dict[TimeGrid, list[TraceTable]] = {grid: [] for grid in grids}
     report = progress or (lambda done, total: None)
     report(0, count)
@@ -124,7 +124,7 @@ def resolution_study(
         models, stimuli = plan.model_index[rows.start : rows.stop], [plan.stimulus(row) for row in rows]
         fine = responder.respond([hall.cell_model(int(index)) for index in models], stimuli, fine_grid)
         for grid in grids:
-            known = KnownTraces(features[models], stimuli, at_resolution(fine, grid), thresholds[models])
+            known = KnownTraces(neurons.take(models), stimuli, at_resolution(fine, grid), thresholds[models])
             table = compare_traces(operator, known, grid, window, feature_names=feature_names)
             tables[grid].append(table)
         report(rows.stop, count)

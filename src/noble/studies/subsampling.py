@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from noble.cells import CellModel, HallOfFame
-from noble.features import FEATURE_NAMES, FEATURE_UNITS
+from noble.features import FEATURE_NAMES, unit_of
 from noble.features.windows import measure_step
 from noble.progress import Progress
 from noble.protocols import StepProtocol
@@ -245,7 +245,7 @@ def subsampling_study(
         amplitudes_na=tuple(step.amplitude_na for step in steps),
         part=part,
         features={
-            name: HallFeature(FEATURE_UNITS[name], item.hall_error, int(np.isfinite(item.native).sum()))
+            name: HallFeature(unit_of(name), item.hall_error, int(np.isfinite(item.native).sum()))
             for name, item in measured.items()
         },
         samplings=rows,

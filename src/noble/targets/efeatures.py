@@ -11,8 +11,10 @@ Which features make sense depends on what the neuron did:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from noble.features.catalogue import CATALOGUE
+from noble.features.feature import OTHER_FLOOR, Floor
 
 NEGATIVE_FEATURES: Final[tuple[str, ...]] = (
     "voltage_base",
@@ -43,45 +45,6 @@ TARGET_FEATURES: Final[tuple[str, ...]] = tuple(dict.fromkeys((*NEGATIVE_FEATURE
 """Everything that the table above measures at some step."""
 
 
-class Floor(NamedTuple):
-    """Least standard deviation of a target: the larger of a number in the feature's unit and a part of the mean."""
-
-    absolute: float
-    relative: float
-
-
-FLOORS: Final[Mapping[str, Floor]] = {
-    "voltage_base": Floor(1.0, 0.0),
-    "steady_state_voltage": Floor(1.0, 0.0),
-    "steady_state_voltage_stimend": Floor(1.0, 0.0),
-    "voltage_deflection_vb_ssse": Floor(1.0, 0.0),
-    "sag_amplitude": Floor(0.3, 0.0),
-    "decay_time_constant_after_stim": Floor(1.0, 0.1),
-    "Spikecount": Floor(1.0, 0.05),
-    "mean_frequency": Floor(1.0, 0.05),
-    "time_to_first_spike": Floor(1.0, 0.1),
-    "inv_first_ISI": Floor(0.0, 0.1),
-    "ISI_CV": Floor(0.05, 0.0),
-    "adaptation_index2": Floor(0.01, 0.0),
-    "AP1_peak": Floor(2.0, 0.05),
-    "AP1_width": Floor(0.0, 0.1),
-    "mean_AP_amplitude": Floor(2.0, 0.05),
-    "AHP_depth": Floor(2.0, 0.05),
-    "AHP_time_from_peak": Floor(0.2, 0.1),
-    "AHP1_depth_from_peak": Floor(2.0, 0.05),
-    "depol_block": Floor(0.1, 0.0),
-}
-"""Floors of the targets' standard deviations.
-
-A handful of trials underestimates how far trials scatter, and a feature that is the same in all would get a deviation of 0
-and outweigh all others. Nor can a model be asked to come closer than the recording resolves: a mV of junction potential and
-series resistance, a spike more or less, a sample of a spike's width.
-"""
-
-OTHER_FLOOR: Final = Floor(1e-3, 0.1)
-"""Of features that the table does not hold."""
-
-
 def features_at(amplitude_na: float, *, fires: bool) -> tuple[str, ...]:
     """Features that make sense at a step; `fires` is whether the neuron fires there."""
     if amplitude_na < 0:
@@ -90,5 +53,10 @@ def features_at(amplitude_na: float, *, fires: bool) -> tuple[str, ...]:
 
 
 def floor_of(name: str) -> Floor:
-    """Floor of a feature's standard deviation."""
-    return FLOORS.get(name, OTHER_FLOOR)
+    """Floor of a feature's standard deviation.
+
+    A handful of trials underestimates how far trials scatter, and a feature that is the same in all would get a deviation of 0
+    and outweigh all others. Nor can a model be asked to come closer than the recording resolves: a mV of junction potential and
+    series resistance, a spike more or less, a sample of a spike's width.
+    """
+    return CATALOGUE[name].floor if name in CATALOGUE else OTHER_FLOOR

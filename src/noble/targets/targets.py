@@ -15,10 +15,11 @@ import numpy as np
 
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
-from noble.files import content_sha256, read_json, write_json
+from noble.files import content_sha256, number, read_json, write_json
 from noble.recordings import Recording, Sweep, mean_na
 from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
+from noble.targets.soundness import check_sound
 from noble.traces import TimeGrid, Trace, TraceBatch
 
 SCHEMA: Final = "noble-targets"
@@ -35,7 +36,7 @@ class Target:
     """What one feature should be.
 
     Attributes:
-        mean: over trials, in `noble.features.FEATURE_UNITS`.
+        mean: over trials, in the unit of the catalogue.
         std: sample standard deviation over trials, at least the floor.
         trials: how many trials have the feature.
     """
@@ -173,7 +174,7 @@ class Targets:
         """Read back what `to_dict` made.
 
         Raises:
-            ValueError: if it is of another schema or lacks a part.
+            ValueError: if it is of another schema, lacks a part or holds a value that cannot be.
         """
         kind = (content.get("schema"), content.get("schema_version")) if isinstance(content, dict) else content
         if kind != (SCHEMA, SCHEMA_VERSION):
@@ -181,28 +182,30 @@ class Targets:
         try:
             steps = tuple(
                 StepTargets(
-                    amplitude_na=float(content["protocols"][label]["step"]["amp"]),
-                    holding_na=float(content["protocols"][label]["holding"]["amp"]),
-                    spike_counts=tuple(int(count) for count in own["spike_counts"]),
+                    amplitude_na=number(content["protocols"][label]["step"]["amp"], what=f"amp of {label}"),
+                    holding_na=number(content["protocols"][label]["holding"]["amp"], what=f"holding of {label}"),
+                    spike_counts=tuple(int(number(item, what=f"a count of {label}")) for item in own["spike_counts"]),
                     features={
-                        item["efeature_name"]: Target(float(item["val"][0]), float(item["val"][1]), int(item["n"]))
+                        str(item["efeature_name"]): _read_target(item, f"{item['efeature_name']} of {label}")
                         for item in content["efeatures"][label]["soma.v"]
                     },
                     left_out=dict(own["left_out"]),
                 )
                 for label, own in content["steps"].items()
             )
-            return cls(
+            targets = cls(
                 name=content["name"],
                 source=content["source"],
                 recording_sha256=content["recording_sha256"],
-                step_ms=float(content["step_ms"]),
-                junction_potential_mv=float(content["junction_potential_mv"]),
+                step_ms=number(content["step_ms"], what="step_ms"),
+                junction_potential_mv=number(content["junction_potential_mv"], what="junction_potential_mv"),
                 steps=steps,
                 settings=content["settings"],
             )
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            check_sound(targets)
+        except (LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"the targets lack a part or hold a wrong one ({error!r}).") from error
+        return targets
 
     def save(self, path: str | Path) -> None:
         """Write the JSON file."""
@@ -226,6 +229,12 @@ class Targets:
             return cls.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+
+
+def _read_target(item: Mapping[str, Any], what: str) -> Target:
+    """One feature of a file."""
+    mean, std = (number(item["val"][index], what=f"val of {what}") for index in (0, 1))
+    return Target(mean, std, int(number(item["n"], what=f"n of {what}")))
 
 
 def measure_targets(

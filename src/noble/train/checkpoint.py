@@ -48,7 +48,7 @@ def write_checkpoint(folder: Path, content: Mapping[str, Any]) -> None:
         with temporary.open("wb") as file:
             file.write(_header(payload))
             file.write(payload)
-        if last.exists():
+        if _is_whole(last):  # or the one before would be lost to a damaged one
             os.replace(last, folder / BEFORE)
 
 
@@ -87,8 +87,37 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint holds, on the CPU.
 
     Raises:
+        FileNotFoundError: if there is none.
         ValueError: if it is none of ours, or it is not what was written.
     """
+    payload = _payload(path)
+    try:
+        content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(f"{path} holds other things than tensors and numbers, which are never read.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}; expected the state of a run.")
+    return content
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        _payload(path)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _payload(path: Path) -> memoryview:
+    """What torch wrote, once its checksum has been found right."""
     data = read_bytes(path, expected="a checkpoint", limit_bytes=_LARGEST_BYTES)
     if data.startswith(_ZIP_MAGIC):
         raise ValueError(
@@ -98,13 +127,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     payload = memoryview(data)[_HEADER_BYTES:]
     if data[:_HEADER_BYTES] != _header(payload):
         raise ValueError(f"{path} is damaged: its checksum does not match its {len(data)} bytes.")
-    try:
-        content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} holds other things than tensors and numbers, which are never read.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}; expected the state of a run.")
-    return content
+    return payload
 
 
 def _header(payload: memoryview) -> bytes:

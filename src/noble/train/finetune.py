@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,7 +145,7 @@ def fine_tune(
         "store_digest": data.store.digest,
         "config": config.model_dump(mode="json"),
         "error_scale": term.scale,
-        "run": outcome,
+        "run": asdict(outcome),
     }
     tuned.provenance = {**operator.provenance, "fine_tuning": facts}
     return tuned
@@ -186,7 +187,7 @@ def check_hyperpolarises(store: Store, *, limit: int) -> None:
         if not found.size:
             amplitude = store.attributes["config"]["amplitude"]
             raise ValueError(
-                f"{store.path} has no hyperpolarising step among its {split} traces (amplitudes were drawn from "
+                f"{store.place} has no hyperpolarising step among its {split} traces (amplitudes were drawn from "
                 f"{amplitude['low_na']:g} to {amplitude['high_na']:g} nA); generate a store with some, for example with "
                 "amplitude.low_na -0.11 and amplitude.mode_na -0.03, a skewness of 0 and a scale_na of 0.15."
             )
@@ -202,20 +203,20 @@ def check_matches(operator: Operator, store: Store) -> None:
     units = dict(zip(store.feature_names, store.feature_units, strict=True))
     if wrong := [name for name, unit in zip(spec.names, spec.units, strict=True) if units.get(name) != unit]:
         raise ValueError(
-            f"the bundle knows neurons by {', '.join(wrong)}, which {store.path} lacks or has in another unit; generate the "
+            f"the bundle knows neurons by {', '.join(wrong)}, which {store.place} lacks or has in another unit; generate the "
             "store from the hall that the bundle was trained on."
         )
     learned = (operator.provenance.get("hall") or {}).get("digest")
     digest = store.attributes["hall"]["digest"]
     if learned is not None and learned != digest:
         raise ValueError(
-            f"{store.path} holds other models (digest {digest[:12]}…) than the bundle was trained on ({learned[:12]}…), so "
+            f"{store.place} holds other models (digest {digest[:12]}…) than the bundle was trained on ({learned[:12]}…), so "
             "held-out models would be unknown; generate the store from the hall of its training."
         )
     window = store.protocol.grid
     if not _same(window, operator.grid):
         raise ValueError(
-            f"the bundle was trained on {operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms but {store.path} has "
+            f"the bundle was trained on {operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms but {store.place} has "
             f"{window.duration_ms:g} ms at dt {window.dt_ms:g} ms; generate the store with the window of the training."
         )
 

@@ -51,8 +51,8 @@ class Training:
     Args:
         learner: its operator is trained in place.
         data: what it learns from.
-        folder: of the run; an undamaged checkpoint in it is gone on from.
-        fabric: launched; gives the device, and the processes that share the work.
+        folder: folder of the run; the newest undamaged checkpoint in it is where the run goes on.
+        fabric: gives the device and the processes that share the work; it is launched.
 
     Raises:
         ValueError: if the folder's checkpoints are all damaged or of another run.
@@ -79,10 +79,8 @@ class Training:
         Raises:
             ValueError: if the loss or a weight is no longer finite; the folder keeps the epoch before.
         """
-        if self._fabric.is_global_zero:
-            write_curves(
-                self._folder / CURVES, self.curves
-            )  # those of the checkpoint, which may be older than the file
+        if self._fabric.is_global_zero:  # the file may be older than the checkpoint, or newer
+            write_curves(self._folder / CURVES, self.curves)
         while self.epoch < self.config.epochs and not self._time_is_up():
             self._data.load()  # before the clock starts
             started = time.monotonic()
@@ -212,7 +210,7 @@ class _Means:
 
 
 def _share(positions: np.ndarray, rank: int, devices: int) -> np.ndarray:
-    """Every so-manieth position, from the beginning again where they do not come out even, so that all devices step together."""
+    """One device's part of some positions; where they do not come out even, the first come twice, so that all step together."""
     share = -(-len(positions) // devices)
     return np.resize(positions, share * devices)[rank::devices]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,23 @@ if TYPE_CHECKING:
 
     from noble.data import Store
     from noble.train.dataset import StoreData
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the provenance says of a run.
+
+    Attributes:
+        best_epoch: number of the chosen epoch, the first is 1.
+        wall_seconds: time of all epochs, s.
+        threads: threads of torch.
+        validation_score: score of the chosen epoch; lower is better.
+    """
+
+    best_epoch: int
+    wall_seconds: float
+    threads: int
+    validation_score: float
 
 
 def fit(
@@ -74,9 +93,8 @@ def fit(
         provenance=provenance,
     )
     learner = Learner(operator, config, window=data.window)
-    operator.provenance["training_run"] = run(
-        learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress
-    )
+    facts = run(learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress)
+    operator.provenance["training_run"] = asdict(facts)
     return operator
 
 
@@ -110,27 +128,28 @@ def run(
     devices: int | str,
     accelerator: str,
     progress: TrainProgress | None,
-) -> dict[str, Any]:
-    """Train a learner's operator in place, and leave it with the weights of the best epoch. The second half of `fit`.
-
-    Returns:
-        What the provenance says of the run: best epoch, seconds, threads and validation score.
-    """
+) -> RunFacts:
+    """Train a learner's operator in place, and leave it with the weights of the best epoch. The second half of `fit`."""
     folder, digest = Path(folder), data.store.digest
-    # With several devices the first process starts the others, when it holds the folder.
-    holding = run_folder(folder, learner.config, digest, resume=resume) if is_first_process() else nullcontext()
-    with holding:
-        training = Training(learner, data, folder, fabric=_launched(devices, accelerator))
+    fabric = _fabric(devices, accelerator)
+    with run_folder(folder, learner.config, digest, resume=resume) if is_first_process() else nullcontext():
+        fabric.launch()  # runs the program once more for each further device, now that the folder is held
+        training = Training(learner, data, folder, fabric=fabric)
         training.run(progress)
     assert training.best is not None  # a configuration asks for a validation
+    if not math.isfinite(training.best.score):
+        raise ValueError(
+            f"no epoch of the run in {folder} predicts voltages that are finite; lower optimiser.learning_rate and train into "
+            "another folder."
+        )
     learner.operator.load_state_dict(training.best.weights)
     learner.operator.cpu().eval()
-    return {
-        "best_epoch": training.best.epoch,
-        "wall_seconds": round(total_seconds(training.curves), 1),
-        "threads": torch.get_num_threads(),
-        "validation_score": training.best.score,
-    }
+    return RunFacts(
+        best_epoch=training.best.epoch,
+        wall_seconds=round(total_seconds(training.curves), 1),
+        threads=torch.get_num_threads(),
+        validation_score=training.best.score,
+    )
 
 
 def is_first_process() -> bool:
@@ -140,14 +159,23 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def _launched(devices: int | str, accelerator: str) -> Fabric:
-    """Fabric with its processes running; with several devices this starts the program once more for each other device."""
+def _fabric(devices: int | str, accelerator: str) -> Fabric:
+    """What gives devices and starts processes; none of them is started yet.
+
+    Raises:
+        ValueError: if this machine lacks them.
+    """
     from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # the rest is advice to developers
-    fabric = Fabric(accelerator=accelerator, devices=devices)
-    fabric.launch()
-    return fabric
+    try:
+        return Fabric(accelerator=accelerator, devices=devices)
+    except (ImportError, RuntimeError, TypeError, ValueError, MisconfigurationException) as error:
+        raise ValueError(
+            f"accelerator {accelerator!r} with devices {devices!r} is not to be had here ({error}); ask for others, or leave "
+            "both out to train on the CPU."
+        ) from error
 
 
 def _check_fits(config: TrainConfig, data: StoreData) -> None:
@@ -156,7 +184,7 @@ def _check_fits(config: TrainConfig, data: StoreData) -> None:
     for split, indices in (("train", data.training_indices), ("validation", data.validation_indices)):
         if indices.size == 0:
             raise ValueError(
-                f"{store.path} has no {split} traces of the models to learn from; generate a store with some in "
+                f"{store.place} has no {split} traces of the models to learn from; generate a store with some in "
                 f"traces.{split}."
             )
     window = store.protocol

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from noble.data import Store
-from noble.data.store import TraceRows
 from noble.spikes import SpikeTrains
 from noble.train.batches import Batch
 
@@ -107,7 +106,7 @@ class TraceSet:
         return [everything] if self.in_memory else self._cut(everything, 1)
 
     def batches(self, order: Sequence[np.ndarray], size: int) -> Iterator[Batch]:
-        """The traces in an order, so many at a time; the last batch of each block may be smaller.
+        """The traces in an order, in batches of a size; the last batch of each block may be smaller.
 
         Raises:
             ValueError: if the store is damaged.
@@ -151,7 +150,7 @@ class TraceSet:
         trains: list[np.ndarray] = []
         done = 0
         for rows in self._store.by_chunk(indices):
-            traces = self._rows(rows)
+            traces = self._store.read(rows)
             part = slice(done, done + len(rows))
             voltage_mv[part], current_na[part] = traces.voltage_mv, traces.current_na
             trains += [traces.spikes[train] for train in range(len(rows))]
@@ -163,20 +162,4 @@ class TraceSet:
             torch.from_numpy(current_na),
             torch.from_numpy(voltage_mv),
             torch.as_tensor(SpikeTrains.of(trains).table()),
-        )
-
-    def _rows(self, rows: np.ndarray) -> TraceRows:
-        """Samples of one chunk, all of whose voltages are there."""
-        try:
-            traces = self._store.read(rows)
-        except (RuntimeError, EOFError) as error:  # what the decompressor says of bytes that are not its own
-            raise ValueError(self._damaged(rows, str(error))) from error
-        if not np.isfinite(traces.voltage_mv).all():
-            raise ValueError(self._damaged(rows, "voltages are missing"))
-        return traces
-
-    def _damaged(self, rows: np.ndarray, why: str) -> str:
-        return (
-            f"{self._store.path} is damaged between samples {rows[0]} and {rows[-1]} ({why}); `noble check` names the "
-            "chunk. Remove its file and run noble generate again to make it anew."
         )

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from noble.features.catalogue import LATENT_FEATURES
 from noble.operator.core import AbstractCore, CoreConfig, TrainingDefaults
-from noble.operator.spec import PLANE, FeatureSpec
+from noble.operator.spec import FeatureSpec
 from noble.traces import TimeGrid
 
 # A gigabyte with gradients; the paper's operator has two million.
@@ -28,7 +29,8 @@ class FnoConfig(CoreConfig):
     """
 
     training: ClassVar = TrainingDefaults(
-        features=PLANE, optimiser={"name": "adam", "learning_rate": 4e-3, "schedule": "plateau", "clip_norm": None}
+        features=LATENT_FEATURES,
+        optimiser={"name": "adam", "learning_rate": 4e-3, "schedule": "plateau", "clip_norm": None},
     )
     kind: Literal["fno"] = "fno"
     layers: int = Field(default=12, ge=1, le=256)

@@ -8,7 +8,6 @@ points. The network is given that answer, and what is left for it to learn is mu
 from __future__ import annotations
 
 import math
-import re
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from noble.features.catalogue import curve_point
 from noble.operator.spec import FeatureSpec
 
 # The scales on which the network sees current: 0.1 nA, and the 50 pA above threshold that hold the F-I curve's bend.
@@ -50,15 +50,13 @@ _LINE_UNCERTAINTY: Final = 0.2
 _STEP_MS: Final = 400.0
 _RELAXATION_MS: Final = 30.0
 
-_CURVE_FEATURE: Final = re.compile(r"(rate|latency|first_ISI)_(\d+)pA")
-
 
 class FICurvePrior(nn.Module):
     """Expected firing at a current, from whichever features the neurons are known by.
 
     Args:
-        spec: with `i_thr` and at least two of `rate_NpA`, `latency_NpA` and `first_ISI_NpA` each, at the same N: the curve
-            through these points; with `i_thr` alone, or with `s_thr`: a straight line; with neither: nothing.
+        spec: with `rheobase` and, at two or more steps above it, rate, latency and first interval of the F-I curve: the curve
+            through these points; with `rheobase` alone, or with `fi_gain`: a straight line; with neither: nothing.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -66,10 +64,10 @@ class FICurvePrior(nn.Module):
         self._spec = spec
         points: dict[str, dict[int, int]] = {"rate": {}, "latency": {}, "first_ISI": {}}
         for column, name in enumerate(spec.names):
-            if found := _CURVE_FEATURE.fullmatch(name):
-                points[found[1]][int(found[2])] = column
+            if (point := curve_point(name)) is not None:
+                points[point.quantity][point.above_pa] = column
         above = sorted(set.intersection(*(set(columns) for columns in points.values())))
-        self._has_curve = "i_thr" in spec.names and len(above) >= 2
+        self._has_curve = "rheobase" in spec.names and len(above) >= 2
         self._columns = [[columns[step] for step in above] for columns in points.values()]
         if self._has_curve:
             self._spline = _CardinalSpline(np.log1p(np.array(above) * 1e-3 / _LOG_OFFSET_NA))
@@ -100,15 +98,17 @@ class FICurvePrior(nn.Module):
         physical = self._spec.unscale(scaled_features)
         named = dict(zip(self._spec.names, physical.unbind(dim=1), strict=True))
         current = current_na / _CURRENT_SCALE_NA
-        if "i_thr" not in named:
+        if "rheobase" not in named:
             nothing = torch.zeros_like(current)
             return torch.stack([current, nothing, nothing], dim=2), nothing + math.log(_SILENT_RATE_PER_MS)
-        above = current_na - named["i_thr"][:, None]
+        above = current_na - named["rheobase"][:, None]
         # Saturating far from threshold, where the drive says no more than the current itself.
         drive = torch.tanh(above / (2 * _DRIVE_SCALE_NA)) * 2
         if not self._has_curve:
             slope = (
-                named["s_thr"][:, None] if "s_thr" in named else torch.full_like(above[:, :1], _USUAL_SLOPE_HZ_PER_NA)
+                named["fi_gain"][:, None]
+                if "fi_gain" in named
+                else torch.full_like(above[:, :1], _USUAL_SLOPE_HZ_PER_NA)
             )
             slope = slope.clamp(min=_LEAST_SLOPE_HZ_PER_NA)
             expected = nn.functional.softplus(above / _WIDE_BEND_NA) * _WIDE_BEND_NA * slope / _RATE_SCALE_HZ

@@ -97,7 +97,7 @@ def test_no_neurons_have_whatever_features_are_asked_for():
         ({"rheobase": np.nan}, "feature rheobase of neuron 0 is nan; expected a finite number in nA"),
         ({"rheobase": [0.1, np.inf]}, "feature rheobase of neuron 1 is inf"),
         ({"rheobase": 155.0, "fi_gain": 600.0}, "rheobase is 155 nA; .* in pA, divide by 1000"),
-        ({"i_thr": 600.0, "s_thr": 0.16}, "i_thr is 600 nA"),
+        ({"i_thr": 600.0, "s_thr": 0.16}, "feature i_thr is 600 nA"),
         ({"rheobase": "0.16"}, "feature rheobase is '0.16'; expected a number"),
         ({"rheobase": None}, "feature rheobase is None"),
         ({"rheobase": True}, "feature rheobase is True"),
