@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Simulator:
 class Operator:
     """Knows neurons by threshold and slope: silent below the threshold, and above it as fast as the simulator."""
 
-    feature_names = ("i_thr", "s_thr")
+    feature_names = ("rheobase", "fi_gain")
 
     def __init__(self) -> None:
         training = HALL.feature_table(self.feature_names)[list(HALL.train)]
@@ -58,11 +58,11 @@ class Operator:
         raise AssertionError("it tells its spikes")
 
     def spike_times(
-        self, neurons: Sequence[np.ndarray], stimuli: Sequence[Stimulus], grid: TimeGrid
+        self, neurons: Sequence[Mapping[str, float]], stimuli: Sequence[Stimulus], grid: TimeGrid
     ) -> list[np.ndarray]:
         found = []
-        for (i_thr, _), stimulus in zip(neurons, stimuli, strict=True):
+        for neuron, stimulus in zip(neurons, stimuli, strict=True):
             assert isinstance(stimulus, Step)
-            rate = rate_hz(stimulus.amplitude_na) if stimulus.amplitude_na >= i_thr else 0.0
+            rate = rate_hz(stimulus.amplitude_na) if stimulus.amplitude_na >= neuron["rheobase"] else 0.0
             found.append(spikes_ms(stimulus, rate))
         return found

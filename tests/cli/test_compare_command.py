@@ -69,14 +69,15 @@ def test_a_drawn_family_one_protocol_and_a_junction_potential(noble, files):
 
 
 def test_steps_beyond_the_training_currents_are_named(noble, files):
-    from noble.operator import Operator
+    from noble.operator import Operator, Scope
 
     bundle = Operator.load(files / "bundle")
-    bundle.provenance["generation"] = {"amplitude": {"low_na": -0.2, "high_na": 0.15}}
+    bundle.scope = Scope(kinds=("Step",), lowest_na=-0.2, highest_na=0.15, duration_ms=515.0, step_ms=60.0, dt_ms=0.06)
     bundle.save(files / "narrow")
     result = noble("compare", "narrow", "cell.nwb", *HALL, "--models", "disc:0:0.1", "--n", 2)
     assert result.code == 0, result.err
     assert "0.2 nA: beyond the currents of the training, where the operator extrapolates" in result.out
+    assert "steps of 100 ms: longer than the 60 ms of the training" in result.out
 
 
 def test_an_operator_that_is_not_causal_says_which_window_it_knows(noble, files):

@@ -7,7 +7,7 @@ import pytest
 
 from noble.cells import HallOfFame
 from noble.evaluation import OtherModelsError, UnknownSourceError, generation_of, hall_of
-from noble.evaluation.source import fresh_source, recorded_generation, trained_range_na, trained_step_ms
+from noble.evaluation.source import fresh_source, recorded_generation
 
 GENERATION = {"hall": "stylised-pv", "step_ms": 60.0, "amplitude": {"low_na": -0.2, "high_na": 0.15}}
 
@@ -26,7 +26,6 @@ def test_a_record_counts_where_nothing_is_named(tmp_path):
     assert generation_of(known, tmp_path / "g.yaml").step_ms == 70.0
     hall, settings = fresh_source(known)
     assert (hall.name, settings.step_ms) == ("stylised-pv", 60.0)
-    assert (trained_range_na(known), trained_step_ms(known)) == ((-0.2, 0.15), 60.0)
 
 
 def test_what_is_nowhere_is_asked_for(tmp_path):
@@ -36,7 +35,7 @@ def test_what_is_nowhere_is_asked_for(tmp_path):
             missing(nobody)
     with pytest.raises(UnknownSourceError, match="Name the file of the hall"):
         hall_of(operator(hall={"name": str(tmp_path / "gone.json")}))
-    assert (recorded_generation(nobody), trained_range_na(nobody), trained_step_ms(nobody)) == (None, None, None)
+    assert recorded_generation(nobody) is None
 
 
 def test_a_hall_of_other_models_is_refused():

@@ -1,28 +1,18 @@
-"""Speeds against responders that take known times, by a clock that they move themselves: no machine is too busy for it."""
+"""Speeds against responders that take known times."""
 
-from types import SimpleNamespace
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 from noble.evaluation import STABLE_SPEED_KEYS, Speed, measure_speed
+from noble.features.neurons import Neurons
 from noble.traces import TraceBatch
 
 
-class Clock:
-    """Stands still but for what responders take."""
-
-    now_s = 0.0
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noble.evaluation.speed.time", SimpleNamespace(perf_counter=lambda: Clock.now_s))
-
-
 class Slow:
-    """Takes a fixed number of ms per trace."""
+    """Takes so many ms a trace."""
 
     threads = 3
 
@@ -31,15 +21,15 @@ class Slow:
 
     def respond(self, neurons: Any, stimuli: Any, grid: Any) -> TraceBatch:
         self.calls.append([(neuron, stimulus.amplitude_na) for neuron, stimulus in zip(neurons, stimuli, strict=True)])
-        Clock.now_s += self.seconds * len(neurons)
+        time.sleep(self.seconds * len(neurons))
         return TraceBatch(grid, np.zeros((len(neurons), grid.count)), np.zeros((len(neurons), grid.count)))
 
 
 class Quick(Slow):
     feature_names = ("rheobase",)
 
-    def predict(self, features: np.ndarray, stimuli: Any, grid: Any, *, batch_size: int = 128) -> TraceBatch:
-        return self.respond([float(value) for (value,) in features], stimuli, grid)
+    def respond(self, neurons: Any, stimuli: Any, grid: Any, *, batch_size: int = 128) -> TraceBatch:
+        return super().respond([neuron["rheobase"] for neuron in neurons], stimuli, grid)
 
 
 class Hall:
@@ -48,8 +38,8 @@ class Hall:
     def __len__(self) -> int:
         return 5
 
-    def feature_table(self, names: tuple[str, ...]) -> np.ndarray:
-        return np.arange(5.0)[:, None]
+    def neurons(self, names: tuple[str, ...], models: list[int]) -> Neurons:
+        return Neurons(names, np.array(models, dtype=float)[:, None])
 
     def cell_model(self, index: int) -> int:
         return index
@@ -75,7 +65,7 @@ def test_speeds_are_ratios_of_what_was_taken_in_one_run():
 
 
 def test_operator_and_simulators_answer_the_same_kind_of_traces():
-    quick, arbor = Quick(0.5), Slow(10)
+    quick, arbor = Quick(0.0), Slow(0.0)
     told: list[tuple[int, int]] = []
     speed(quick, arbor=arbor, arbor_traces=20, progress=lambda done, total: told.append((done, total)))
     assert [len(call) for call in quick.calls] == [20] * 6 + [1] * 11 + [20] * 6

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec
 from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus
@@ -16,7 +17,7 @@ from noble.studies import EnsembleStudy, ensemble_study
 from noble.traces import TimeGrid, TraceBatch
 from rising_family import HALL
 
-NAMES = ("i_thr", "s_thr")
+NAMES = ("rheobase", "fi_gain")
 TABLE = HALL.feature_table(NAMES)
 PROTOCOL = StepProtocol(onset_ms=10.0, step_ms=20.0, window_ms=40.0, dt_ms=0.1)
 
@@ -29,10 +30,11 @@ def resting(rest_mv: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid) ->
 class Operator:
     """Rests at -80 mV and one for each 0.1 nA of the threshold."""
 
+    feature_names = NAMES
     spec = FeatureSpec.fit(TABLE[list(HALL.train)], NAMES, ("nA", "Hz/nA"))
 
-    def predict(self, features: np.ndarray, stimuli: Any, grid: Any, *, batch_size: int = 128) -> TraceBatch:
-        return resting(-80 + 10 * features[:, 0], stimuli, grid)
+    def respond(self, neurons: Neurons, stimuli: Any, grid: Any, *, batch_size: int = 128) -> TraceBatch:
+        return resting(-80 + 10 * neurons.table(["rheobase"])[:, 0], stimuli, grid)
 
 
 class Simulator:

@@ -31,7 +31,9 @@ def test_simulated_rates_are_those_of_the_amplitudes_that_they_are_reported_at()
         assert row.simulation is not None
         np.testing.assert_allclose(row.simulation.simulated_hz, expected, rtol=1e-2)
         np.testing.assert_allclose(
-            row.simulation.predicted_hz, np.where(found.simulated.amplitudes_na >= row.i_thr_na, expected, 0), rtol=1e-2
+            row.simulation.predicted_hz,
+            np.where(found.simulated.amplitudes_na >= row.rheobase_na, expected, 0),
+            rtol=1e-2,
         )
     assert simulator.models == [f"stylised-pv/{model}" for model in HALL.train for _ in range(4)]
 
@@ -42,9 +44,9 @@ def test_without_a_simulator_models_are_compared_with_what_the_hall_measured():
     assert [row.model for row in found.per_model] == list(HALL.train)
     for row in found.per_model:
         assert row.simulation is None
-        assert row.i_thr_na_error == pytest.approx(0.0005, abs=0.00051)  # amplitudes are 1 pA apart
+        assert row.rheobase_na_error == pytest.approx(0.0005, abs=0.00051)  # amplitudes are 1 pA apart
     assert found.curves.requested is not None
-    assert found.curves.requested.i_thr_na.missing == 0
+    assert found.curves.requested.rheobase_na.missing == 0
     frame = found.to_frame()
     assert frame.shape == (301, len(HALL.train))
     np.testing.assert_array_equal(frame.to_numpy().T, found.rates_hz)

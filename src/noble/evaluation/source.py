@@ -103,14 +103,3 @@ def fresh_source(
     """
     settings = generation_of(operator, config)
     return hall_of(operator, hall or settings.hall), settings
-
-
-def trained_range_na(operator: Operator) -> tuple[float, float] | None:
-    """Lowest and highest amplitude of the currents that an operator was trained on, nA, if it records them."""
-    amplitude = (operator.provenance.get("generation") or {}).get("amplitude")
-    return None if amplitude is None else (amplitude["low_na"], amplitude["high_na"])
-
-
-def trained_step_ms(operator: Operator) -> float | None:
-    """Length of the steps that an operator was trained on, ms, if it records it."""
-    return (operator.provenance.get("generation") or {}).get("step_ms")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from noble.evaluation.source import trained_range_na
 from noble.progress import Tracking, untracked
 from noble.responders import Responder
 from noble.results import UNWRITTEN, Result
@@ -90,7 +89,8 @@ def interpolation_study(
         options = {"pairs": pairs, "seed": seed, "mean": mean, "data_folder": data_folder}
         parameters = interpolate_parameters(training, targets, pool, progress=progress, **options)
     with tracking("predicting halfway in features") as progress:
-        range_na = trained_range_na(operator)
+        scope = operator.scope
+        range_na = None if scope is None else (scope.lowest_na, scope.highest_na)
         halfway = compare_halfway(operator, hall, targets, parameters, range_na=range_na, progress=progress)
     errors = summarise_discs(discs, radius=radius, amplitudes_na=amplitudes_na)
     return InterpolationStudy(seed, errors, halfway, tuple(discs))

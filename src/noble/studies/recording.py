@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from noble.comparison.recording import RecordingComparison, compare_recording
 from noble.evaluation.answers import outside_hull_expected
-from noble.evaluation.source import trained_range_na, trained_step_ms
 from noble.family import family_features
 from noble.progress import Progress
 from noble.results import IF_KNOWN, INLINE, Result
@@ -26,7 +26,7 @@ class RecordingStudy(Result):
         models: the family: `hall`, `hull` or `disc:MODEL:RADIUS`.
         seed: seed of the draw; None for the hall, of which nothing is drawn.
         beyond_training_na: amplitudes outside the range of the training currents, nA.
-        trained_step_ms: length of the steps of the training, ms; None where it is not recorded.
+        trained_step_ms: length of the steps of the training, ms; None where it is not known, or was not one length.
         comparison: family and recording, step by step.
     """
 
@@ -70,13 +70,14 @@ def recording_study(
     neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
     with outside_hull_expected():
         comparison = compare_recording(operator, neurons, recording, progress=progress)
-    low_na, high_na = trained_range_na(operator) or (float("-inf"), float("inf"))
+    scope = operator.scope
+    low_na, high_na = (-math.inf, math.inf) if scope is None else (scope.lowest_na, scope.highest_na)
     return RecordingStudy(
         models=models,
         seed=None if models == "hall" else seed,
         beyond_training_na=tuple(
             step.amplitude_na for step in comparison.steps if not low_na <= step.amplitude_na <= high_na
         ),
-        trained_step_ms=trained_step_ms(operator),
+        trained_step_ms=None if scope is None else scope.step_ms,
         comparison=comparison,
     )
