@@ -106,3 +106,9 @@ def test_a_trace_off_its_grid_is_refused(field: str):
     arrays = {"voltage_mv": np.zeros(5), "current_na": np.zeros(5), field: np.zeros(4)}
     with pytest.raises(ValueError, match=rf"{field} has shape \(4,\)"):
         Trace(TimeGrid(0.1, 5), **arrays)
+
+
+def test_traces_show_themselves_in_a_line():
+    batch = TraceBatch(TimeGrid(0.1, 50), np.zeros((3, 50)), np.zeros((3, 50)))
+    assert repr(batch) == "<TraceBatch: 3 traces of 5 ms at dt 0.1 ms>"
+    assert repr(batch[0]) == "<Trace: 5 ms at dt 0.1 ms>"

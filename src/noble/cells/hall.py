@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from noble.features.neurons import Neurons
 from noble.files import content_sha256, read_json, write_json
 
 _SHIPPED: Final = Path(__file__).parent / "halls"
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class HallModel:
         object.__setattr__(self, "features", features)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HallOfFame:
     """Ordered models of one cell.
 
@@ -65,6 +69,25 @@ class HallOfFame:
 
     def __len__(self) -> int:
         return len(self.models)
+
+    def __repr__(self) -> str:
+        return (
+            f"<HallOfFame {self.name}: {len(self)} models of {self.cell.name}, {len(self.held_out)} held out, "
+            f"{len(self.models[0].features)} features>"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{escape(repr(self)[1:-1])}</b>{self.to_frame().describe().to_html(float_format='%.4g')}</div>"
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A row for each model: its score, whether it is held out, and the features that all models have."""
+        import pandas
+
+        names = [name for name in self.models[0].features if all(name in model.features for model in self.models)]
+        frame = pandas.DataFrame(self.feature_table(names), columns=names).rename_axis("model")
+        frame.insert(0, "score", [model.score for model in self.models])
+        frame.insert(1, "held_out", [model.held_out for model in self.models])
+        return frame
 
     @property
     def train(self) -> tuple[int, ...]:

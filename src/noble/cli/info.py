@@ -120,7 +120,8 @@ def _print_bundle(folder: Path) -> None:
             "operator": operator.config.kind,
             "parameters": f"{sum(parameter.numel() for parameter in operator.parameters()):,}",
             "features": "; ".join(ranges),
-            "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
+            "learned": "unknown" if operator.scope is None else operator.scope.describe(),
+            "window": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
             "provenance": json.dumps(operator.provenance.get("training_run", {})),
         }
     )

@@ -44,7 +44,7 @@ class Sweep:
         return self.offset_ms - self.onset_ms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """The usable sweeps of one cell.
 
@@ -61,6 +61,10 @@ class Recording:
     sweeps: tuple[Sweep, ...]
     unusable: Mapping[str, str]
     junction_potential_mv: float = 0.0
+
+    def __repr__(self) -> str:
+        names = ", ".join(sorted({sweep.protocol for sweep in self.sweeps if sweep.protocol})) or "unnamed stimuli"
+        return f"<Recording {self.source}: {len(self.sweeps)} sweeps ({names}), {len(self.unusable)} not usable>"
 
     def by_amplitude(self) -> dict[float, tuple[Sweep, ...]]:
         """Sweeps of each step by its amplitude in nA, rounded to 1 pA, ascending.

@@ -11,7 +11,7 @@ import numpy as np
 from noble.traces.grid import TimeGrid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """One answer of one neuron.
 
@@ -33,8 +33,11 @@ class Trace:
             if shape != (self.grid.count,):
                 raise ValueError(f"{name} has shape {shape}; the time grid expects ({self.grid.count},).")
 
+    def __repr__(self) -> str:
+        return f"<Trace: {self.grid.duration_ms:g} ms at dt {self.grid.dt_ms:g} ms>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class TraceBatch:
     """Answers to a batch of stimuli on one grid; indexing gives a `Trace`.
 
@@ -59,6 +62,9 @@ class TraceBatch:
 
     def __len__(self) -> int:
         return self.voltage_mv.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<TraceBatch: {len(self)} traces of {self.grid.duration_ms:g} ms at dt {self.grid.dt_ms:g} ms>"
 
     def __getitem__(self, index: int) -> Trace:
         return Trace(self.grid, self.voltage_mv[index], self.current_na[index], self.provenance)
