@@ -19,7 +19,6 @@ GROUND = {"units", "files", "configs", "progress", "results", "machine", "spikes
 ALLOWED: dict[str, set[str]] = {
     "jobs": set(),
     "traces": set(),
-    "trace_files": {"traces"},
     "stimuli": {"traces"},
     "protocols": {"stimuli", "traces"},
     "responders": {"stimuli", "traces"},

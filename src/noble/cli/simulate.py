@@ -26,8 +26,8 @@ from noble.cli.stimulus_options import (
 from noble.files import write_json
 from noble.protocols import StepProtocol
 from noble.spikes import spike_times_ms
-from noble.trace_files import read_traces, write_traces
 from noble.traces import TraceBatch
+from noble.traces.files import read_traces, write_traces
 
 
 @app.command(rich_help_panel=CELLS)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from noble.trace_files import read_traces, write_traces
 from noble.traces import TimeGrid, TraceBatch
+from noble.traces.files import read_traces, write_traces
 
 
 def batch_of(count: int, *, dt_ms: float = 0.06) -> TraceBatch:

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from noble.files import read_text, write_text
-from noble.traces import TimeGrid, Trace, TraceBatch
+from noble.traces.batch import Trace, TraceBatch
+from noble.traces.grid import TimeGrid
 
 # A CSV file of 100 traces of 5 s at 0.06 ms has 150 MiB.
 _LARGEST_BYTES: Final = 512 * 2**20
