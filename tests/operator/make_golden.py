@@ -36,7 +36,7 @@ def chosen_models(hall: HallOfFame) -> list[int]:
 def planned(hall: HallOfFame) -> tuple[list[int], list[Stimulus]]:
     """The pairs (model, current) to simulate: steps for every model, and one of each other kind for the first."""
     chosen = chosen_models(hall)
-    rheobase_na = hall.feature_table(["i_thr"])[:, 0]
+    rheobase_na = hall.feature_table(["rheobase"])[:, 0]
     models, stimuli = [], []
     for turn, index in enumerate(chosen):
         near = [rheobase_na[index] + above for above in ABOVE_RHEOBASE_NA[turn % 2]]
