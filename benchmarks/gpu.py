@@ -14,6 +14,7 @@ import torch
 from noble.cells import HallOfFame
 from noble.evaluation import outside_hull_expected
 from noble.evaluation.speed import AMPLITUDES_NA, seconds_of
+from noble.features import Neurons
 from noble.files import write_json
 from noble.operator import Operator
 from noble.protocols import StepProtocol
@@ -23,23 +24,23 @@ TRACES = 256
 BATCHES = (1, 128, 1024, 4096)
 
 
-def draw(operator: Operator, hall: HallOfFame, count: int) -> tuple[np.ndarray, list[Stimulus]]:
+def draw(operator: Operator, hall: HallOfFame, count: int) -> tuple[Neurons, list[Stimulus]]:
     generator = np.random.default_rng(0)
     protocol = StepProtocol()
     models = generator.integers(len(hall), size=count)
     stimuli = [protocol.stimulus(value) for value in generator.uniform(*AMPLITUDES_NA, count)]
-    return hall.feature_table(operator.feature_names)[models], stimuli
+    return hall.neurons(operator.feature_names, models), stimuli
 
 
 def agreement(operator: Operator, hall: HallOfFame) -> dict[str, float]:
     """Differences between the answers of both devices."""
-    features, stimuli = draw(operator, hall, TRACES)
+    neurons, stimuli = draw(operator, hall, TRACES)
     grid = StepProtocol().grid
     voltage, trains = [], []
     for device in ("cpu", "cuda"):
         operator.to(device)
-        voltage.append(operator.predict(features, stimuli, grid).voltage_mv.astype(float))
-        trains.append(operator.spike_times(features, stimuli, grid))
+        voltage.append(operator.respond(neurons, stimuli, grid).voltage_mv.astype(float))
+        trains.append(operator.spike_times(neurons, stimuli, grid))
     pairs = [(a, b) for a, b in zip(*trains, strict=True) if len(a) == len(b)]
     apart_ms = np.concatenate([np.abs(a - b) for a, b in pairs])
     return {
@@ -56,8 +57,8 @@ def speed(operator: Operator, hall: HallOfFame) -> dict[str, float]:
     """Milliseconds a trace of the core alone, whose currents are on the GPU already, and of all that `predict` does."""
     grid, found = StepProtocol().grid, {}
     for batch in BATCHES:
-        features, stimuli = draw(operator, hall, batch)
-        scaled = operator.spec.scale(torch.as_tensor(features, dtype=torch.float32, device="cuda"))
+        neurons, stimuli = draw(operator, hall, batch)
+        scaled = operator.spec.scale(torch.as_tensor(np.array(neurons.values), dtype=torch.float32, device="cuda"))
         current = torch.as_tensor(np.stack([item.sample(grid) for item in stimuli]), dtype=torch.float32, device="cuda")
 
         def core(scaled: torch.Tensor = scaled, current: torch.Tensor = current) -> None:
@@ -66,8 +67,8 @@ def speed(operator: Operator, hall: HallOfFame) -> dict[str, float]:
             torch.cuda.synchronize()
 
         found[f"core_ms_per_trace_batch{batch}"] = 1e3 * float(np.median(seconds_of(core, repeats=7, each=batch)))
-    features, stimuli = draw(operator, hall, 1024)
-    times = seconds_of(lambda: operator.predict(features, stimuli, grid, batch_size=1024), repeats=5, each=1024)
+    neurons, stimuli = draw(operator, hall, 1024)
+    times = seconds_of(lambda: operator.respond(neurons, stimuli, grid, batch_size=1024), repeats=5, each=1024)
     return {**found, "predict_ms_per_trace_batch1024": 1e3 * float(np.median(times))}
 
 

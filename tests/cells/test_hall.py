@@ -192,7 +192,9 @@ def test_the_shipped_halls_load() -> None:
 
 def test_a_hall_shows_itself_in_a_line_and_as_a_table():
     hall = HallOfFame.load("stylised-pv")
-    assert repr(hall) == f"<HallOfFame stylised-pv: 24 models of stylised-pv, {len(hall.held_out)} held out, 34 features>"
+    assert (
+        repr(hall) == f"<HallOfFame stylised-pv: 24 models of stylised-pv, {len(hall.held_out)} held out, 34 features>"
+    )
     frame = hall.to_frame()
     assert frame.shape == (24, 36)
     assert frame["rheobase"].tolist() == hall.feature_table(["rheobase"])[:, 0].tolist()
