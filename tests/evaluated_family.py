@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 
 from noble.data.config import GenerationConfig
+from noble.features.neurons import Neurons
 from noble.operator import OutsideHullWarning
 from noble.protocols import Window
 from noble.stimuli import Step, Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
 WINDOW = Window(onset_ms=15.0, step_ms=120.0, window_ms=170.0, tail_margin_ms=12.0)
-NAMES = ("voltage_base", "i_thr")
+NAMES = ("voltage_base", "rheobase")
 TABLE = np.array([[-70.0, 0.10], [-75.0, 0.12], [-80.0, 0.05]])
 
 
 def answer(features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, delay_ms: float = 0.0) -> TraceBatch:
-    """A neuron of features (i_thr, voltage_base): one spike each 10 ms per 0.1 nA above threshold, from 20 ms on."""
+    """A neuron of features (rheobase, voltage_base): one spike each 10 ms per 0.1 nA above threshold, from 20 ms on."""
     currents = np.stack([stimulus.sample(grid) for stimulus in stimuli])
     voltages = []
     for (threshold, rest), current in zip(features, currents, strict=True):
@@ -33,23 +34,38 @@ def answer(features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *,
     return TraceBatch(grid, np.stack(voltages), currents)
 
 
+@dataclass(frozen=True)
+class Spec:
+    """Which features an operator knows, and which of them name a neuron."""
+
+    names: tuple[str, ...] = ("rheobase", "voltage_base")
+    latent_features: tuple[str, ...] = ("rheobase", "voltage_base")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 @dataclass
 class StandIn:
     """Answers exactly, up to a delay of every spike."""
 
     delay_ms: float = 0.0
     calls: list[tuple[int, TimeGrid]] = field(default_factory=list)
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0, 1]))
+    spec: Spec = field(default_factory=Spec)
     provenance: dict[str, Any] = field(default_factory=dict)
     grid: TimeGrid = WINDOW.grid
 
-    def predict(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.spec.names
+
+    def respond(
+        self, neurons: Neurons, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
     ) -> TraceBatch:
-        assert len(features) == len(stimuli) <= batch_size
+        assert len(neurons) == len(stimuli) <= batch_size
         self.calls.append((len(stimuli), grid))
         warnings.warn("1 of 2 feature vectors lie outside the hull", OutsideHullWarning, stacklevel=2)
-        return answer(features, stimuli, grid, delay_ms=self.delay_ms)
+        return answer(neurons.table(("rheobase", "voltage_base")), stimuli, grid, delay_ms=self.delay_ms)
 
 
 class FakeStore:
@@ -92,6 +108,9 @@ class FakeHall:
 
     def feature_table(self, names: Sequence[str]) -> np.ndarray:
         return TABLE[:, [NAMES.index(name) for name in names]]
+
+    def neurons(self, names: Sequence[str]) -> Neurons:
+        return Neurons(tuple(names), self.feature_table(names))
 
 
 class FakeSimulator:

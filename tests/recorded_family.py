@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from noble.features.neurons import Neurons
 from noble.recordings import Recording, Sweep
 from noble.stimuli import Step, Stimulus
 from noble.traces import TimeGrid, Trace, TraceBatch
@@ -81,6 +82,11 @@ def three_trials() -> Recording:
     return recording(*(sweep(f"sweep {index}", step, rest_mv=rest) for index, (step, rest) in enumerate(steps)))
 
 
+def resting_at(*rests_mv: float) -> Neurons:
+    """Neurons of `FakeOperator`."""
+    return Neurons(("voltage_base",), np.array(rests_mv)[:, None])
+
+
 class FakeOperator:
     """Its neurons have one feature, the resting voltage, and otherwise answer as the recording does.
 
@@ -93,10 +99,10 @@ class FakeOperator:
         self.asked: list[tuple[Step, TimeGrid]] = []
         self.silent = silent
 
-    def predict(self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
+    def respond(self, neurons: Neurons, stimuli: Sequence[Stimulus], grid: TimeGrid) -> TraceBatch:
         step = stimuli[0]
         assert isinstance(step, Step)
-        assert list(stimuli) == [step] * len(features)
+        assert list(stimuli) == [step] * len(neurons)
         self.asked.append((step, grid))
         since = grid.times_ms - step.start_ms
         length = step.stop_ms - step.start_ms
@@ -104,7 +110,7 @@ class FakeOperator:
         voltage = np.stack(
             [
                 answer_mv(since, step.amplitude_na, rest_mv=rest, step_ms=length, spikes_ms=spikes)
-                for (rest,) in features
+                for rest in neurons.table(["voltage_base"])[:, 0]
             ]
         )
-        return TraceBatch(grid, voltage.astype(np.float32), np.tile(step.sample(grid), (len(features), 1)))
+        return TraceBatch(grid, voltage.astype(np.float32), np.tile(step.sample(grid), (len(neurons), 1)))

@@ -10,6 +10,7 @@ import pytest
 import noble
 from noble.cells import HallOfFame
 from noble.features import FEATURE_NAMES
+from noble.protocols import StepProtocol
 from noble.responders import answer_all, edges_ms
 from noble.stimuli import Ramp, Step
 from noble.traces import TimeGrid, TraceBatch
@@ -65,7 +66,8 @@ def test_traces_are_measured_as_the_room_does():
 
 
 def test_curves_and_rheobase_of_anything_that_answers():
-    curve = noble.fi_curve(Ticks(), [0.1, 0.15], [0.05, 0.2, 0.3])
+    protocol = StepProtocol(dt_ms=0.05)  # of which 10 and 20 ms are multiples
+    curve = noble.fi_curve(Ticks(), [0.1, 0.15], [0.05, 0.2, 0.3], protocol=protocol)
     np.testing.assert_allclose(curve["rate"].sel(amplitude=0.2), [100.0, 50.0], rtol=1e-3)
     assert curve["rate"].sel(amplitude=0.05).values.tolist() == [0.0, 0.0]
     assert curve["latency"].attrs["units"] == "ms"

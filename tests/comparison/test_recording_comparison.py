@@ -12,9 +12,9 @@ from noble.comparison.comparable import comparable_sweeps
 from noble.comparison.recording import compare_recording
 from noble.features import FEATURE_NAMES
 from noble.targets.targets import measure_targets
-from recorded_family import FIRING_NA, FakeOperator, recording, sweep, three_trials
+from recorded_family import FIRING_NA, FakeOperator, recording, resting_at, sweep, three_trials
 
-FAMILY = np.array([[-68.0], [-67.0], [-66.0]])  # resting voltages, mV
+FAMILY = resting_at(-68.0, -67.0, -66.0)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_trials_of_one_step_may_differ_in_sampling_and_onset():
         sweep("coarse", FIRING_NA),
         sweep("fine", FIRING_NA, dt_ms=0.05, before_ms=90.0, after_ms=150.0),
     )
-    [step] = compare_recording(FakeOperator(), np.array([[-70.0]]), mixed, dt_ms=0.06).steps
+    [step] = compare_recording(FakeOperator(), resting_at(-70.0), mixed, dt_ms=0.06).steps
     assert [trial.trace.grid.dt_ms for trial in step.trials] == [0.1, 0.05]
     assert [trial.onset_ms for trial in step.trials] == pytest.approx([50, 50])
     np.testing.assert_array_equal(step.features["Spikecount"].recorded, [4, 4])

@@ -2,14 +2,14 @@
 
 import json
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from evaluated_family import CONFIG, TABLE, WINDOW, FakeHall, FakeSimulator, FakeStore, StandIn
+from evaluated_family import CONFIG, TABLE, WINDOW, FakeHall, FakeSimulator, FakeStore, Spec, StandIn
 from noble.evaluation import STABLE_KEYS, Evaluation, OtherModelsError, evaluate, evaluate_fresh
+from noble.features.neurons import Neurons
 from noble.stimuli import Stimulus
 from noble.traces import TraceBatch
 
@@ -75,12 +75,13 @@ def test_held_out_models_are_also_known_by_the_plane_alone():
     class Guessing(StandIn):
         """Takes all neurons told by their threshold alone to rest at -60 mV."""
 
-        def predict(self, features: np.ndarray, *args: Any, **options: Any) -> TraceBatch:
-            if features.shape[1] == 1:
-                features = np.column_stack([features[:, 0], np.full(len(features), -60.0)])
-            return super().predict(features, *args, **options)
+        def respond(self, neurons: Neurons, *args: Any, **options: Any) -> TraceBatch:
+            if neurons.names == ("rheobase",):
+                values = np.column_stack([neurons.values, np.full(len(neurons), -60.0)])
+                neurons = Neurons(("rheobase", "voltage_base"), values)
+            return super().respond(neurons, *args, **options)
 
-    found = run(Guessing(spec=SimpleNamespace(names=("i_thr", "voltage_base"), plane_columns=[0])))
+    found = run(Guessing(spec=Spec(latent_features=("rheobase",))))
     assert list(found.subsets) == ["unseen_currents", "unseen_models", "unseen_models_plane"]
     assert found["unseen_models"].relative_l2_percent < 1e-5
     plane = found["unseen_models_plane"]
@@ -111,7 +112,7 @@ def test_held_out_models_do_not_fill_the_screen_with_warnings():
 
 
 def test_a_store_without_a_feature_is_refused():
-    operator = StandIn(spec=SimpleNamespace(names=("rheobase", "fi_gain"), latent_columns=[0, 1]))
+    operator = StandIn(spec=Spec(names=("rheobase", "fi_gain")))
     with pytest.raises(
         ValueError, match="the operator needs fi_gain but the store's models have voltage_base, rheobase"
     ):

@@ -139,7 +139,7 @@ def test_regimes_part_the_traces():
     traces = [voltage([]), voltage([]), once, spiking, spiking]
     currents, thresholds = [0.05, 0.091, 0.2, 0.109, 0.2], np.full(5, 0.1)
     table = trace_table(
-        batch(*traces, currents_na=currents), batch(*traces, currents_na=currents), i_thr_na=thresholds, **EDGES
+        batch(*traces, currents_na=currents), batch(*traces, currents_na=currents), rheobase_na=thresholds, **EDGES
     )
     masks = table.regime_masks()
     np.testing.assert_array_equal(masks["sub_threshold"], [1, 0, 0, 0, 0])
@@ -196,4 +196,4 @@ def test_mismatched_traces_are_refused():
     with pytest.raises(ValueError, match="predict on the reference's grid"):
         trace_table(shorter, batch(voltage([])), **EDGES)
     with pytest.raises(ValueError, match=r"expected one threshold a trace, \(1,\)"):
-        trace_table(batch(voltage([])), batch(voltage([])), i_thr_na=np.zeros(2), **EDGES)
+        trace_table(batch(voltage([])), batch(voltage([])), rheobase_na=np.zeros(2), **EDGES)

@@ -97,7 +97,9 @@ def a_map(values: np.ndarray) -> FeatureMap:
     inside[1:4, 1:4] = True
     training = np.array([[0.12, 380.0], [0.18, 380.0], [0.18, 620.0], [0.12, 620.0]])
     units = ("nA", "Hz/nA")
-    return FeatureMap("AP1_width", "ms", 0.25, ("i_thr", "s_thr"), units, first, second, values, inside, training, 0.0)
+    return FeatureMap(
+        "AP1_width", "ms", 0.25, ("rheobase", "fi_gain"), units, first, second, values, inside, training, 0.0
+    )
 
 
 def test_a_map_colours_by_what_lies_inside_and_hatches_what_is_missing():

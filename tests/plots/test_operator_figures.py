@@ -136,7 +136,7 @@ def test_a_log_without_losses_is_refused():
 def test_the_latent_plane_shows_models_hull_and_units():
     square = np.array([[0.0, 0.0], [0.1, 0.0], [0.1, 300.0], [0.0, 300.0], [0.05, 150.0], [0.5, 900.0]])
     held_out = np.array([False, False, False, False, False, True])
-    [axes] = latent_plane_figure(square, ("i_thr", "s_thr"), ("nA", "Hz/nA"), held_out).axes
+    [axes] = latent_plane_figure(square, ("rheobase", "fi_gain"), ("nA", "Hz/nA"), held_out).axes
     training, outside = axes.collections
     np.testing.assert_allclose(training.get_offsets(), square[:5])
     np.testing.assert_allclose(outside.get_offsets(), square[5:])

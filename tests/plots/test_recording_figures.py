@@ -17,9 +17,9 @@ from noble.plots.recording import (
     z_scores_figure,
 )
 from noble.plots.style import PREDICTED_COLOUR, SIMULATED_COLOUR, TRAINING_COLOUR
-from recorded_family import FIRING_NA, FakeOperator, recording, sweep, three_trials
+from recorded_family import FIRING_NA, FakeOperator, recording, resting_at, sweep, three_trials
 
-FAMILY = np.array([[-68.0], [-67.0], [-66.0]])
+FAMILY = resting_at(-68.0, -67.0, -66.0)
 FIRING = FEATURE_NAMES.index("AP1_width")
 BASE = FEATURE_NAMES.index("voltage_base")
 STEADY = FEATURE_NAMES.index("steady_state_voltage")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from noble.comparison.recording import compare_recording
 from noble.features import FEATURE_NAMES
 from noble.report.comparison import write_comparison_report
-from recorded_family import FakeOperator, recording, three_trials
+from recorded_family import FakeOperator, recording, resting_at, three_trials
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
     read = recording(*three_trials().sweeps, unusable={"sweep <9>": "its stimulus is not one rectangular step."})
-    compared = compare_recording(FakeOperator(), np.array([[-68.0], [-67.0], [-66.0]]), read, dt_ms=0.06)
+    compared = compare_recording(FakeOperator(), resting_at(-68.0, -67.0, -66.0), read, dt_ms=0.06)
     folder = tmp_path_factory.mktemp("page")
     return write_comparison_report(compared, folder, facts={"bundle": "some & bundle"}, command="noble compare a b.nwb")
 

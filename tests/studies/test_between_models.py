@@ -14,6 +14,7 @@ from checked_hall import checked_hall, targets
 from noble.cells import CellModel
 from noble.evolve import Interpolation
 from noble.evolve.assay import Score
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec
 from noble.protocols import StepProtocol
 from noble.stimuli import Stimulus
@@ -37,14 +38,16 @@ class Operator:
     """Rests a mV above -80 for each pA that the threshold is above 160 pA, and so is right at 160 pA alone."""
 
     spec = SPEC
+    feature_names = NAMES
 
     def __init__(self) -> None:
         self.asked: list[np.ndarray] = []
 
-    def predict(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    def respond(
+        self, neurons: Neurons, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
     ) -> TraceBatch:
-        assert len(features) == len(stimuli)
+        assert len(neurons) == len(stimuli)
+        features = neurons.table(NAMES)
         self.asked.append(features)
         return resting(-80 + 1000 * (features[:, 0] - 0.16), stimuli, grid)
 
@@ -104,8 +107,8 @@ def z_of(threshold_na: float, silent: bool = False) -> list[float]:
 def test_an_operators_answers_are_scored_as_models_are():
     thresholds = (0.16, 0.163, 0.155, 0.2, 0.158, 0.1601, 0.16, 0.161, 0.162)  # more than are answered at once
     operator, seen = Operator(), []
-    features = np.array([[threshold, 300.0] for threshold in thresholds])
-    scores = operator_scores(operator, HALL.cell, targets(), features, progress=lambda *done: seen.append(done))
+    neurons = Neurons(NAMES, np.array([[threshold, 300.0] for threshold in thresholds]))
+    scores = operator_scores(operator, HALL.cell, targets(), neurons, progress=lambda *done: seen.append(done))
     assert [score.mean for score in scores] == pytest.approx([np.mean(z_of(value)) for value in thresholds], abs=1e-3)
     assert [score.z["Spikecount@0.4"] for score in scores] == [20.0] * 9
     assert seen == [(0, 9), (8, 9), (9, 9)]

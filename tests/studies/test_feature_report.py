@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from noble.features import FEATURE_NAMES
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec, Operator
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.protocols import Window
@@ -29,17 +29,21 @@ def answer(stimuli: Sequence[Stimulus], grid: TimeGrid, *, share: float, rest_mv
     return TraceBatch(grid, rest_mv + OHM_MV_PER_NA * current * sagged, current)
 
 
+THRESHOLDS = np.array([[0.1], [0.2]])
+
+
 @dataclass
 class StandIn:
     share: float = 0.1
     rest_mv: float = -70.0
-    spec: Any = field(default_factory=lambda: SimpleNamespace(names=("i_thr",), plane_columns=[0]))
+    spec: FeatureSpec = field(default_factory=lambda: FeatureSpec.fit(THRESHOLDS, ("rheobase",), ("nA",)))
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def predict(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    def respond(
+        self, neurons: Neurons, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
     ) -> TraceBatch:
-        assert features.shape == (len(stimuli), 1)
+        assert neurons.names == ("rheobase",)
+        assert len(neurons) == len(stimuli)
         return answer(stimuli, grid, share=self.share, rest_mv=self.rest_mv)
 
 
@@ -49,8 +53,8 @@ class FakeStore:
     digest = "d" * 64
     path = "fake.zarr"
     attributes: Mapping[str, Any] = {"hall": {"digest": "h" * 64}}
-    feature_names = ("i_thr",)
-    feature_table = np.array([[0.1], [0.2]])
+    feature_names = ("rheobase",)
+    feature_table = THRESHOLDS
     model_index = np.array([0, 1, 0, 1, 0, 1])
     amplitudes = np.array([-0.1, -0.05, 0.02, -0.02, -0.08, 0.01])
 
@@ -87,8 +91,8 @@ def test_weak_currents_do_not_dominate_the_root_mean_square():
     errors, values = np.full(3, 0.3), np.array(SAGS["test"])
 
     class Offset(StandIn):
-        def predict(self, *args: Any, **options: Any) -> TraceBatch:
-            truth = super().predict(*args, **options)
+        def respond(self, *args: Any, **options: Any) -> TraceBatch:
+            truth = super().respond(*args, **options)
             return TraceBatch(truth.grid, truth.voltage_mv + 0.3 * (truth.grid.times_ms > 50.0), truth.current_na)
 
     found = target_accuracy(Offset(), STORE, INDICES["test"], "sag_amplitude").errors

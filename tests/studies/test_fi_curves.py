@@ -40,16 +40,16 @@ def test_amplitudes_begin_below_the_lowest_threshold_and_end_above_the_highest()
 
 def test_threshold_and_slope_come_back_to_the_resolution_of_the_curve():
     found = estimate(AMPLITUDES, straight())
-    np.testing.assert_allclose(found.i_thr_na, [0.1505, 0.18], atol=1e-9)  # the first amplitude that fires
-    np.testing.assert_allclose(found.s_thr_hz_per_na, SLOPES)
+    np.testing.assert_allclose(found.rheobase_na, [0.1505, 0.18], atol=1e-9)  # the first amplitude that fires
+    np.testing.assert_allclose(found.fi_gain_hz_per_na, SLOPES)
 
 
 def test_the_slope_is_fitted_to_eight_interpolated_rates_over_fifty_picoampere():
     rates = np.where(AMPLITUDES >= 0.15, 1e4 * (AMPLITUDES - 0.1) ** 2, 0.0)
-    i_thr = AMPLITUDES[np.argmax(rates > 0)]
+    rheobase = AMPLITUDES[np.argmax(rates > 0)]
     offsets = 0.05 * np.arange(1, 9) / 8
-    expected = np.polyfit(offsets, 1e4 * (i_thr + offsets - 0.1) ** 2, 1)[0]
-    [slope] = estimate(AMPLITUDES, rates[None]).s_thr_hz_per_na
+    expected = np.polyfit(offsets, 1e4 * (rheobase + offsets - 0.1) ** 2, 1)[0]
+    [slope] = estimate(AMPLITUDES, rates[None]).fi_gain_hz_per_na
     assert slope == pytest.approx(expected, rel=1e-3)
 
 
@@ -57,8 +57,8 @@ def test_what_a_curve_does_not_show_is_not_read_from_it():
     silent, always = np.zeros(AMPLITUDES.size), np.ones(AMPLITUDES.size)
     late = np.where(AMPLITUDES >= 0.26, 20.0, 0.0)  # whose slope would need 0.31 nA
     found = estimate(AMPLITUDES, np.stack([silent, always, late]))
-    np.testing.assert_allclose(found.i_thr_na, [np.nan, np.nan, 0.26], atol=6e-4)
-    assert np.isnan(found.s_thr_hz_per_na).all()
+    np.testing.assert_allclose(found.rheobase_na, [np.nan, np.nan, 0.26], atol=6e-4)
+    assert np.isnan(found.fi_gain_hz_per_na).all()
 
 
 def test_models_are_compared_with_what_the_hall_measured_and_with_simulations():
@@ -75,9 +75,9 @@ def test_models_are_compared_with_what_the_hall_measured_and_with_simulations():
     assert (first.model, second.model) == (4, 7)
     assert first.simulation is not None
     assert second.simulation is not None
-    assert first.i_thr_na_error == pytest.approx(0.0003)
-    assert first.s_thr_hz_per_na == 410
-    assert first.s_thr_hz_per_na_error == pytest.approx(-10)
+    assert first.rheobase_na_error == pytest.approx(0.0003)
+    assert first.fi_gain_hz_per_na == 410
+    assert first.fi_gain_hz_per_na_error == pytest.approx(-10)
     assert (first.simulation.largest_deviation_hz, first.simulation.largest_deviation_at_na) == (
         pytest.approx(4),
         pytest.approx(0.3),
@@ -95,7 +95,11 @@ def test_models_are_compared_with_what_the_hall_measured_and_with_simulations():
 
 def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_requested_to_have():
     rates = np.vstack([straight(), np.zeros((1, AMPLITUDES.size))])
-    requested = {"i_thr": np.array([0.1495, 0.18, 0.2]), "s_thr": np.array([400.0, 240.0, 1.0]), "other": np.zeros(3)}
+    requested = {
+        "rheobase": np.array([0.1495, 0.18, 0.2]),
+        "fi_gain": np.array([400.0, 240.0, 1.0]),
+        "other": np.zeros(3),
+    }
     summary = summarise_curves(AMPLITUDES, rates, requested=requested)
     np.testing.assert_allclose(summary.median_hz, np.median(rates, axis=0))
     assert summary.resolution_na == pytest.approx(0.0005)
@@ -105,7 +109,7 @@ def test_a_family_is_summarised_by_quantiles_and_by_what_it_was_requested_to_hav
         "missing": 1,
     }
     assert summary.to_dict()["asked"]["s_thr_hz_per_na"]["largest"] == pytest.approx(10)
-    assert summarise_curves(AMPLITUDES, rates, requested={"i_thr": requested["i_thr"]}).requested is None
+    assert summarise_curves(AMPLITUDES, rates, requested={"rheobase": requested["rheobase"]}).requested is None
     nobody = summarise_curves(AMPLITUDES, rates[2:], requested={name: values[2:] for name, values in requested.items()})
     assert nobody.to_dict()["asked"]["i_thr_na"] == {"median": None, "largest": None, "missing": 1}
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from noble.features.neurons import Neurons
 from noble.operator import FeatureSpec
 from noble.protocols import StepProtocol
 from noble.stimuli import Step, Stimulus
@@ -24,15 +25,16 @@ class Operator:
         self.spec = spec
         self.batches: list[int] = []
 
-    def predict(
-        self, features: np.ndarray, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+    def respond(
+        self, neurons: Neurons, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
     ) -> TraceBatch:
-        self.batches.append(len(features))
+        self.batches.append(len(neurons))
+        features = neurons.table(("rheobase", "fi_gain"))
         current = np.stack([stimulus.sample(grid) for stimulus in stimuli])
         voltage = np.tile((-60 - 100 * features[:, 0] + 0.1 * features[:, 1])[:, None], (1, grid.count))
-        for row, (i_thr, _), stimulus in zip(voltage, features, stimuli, strict=True):
+        for row, (rheobase, _), stimulus in zip(voltage, features, stimuli, strict=True):
             assert isinstance(stimulus, Step)
-            if stimulus.amplitude_na > i_thr:
+            if stimulus.amplitude_na > rheobase:
                 row += 120 * np.exp(-0.5 * ((grid.times_ms - 20) / 0.3) ** 2)
         return TraceBatch(grid, voltage, current)
 
@@ -77,10 +79,10 @@ def test_silent_neurons_have_no_width():
 def test_a_map_is_labelled_by_the_features_of_the_plane():
     found = feature_map(Operator(), "voltage_base", 0.2, PROTOCOL, size=5)
     labelled = found.to_xarray()
-    assert labelled["voltage_base"].dims == ("s_thr", "i_thr")
+    assert labelled["voltage_base"].dims == ("fi_gain", "rheobase")
     assert labelled["voltage_base"].attrs == {"units": "mV", "amplitude_na": 0.2}
-    assert labelled["i_thr"].attrs["units"] == "nA"
-    chosen = labelled["voltage_base"].sel(i_thr=0.2, s_thr=200, method="nearest")
+    assert labelled["rheobase"].attrs["units"] == "nA"
+    chosen = labelled["voltage_base"].sel(rheobase=0.2, fi_gain=200, method="nearest")
     assert float(chosen) == pytest.approx(-60 - 20 + 20)
     np.testing.assert_array_equal(labelled["inside"], found.inside)
 
