@@ -136,10 +136,10 @@ def _of_model(index: int, part: str, **values: object):
         (lambda hall: hall["cell"]["parameters"][0].update(name="gbar_NaX.soma"), "channel 'NaX'"),
         (lambda hall: hall["cell"]["parameters"][0].update(low=math.nan), r"cell\.parameters\[0\]\.low is nan"),
         (lambda hall: hall["cell"]["morphology"].update(axon="tape"), "axon is 'tape', but input should be 'stub'"),
-        (lambda hall: hall["cell"]["morphology"].update(name="../tiny.swc"), "tiny.swc' is no plain file name"),
-        (lambda hall: hall["cell"]["morphology"].update(name="/etc/passwd"), "'/etc/passwd' is no plain file name"),
-        (lambda hall: hall["cell"]["morphology"].update(name=".."), r"'\.\.' is no plain file name"),
-        (lambda hall: hall["cell"]["morphology"].update(sha256="12"), "sha256 is '12'; expected 64 hexadecimal digits"),
+        (lambda hall: hall["cell"]["morphology"].update(name="../tiny.swc"), r"is '\.\./tiny\.swc'; expected the plain name"),
+        (lambda hall: hall["cell"]["morphology"].update(name="/etc/passwd"), "is '/etc/passwd'; expected the plain name"),
+        (lambda hall: hall["cell"]["morphology"].update(name=".."), r"is '\.\.'; expected the plain name"),
+        (lambda hall: hall["cell"]["morphology"].update(sha256="12"), "sha256 of the morphology is '12'; expected 64 hex"),
     ],
 )  # fmt: skip
 def test_a_hall_that_does_not_fit_is_refused(change, message: str, tmp_path: Path) -> None:

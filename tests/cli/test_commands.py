@@ -162,6 +162,16 @@ def test_predict_takes_features_and_any_stimulus(noble, place):
     assert table["current_na_0"].max() == pytest.approx(0.1)
 
 
+def test_a_feature_that_is_not_named_takes_its_mean(noble, place):
+    from noble.operator import Operator
+
+    [whole] = Operator.load("bundle").neurons({"rheobase": 0.15}).values
+    for name, features in (("some", "i_thr=0.15"), ("all", f"rheobase=0.15,fi_gain={whole[1]}")):
+        result = noble("predict", "bundle", "--features", features, "--step", 0.1, "-o", f"{name}.csv")
+        assert result.code == 0, result.err
+    assert (place / "some.csv").read_bytes() == (place / "all.csv").read_bytes()
+
+
 def test_train_info_evaluate_predict(noble, place):
     pytest.importorskip("lightning_fabric")
     (place / "train.yaml").write_text(TINY_TRAINING)
@@ -171,6 +181,7 @@ def test_train_info_evaluate_predict(noble, place):
     assert sorted(path.name for path in (place / "run/bundle").iterdir()) == [
         "card.md",
         "config.json",
+        "manifest.json",
         "metrics.json",
         "model.safetensors",
     ]
@@ -210,7 +221,7 @@ def test_an_operator_is_not_evaluated_on_models_that_it_may_have_seen(noble, str
     monkeypatch.setattr("noble.simulators.ArborSimulator.respond", None)  # nothing is simulated
     (stranger / "g.yaml").write_text(TINY_GENERATION)
     for command, what in (
-        (("evaluate", "stranger", "store.zarr"), "the store store.zarr"),
+        (("evaluate", "stranger", "store.zarr"), f"the store {stranger / 'store.zarr'}"),
         (("evaluate", "stranger", "--fresh", 2, "--config", "g.yaml"), "the hall stylised-pv"),
         (("resolution", "stranger", "--traces", 2, "--config", "g.yaml"), "the hall stylised-pv"),
         (("fi", "stranger"), "the hall stylised-pv"),

@@ -24,8 +24,8 @@ def simulated(place, monkeypatch) -> list[int]:
             operator = Operator.load("bundle")
             models = [int(neuron.name.rpartition("/")[2]) for neuron in neurons]
             asked.extend(models)
-            table = HallOfFame.load("stylised-pv").feature_table(operator.feature_names)[models]
-            return operator.predict(table, stimuli, grid)
+            known = HallOfFame.load("stylised-pv").neurons(operator.feature_names, models)
+            return operator.respond(known, stimuli, grid)
 
     monkeypatch.setattr("noble.simulators.ArborSimulator", Simulator)
     return asked
@@ -52,8 +52,8 @@ def test_round_one_model_its_neighbours_are_plausible(noble, place, simulated):
     assert facts["implausible_share"] == 0  # it was 1 when the one model's range, a point, decided
     # What it is compared with is that model alone.
     operator, protocol = Operator.load("bundle"), StepProtocol(onset_ms=10, step_ms=40, window_ms=60, dt_ms=0.1)
-    own = hall.feature_table(operator.feature_names)[[model]]
-    answer = operator.predict(own, [protocol.stimulus(0.2)], protocol.grid)
+    own = hall.neurons(operator.feature_names, [model])
+    answer = operator.respond(own, [protocol.stimulus(0.2)], protocol.grid)
     [rest] = extract(answer, onset_ms=10.0, offset_ms=50.0, names=["voltage_base"])["voltage_base"]
     assert facts["features"]["voltage_base"]["reference_median"] == pytest.approx(rest)
     assert (place / "figures" / "ensemble.png").stat().st_size > 10_000

@@ -123,7 +123,7 @@ def test_a_configuration_that_is_wrong(refused, place, command, text, message):
         ),
         ({"kind": "Sampled", "samples_na": [0.1, float("nan")], "dt_ms": 1.0}, r"NaN is not a number"),
         ({**STEP, "amplitude_na": 150.0}, r"reaches 150 nA; .*If the number is in pA, divide it by 1000"),
-        ({**STEP, "kind": "Square"}, r"kind 'Square' is unknown; expected one of .*, Step"),
+        ({**STEP, "kind": "Square"}, r"kind 'Square' is unknown; expected one of Step, Ramp, .*, Scaled"),
         ({**STEP, "height": 1.0}, r"expected start_ms, stop_ms, amplitude_na"),
         ({"kind": "Sum"}, r"Sum got nothing; expected parts"),
         (5, r"described by 5; expected an object"),
@@ -235,7 +235,7 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
     assert result.code == 0
     assert (place / "out.csv").exists()
     line = result.err.strip()
-    assert line.startswith("warning: 1 of 1 feature vectors lie outside the hull of the 20 training models")
+    assert line.startswith("warning: 1 of 1 neurons lie outside the hull of the 20 training models")
     assert re.search(r"rheobase = 0\.9 nA, \+\d+\.\d% of its range away", line)
     assert "\n" not in line
     inside = noble("predict", "bundle", "--hall", "stylised-pv", "--step", 0.1)
@@ -245,10 +245,13 @@ def test_features_outside_the_hull_warn_and_say_how_far(noble, place):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no neuron was named; use --hall HALL --model K, or --features with rheobase (nA), fi_gain (Hz/nA)"),
         (
-            ("--features", "i_thr=0.1"),
-            "--features names rheobase; this operator expects rheobase (nA), fi_gain (Hz/nA)",
+            (),
+            "no neuron was named; use --hall HALL --model K, or --features with some of rheobase (nA), fi_gain (Hz/nA)",
+        ),
+        (
+            ("--features", "i_thr=0.1,AP1_width=1"),
+            "AP1_width was given of the neurons; expected some of what the operator knows: rheobase (nA), fi_gain (Hz/nA)",
         ),
         (("--features", "i_thr=a,s_thr=1"), "'i_thr=a' in --features is not NAME=NUMBER"),
         (("--features", "i_thr=nan,s_thr=1"), "feature i_thr of neuron 0 is nan"),

@@ -20,7 +20,7 @@ def start(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     both = AmplitudeConfig(low_na=-0.2, high_na=0.2, mode_na=-0.02, skewness=0.0, scale_na=0.1)
     make_store(tmp_path / "store.zarr", amplitude=both)
-    data = StoreData("store.zarr", features=("i_thr", "s_thr"), validation_limit=8, seed=0)
+    data = StoreData("store.zarr", features=("rheobase", "fi_gain"), validation_limit=8, seed=0)
     facts = {"hall": data.store.attributes["hall"]}
     Operator.build(TINY_PHASE, data.feature_spec(), data.window, seed=1, provenance=facts).save("bundle")
     return tmp_path

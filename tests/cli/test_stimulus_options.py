@@ -36,7 +36,7 @@ def test_nothing_is_not_enough(tmp_path):
     with pytest.raises(ValueError, match="no stimulus was given"):
         stimuli_of(None, None, PROTOCOL)
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ValueError, match=r"bad\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"bad\.json is not a stimulus file: it is not valid JSON"):
         stimuli_of([0.1], tmp_path / "bad.json", PROTOCOL)
-    with pytest.raises(FileNotFoundError, match="no stimulus file"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere\.json; expected a stimulus file"):
         stimuli_of([0.1], tmp_path / "nowhere.json", PROTOCOL)

@@ -236,7 +236,7 @@ def test_completing_is_differentiable_in_what_is_given():
         rtol=1e-6,
     )
     whole[:, 0].sum().backward()
-    _, slopes = operator.spec.regression(("fi_gain", "rheobase"))
+    _, slopes = operator.spec.prior.regression(("fi_gain", "rheobase"))
     np.testing.assert_allclose(given["rheobase"].grad, [slopes[1, 0]] * 2, rtol=1e-6)
 
 

@@ -45,6 +45,7 @@ def test_features_are_scaled_by_training_models_only(data):
 
 def test_features_can_be_chosen_and_ordered(store_path):
     data = StoreData(store_path, features=("input_resistance", "i_thr"), validation_limit=7, seed=5)
+    assert data.feature_spec().names == ("input_resistance", "rheobase")  # whose former name was given
     assert data.feature_spec().units == ("MOhm", "nA")
     batch = next(data.validation.batches(data.validation.in_order(), 8))
     assert 89 < batch.features[0, 0] < 96
@@ -62,7 +63,7 @@ def test_all_features_in_which_the_training_models_differ_are_the_default(store_
 
 def test_an_unknown_feature_is_named(store_path):
     data = StoreData(store_path, features=("i_thr", "colour"), validation_limit=7, seed=5)
-    with pytest.raises(ValueError, match="no model feature colour; it knows i_thr, s_thr, input_resistance"):
+    with pytest.raises(ValueError, match=r"no model feature colour; it knows rheobase, fi_gain, input_resistance\.$"):
         data.feature_spec()
 
 

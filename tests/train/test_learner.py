@@ -20,7 +20,7 @@ from noble.train.scores import score_row, validation_summary
 
 @pytest.fixture
 def data(store_path) -> StoreData:
-    return StoreData(store_path, features=("i_thr", "s_thr"), validation_limit=8, seed=0)
+    return StoreData(store_path, features=("rheobase", "fi_gain"), validation_limit=8, seed=0)
 
 
 def batch_of(data: StoreData, count: int = 6):

@@ -81,7 +81,7 @@ def test_batches_are_the_stores_traces(store, memory):
         seen += samples.tolist()
         np.testing.assert_array_equal(batch.voltage_mv, store.voltage_mv(samples))
         np.testing.assert_array_equal(batch.current_na, store.current_na(samples))
-        expected = SpikingHall().feature_table(("i_thr", "s_thr"))[store.model_index[samples]]
+        expected = SpikingHall().feature_table(("rheobase", "fi_gain"))[store.model_index[samples]]
         np.testing.assert_allclose(batch.features, expected, rtol=1e-6)
         for sample, spikes in zip(samples, batch.spikes_ms.numpy(), strict=True):
             neuron = SpikingHall().cell_model(store.model_index[sample])

@@ -35,10 +35,10 @@ def test_an_operator_by_name_or_in_full(tmp_path):
 
 
 def test_the_operator_decides_which_features_address_a_neuron(tmp_path):
-    assert load(tmp_path, "operator: paper-pv").address == ("rheobase", "fi_gain")
-    assert load(tmp_path, "operator: spike-phase").address is None  # all that the store has
-    assert load(tmp_path, "operator: paper-pv\nfeatures: [i_thr]").address == ("i_thr",)
-    assert load(tmp_path, "operator: paper-pv\nfeatures: []").address == ()  # all models are one
+    assert load(tmp_path, "operator: paper-pv").feature_names == ("rheobase", "fi_gain")
+    assert load(tmp_path, "operator: spike-phase").feature_names is None  # all that the store has
+    assert load(tmp_path, "operator: paper-pv\nfeatures: [i_thr]").feature_names == ("i_thr",)
+    assert load(tmp_path, "operator: paper-pv\nfeatures: []").feature_names == ()  # all models are one
 
 
 def test_a_dump_reads_back(tmp_path):

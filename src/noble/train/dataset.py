@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from noble.data import Store
+from noble.features import canonical
 from noble.operator import FeatureSpec
 from noble.traces import TimeGrid
 from noble.train.stream import TraceSet
@@ -21,7 +22,8 @@ class StoreData:
 
     Args:
         path: the store's.
-        features: names of the model features that identify a neuron; None for all in which the training models differ.
+        features: names or aliases of the model features that identify a neuron; None for all in which the training models
+            differ.
         validation_limit: most validation traces used; fewer than there are come evenly from the whole split, so that every
             part of a store that was appended to has its share.
         seed: seed of the run, which draws the models.
@@ -48,7 +50,7 @@ class StoreData:
         self._models = self._drawn_models(models, seed)
         self.training_indices = self._of_models("train", traces)
         self.validation_indices = evenly_spread(self._of_models("validation", None), validation_limit)
-        self._features = self.varying_features() if features is None else features
+        self._features = self.varying_features() if features is None else tuple(canonical(name) for name in features)
 
     @property
     def window(self) -> TimeGrid:
