@@ -145,3 +145,15 @@ def test_names_are_exchanged_in_one_step(tmp_path):
     assert (tmp_path / "two" / "one").exists()
     with pytest.raises(FileNotFoundError):
         replacing.exchange(tmp_path / "one", tmp_path / "three")
+
+
+def test_what_another_process_has_put_in_place_stays_there(tmp_path, monkeypatch):
+    """As if `recover` of another had found the name free and the folder whole, before its own writer took the name."""
+    monkeypatch.setattr(replacing, "exchange", lambda one, other: False)
+    target = tmp_path / "bundle"
+    target.mkdir()
+    with replacing.replacing_folder(target) as fresh:
+        (fresh / "new").touch()
+        target.rmdir()
+        fresh.rename(target)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["bundle", "bundle/new"]

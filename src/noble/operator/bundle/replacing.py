@@ -73,8 +73,8 @@ def sweep(target: Path, *, names: Collection[str]) -> None:
         return
     for folder in _siblings(target):
         with suppress(OSError):  # another process sweeps too, or the folder is not ours to change
-            if not folder.is_symlink() and {item.name for item in folder.iterdir()} <= set(names) and not _held(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if not folder.is_symlink() and {item.name for item in folder.iterdir()} <= set(names):
+                _remove_unless_held(folder)
 
 
 def _siblings(target: Path) -> list[Path]:
@@ -93,7 +93,7 @@ def _new_sibling(target: Path) -> Iterator[Path]:
     while True:
         fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         fresh.mkdir()
-        descriptor = _lock(fresh)
+        descriptor = _lock(fresh, wait=True)
         if fresh.is_dir():
             break
         _close(descriptor)  # swept in the moment before it was held
@@ -103,8 +103,11 @@ def _new_sibling(target: Path) -> Iterator[Path]:
         _close(descriptor)
 
 
-def _lock(folder: Path) -> int | None:
-    """A descriptor that holds a folder until it is closed or the process ends; None if it is held, or nothing can hold it."""
+def _lock(folder: Path, *, wait: bool) -> int | None:
+    """A descriptor that holds a folder until it is closed or the process ends; None if nothing can hold it.
+
+    A folder that is held is waited for, or else None, too.
+    """
     try:
         import fcntl
     except ImportError:
@@ -114,7 +117,7 @@ def _lock(folder: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         return None
@@ -126,11 +129,12 @@ def _close(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
-def _held(folder: Path) -> bool:
-    """Whether a process writes to a folder, or nobody can tell."""
-    descriptor = _lock(folder)
-    _close(descriptor)
-    return descriptor is None
+def _remove_unless_held(folder: Path) -> None:
+    """Remove a folder, unless a process writes to it or nobody can tell; who just made it waits, and sees that it is gone."""
+    descriptor = _lock(folder, wait=False)
+    if descriptor is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        _close(descriptor)
 
 
 def _put_in_place(fresh: Path, target: Path) -> None:
@@ -146,6 +150,8 @@ def _put_in_place(fresh: Path, target: Path) -> None:
 def _takes_name(fresh: Path, target: Path) -> bool:
     """Give a whole folder the name of its target; False if another process did something with that name meanwhile."""
     try:
+        if _was_finished(fresh, target):
+            return True
         if not target.exists():
             os.rename(fresh, target)
             return True
@@ -154,12 +160,20 @@ def _takes_name(fresh: Path, target: Path) -> bool:
         old = fresh.with_name(fresh.name + _OLD)
         os.rename(target, old)  # from here on, `recover` finishes it
     except OSError as error:
-        if error.errno in _NAME_CHANGED and fresh.exists():
+        if error.errno in _NAME_CHANGED and (fresh.exists() or _was_finished(fresh, target)):
             return False
         raise
     taken = _second_step(fresh, target, old)
     shutil.rmtree(old, ignore_errors=True)
     return taken
+
+
+def _was_finished(fresh: Path, target: Path) -> bool:
+    """Whether `recover` of another process has given a folder the name, which others may have taken before and since."""
+    if fresh.exists():
+        return False
+    recover(target)  # another may be between its two steps
+    return target.exists()
 
 
 def _second_step(fresh: Path, target: Path, old: Path) -> bool:
@@ -168,6 +182,8 @@ def _second_step(fresh: Path, target: Path, old: Path) -> bool:
         os.rename(fresh, target)
     except OSError as error:
         if not fresh.exists():  # somebody looked for the name and has finished it
+            with suppress(OSError):  # the name is taken, unless they had before: then what stepped aside is the newest
+                os.rename(old, target)
             return True
         if error.errno in _NAME_CHANGED:
             return False
