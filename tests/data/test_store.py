@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import pickle
 import re
 import shutil
@@ -263,3 +264,12 @@ def test_a_store_of_version_1_goes_on_after_migration(tmp_path):
         archived_config(seed=8), FakeHall(), tmp_path / "new.zarr", responder_factory=OhmicResponder(), append=True
     )
     assert check_store(tmp_path / "new.zarr") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+@pytest.mark.parametrize("file", ["zarr.json", "parts/0/split/zarr.json", "parts/0/voltage/zarr.json"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(copy, file):
+    (copy / file).unlink()
+    os.mkfifo(copy / file)
+    with pytest.raises(ValueError, match="is no regular file"):
+        Store.open(copy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -85,10 +86,14 @@ class Place:
         return system, f"{root.rstrip('/')}/{key}" if key else root
 
     def read(self, key: str) -> bytes | None:
-        """The bytes of a file; None if it is not there."""
+        """The bytes of a file; None if it is not there.
+
+        Raises:
+            ValueError: if it is a pipe or a device, which could be read for ever.
+        """
         try:
             if self.is_local:
-                return (self.path / key).read_bytes()
+                return _regular(self.path / key).read_bytes()
             system, name = self._remote_at(key)
             return cast("bytes", system.cat_file(name))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -224,3 +229,13 @@ def _sweep_abandoned(path: Path) -> None:
     for leftover in path.parent.glob(f".{path.name}.*{_PARTIAL}"):
         if time.time() - leftover.stat().st_mtime > _ABANDONED_S:
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _regular(path: Path) -> Path:
+    """The path itself, unless reading it might never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(
+            f"{path} is no regular file; a store holds nothing else. Restore it, or generate the store again."
+        )
+    return path

@@ -87,12 +87,14 @@ def run_demo(output: Path, *, scale: float = 1.0, tracking: Tracking = untracked
     """
     from noble.cells import HallOfFame
     from noble.data import generate
+    from noble.simulators import ArborFactory
 
     started = time.monotonic()
     generation, training = demo_configs(scale)
     hall = HallOfFame.load(generation.hall)
     with tracking(f"1/4 simulating {hall.name} with Arbor") as progress:
-        store = generate(generation, hall, output / "store.zarr", progress=progress)
+        factory = ArborFactory.for_hall(hall, simulation_dt_ms=generation.simulation_dt_ms)
+        store = generate(generation, hall, output / "store.zarr", responder_factory=factory, progress=progress)
     simulated = time.monotonic()
     titles = ("2/4 training", "3/4 evaluating")
     trained = train_and_evaluate(training, store.path, output, titles=titles, resume=True, tracking=tracking)
