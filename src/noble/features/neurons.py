@@ -41,8 +41,9 @@ class Neurons(Sequence[Mapping[str, float]]):
             raise ValueError(
                 f"values of shape {values.shape} were given for {len(names)} features; expected (neuron, {len(names)})."
             )
-        for column, name in enumerate(given):
-            _check_finite(name, values[:, column])
+        if not np.all(np.isfinite(values)):
+            for column, name in enumerate(given):
+                _check_finite(name, values[:, column])
         values.flags.writeable = False
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "values", values)

@@ -170,6 +170,8 @@ class Operator(nn.Module):
                 neuron has.
         """
         named = Neurons.of(given, also=self.feature_names)
+        if named.names == self.feature_names:
+            return named
         if not len(named):
             return Neurons(self.feature_names, np.empty((0, len(self.spec))))
         names = self._known_names(named.names)
