@@ -14,6 +14,7 @@ from noble.protocols import StepProtocol
 from noble.responders import answer_all, edges_ms
 from noble.stimuli import Ramp, Step
 from noble.traces import TimeGrid, TraceBatch
+from nwb_files import good, write_nwb
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,51 @@ def test_edges_are_where_a_current_leaves_and_reaches_zero():
     assert edges_ms(Step(15, 415, 0.2)) == (15, 415)
     assert edges_ms(Ramp(15, 115, 0.0, 0.1)) == (15, 115)
     assert edges_ms(Step(15, 415, 0.0)) == (415, 415)
+
+
+def test_from_a_configuration_to_an_evaluation(tmp_path):
+    pytest.importorskip("arbor")
+    pytest.importorskip("lightning_fabric")
+    window = {"onset_ms": 5.0, "step_ms": 30.0, "window_ms": 50.0, "tail_margin_ms": 5.0, "dt_ms": 0.1}
+    traces = {"train": 24, "validation": 8, "test": 8, "unseen_models": 2}
+    data = {
+        "hall": "stylised-pv",
+        "traces": traces,
+        "simulation_dt_ms": 0.05,
+        "chunk_traces": 12,
+        "workers": 1,
+        **window,
+    }
+    store = noble.generate(data, tmp_path / "data.zarr")
+    assert len(store) == 42
+    small = {
+        "kind": "spike-phase",
+        "width": 8,
+        "hidden": 8,
+        "slow_width": 8,
+        "filters": 4,
+        "shapes": 2,
+        "shape_width": 8,
+    }
+    training = {"operator": small, "epochs": 1, "batch_size": 3, "max_shift_ms": 2.0}
+    operator = noble.fit(training, tmp_path / "data.zarr", tmp_path / "run")
+    assert operator.scope is not None
+    assert operator.scope.describe() == "steps of 30 ms from -0.11 to 0.28 nA"
+    found = noble.evaluate(operator, store)
+    assert 1 <= found.subsets["unseen_currents"].traces <= 8
+    assert found.subsets["unseen_models"].traces == 2
+    assert set(found.to_dict()) == {"unseen_currents", "unseen_models", "unseen_models_plane"}
+    assert "relative_l2_percent" in str(found.to_frame())
+    with pytest.raises(ValueError, match="either a store, or fresh=N"):
+        noble.evaluate(operator)
+
+
+def test_a_family_is_held_against_a_recording(tmp_path):
+    pytest.importorskip("pynwb")
+    write_nwb(tmp_path / "cell.nwb", [good(-0.1), good(-0.1), good(0.2, [10, 30, 80]), good(0.2, [10, 30])])
+    some = {"rheobase": [0.155, 0.16], "fi_gain": [600.0, 650.0]}
+    with pytest.warns(UserWarning, match="steps of"):
+        comparison = noble.compare(noble.load("human-pv"), tmp_path / "cell.nwb", neurons=some)
+    assert comparison.neurons == 2
+    assert [round(step.amplitude_na, 2) for step in comparison.steps] == [-0.1, 0.2]
+    assert comparison.steps[0].recorded_rates_hz.tolist() == [0, 0]
