@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from noble.operator.bundle.layout import FILES
-from noble.operator.bundle.replacing import recover, sweep
+from noble.operator.bundle.replacing import settled, sweep
 
 
 def shipped_bundles() -> tuple[str, ...]:
@@ -26,8 +26,7 @@ def locate(folder_or_name: str | Path) -> Path:
     """
     path = Path(folder_or_name)
     shipped = str(folder_or_name) in shipped_bundles()
-    recover(path)
-    if path.is_dir() and (not shipped or any((path / name).exists() for name in FILES)):
+    if settled(path) and (not shipped or any((path / name).exists() for name in FILES)):
         sweep(path, names=FILES)
         return path
     if shipped:

@@ -25,7 +25,7 @@ from noble.operator.bundle.layout import (
 )
 from noble.operator.bundle.locating import locate
 from noble.operator.bundle.migration import migrated
-from noble.operator.bundle.replacing import recover
+from noble.operator.bundle.replacing import settled
 
 if TYPE_CHECKING:
     from noble.operator.operator import Operator
@@ -139,12 +139,11 @@ def consistently(folder: Path, read: Callable[[Path], _Read]) -> _Read:
         try:
             found = read(folder)
         except (ValueError, OSError):
-            recover(folder)  # it may have stepped aside for a moment
-            after = _state(folder)
-            if after is None or after == before:
+            unchanged = before is not None and _state(folder) == before
+            if unchanged or not settled(folder):  # it may have stepped aside for a moment
                 raise
         else:
-            if _state(folder) == before:
+            if before is not None and _state(folder) == before:
                 return found
 
 

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ _NOT_ABLE: Final = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 # What renaming says if another process took, left or exchanged the name meanwhile.
 _NAME_CHANGED: Final = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
 _MOST_TRIES: Final = 100
+_WAIT_S: Final = 0.001
 _OLD: Final = ".old"
 
 
@@ -60,6 +62,18 @@ def recover(target: Path) -> None:
             with suppress(OSError):  # another process finishes it too, or the folder is not ours to change
                 os.rename(fresh, target)
                 return
+
+
+def settled(target: Path) -> bool:
+    """Whether there is a folder under a name, once replacements of it that are under way have been finished or waited for."""
+    for attempt in range(_MOST_TRIES):
+        recover(target)
+        if target.is_dir():
+            return True
+        if attempt and not os.path.lexists(target) and not any(path.name.endswith(_OLD) for path in _siblings(target)):
+            return False  # looked for twice, since a replacement may have begun and ended between two looks
+        time.sleep(_WAIT_S)
+    return target.is_dir()
 
 
 def sweep(target: Path, *, names: Collection[str]) -> None:

@@ -125,11 +125,12 @@ def _write(target: Path, content: Mapping[str, bytes]) -> None:
 
 def _check_replaceable(target: Path) -> None:
     """Never remove what is not a bundle."""
-    if not target.exists():
+    try:  # one look, since another process may take and leave the name meanwhile
+        others = sorted(item.name for item in target.iterdir() if item.name not in FILES)
+    except FileNotFoundError:
         return
-    others = (
-        sorted(item.name for item in target.iterdir() if item.name not in FILES) if target.is_dir() else [target.name]
-    )
+    except NotADirectoryError:
+        others = [target.name]
     if others:
         raise ValueError(
             f"{target} exists and holds {', '.join(others[:3])}, which is no part of a bundle. Choose "
