@@ -83,6 +83,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--traces", type=int, default=200_000, help="training traces of the store")
     parser.add_argument("--in-memory", type=int, default=5_000, help="traces of the run that holds them in memory")
+    parser.add_argument("--streamed", type=int, default=None, help="traces of the run that streams: all")
     parser.add_argument("--memory-gb", type=float, default=1.0, help="of the run that streams")
     parser.add_argument("--operator", default="spike-phase")
     parser.add_argument("--json", type=Path, default=None)
@@ -90,7 +91,7 @@ def main() -> None:
     made_up_store(arguments.store, arguments.traces)
     runs = {
         "in_memory": {"traces": arguments.in_memory, "memory_gb": 1e3, "epochs": 2},  # the second is the measured one
-        "streamed": {"memory_gb": arguments.memory_gb, "epochs": 1},
+        "streamed": {"traces": arguments.streamed, "memory_gb": arguments.memory_gb, "epochs": 1},
     }
     rows: dict[str, Any] = {}
     for name, settings in runs.items():
