@@ -7,13 +7,13 @@ Run on an idle machine; numbers of one run are comparable with each other, not a
 from __future__ import annotations
 
 import argparse
-import resource
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+from made_up import peak_memory_bytes
 
 from noble.evaluation.speed import seconds_of
 from noble.files import write_json
@@ -74,7 +74,7 @@ def measure(name: str, batches: list[int], repeats: int) -> dict[str, float]:
     keep_freed_memory()
     operator = build(name)
     row = {f"inference_ms_batch{count}": inference_ms(operator, count, repeats) for count in batches}
-    row["peak_inference_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row["peak_inference_memory_mb"] = peak_memory_bytes() / 2**20
     row["training_ms_batch16"] = training_ms(operator, 16, repeats)
     row["training_traces_per_s"] = 1e3 / row["training_ms_batch16"]
     row["parameters"] = sum(item.numel() for item in operator.parameters())

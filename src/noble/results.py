@@ -47,6 +47,12 @@ class Result:
         return f"{type(self).__name__}({shown})"
 
 
+def finite_mean(values: np.ndarray) -> float | None:
+    """Mean of the finite values, or None without any: JSON knows no NaN."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else None
+
+
 def plain(value: Any) -> Any:
     """A value as JSON knows it: results, arrays and mappings at any depth; None for numbers that are not finite."""
     if isinstance(value, Result):

@@ -8,14 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from noble.recordings import Recording, Sweep
+from noble.recordings import SAME_STEP_MS, Recording, Sweep
 
 # Too little to tell a rest before the step, or a decay after it.
 _LEAST_AROUND_MS: Final = 5.0
-SAME_STEP_MS: Final = 1.0
-"""Steps whose lengths differ by no more than this last equally long."""
-# A bias of the amplifier, not a holding current.
-_NEGLIGIBLE_HOLDING_NA: Final = 0.005
 
 
 def comparable_sweeps(recording: Recording) -> Recording:
@@ -43,7 +39,7 @@ def comparable_sweeps(recording: Recording) -> Recording:
 
 def _reason_against(sweep: Sweep) -> str:
     """Why an operator cannot answer like this sweep, whatever the others are; empty if it can."""
-    if abs(sweep.holding_na) > _NEGLIGIBLE_HOLDING_NA:
+    if sweep.is_held:
         return f"it was recorded under a holding current of {sweep.holding_na:.3g} nA; an operator rests without."
     around_ms = min(sweep.onset_ms, after_step_ms(sweep))
     if around_ms < _LEAST_AROUND_MS:

@@ -15,6 +15,7 @@ import numpy as np
 
 from noble.evaluation.results import FeatureError, Summary
 from noble.features import CATALOGUE, EFEATURES, extract, unit_of
+from noble.results import finite_mean
 from noble.spikes import coincidence_factor, spike_times_ms
 from noble.traces import Trace, TraceBatch
 
@@ -185,19 +186,19 @@ def _summary(table: TraceTable, mask: np.ndarray) -> Summary:
     features = {name: _feature_error(table, name, mask) for name in table.reference_features}
     percent = {name: item.error_percent for name, item in features.items()}
     return Summary(
-        relative_l2_percent=_mean(100 * table.relative_l2[mask]),
-        missed_percent=_mean(100 * ((reference > 0) & (predicted == 0))[mask]),
-        false_percent=_mean(100 * ((reference == 0) & (predicted > 0))[mask]),
-        spike_count_error_percent=_mean(100 * np.abs(predicted - reference)[fires] / reference[fires]),
+        relative_l2_percent=finite_mean(100 * table.relative_l2[mask]),
+        missed_percent=finite_mean(100 * ((reference > 0) & (predicted == 0))[mask]),
+        false_percent=finite_mean(100 * ((reference == 0) & (predicted > 0))[mask]),
+        spike_count_error_percent=finite_mean(100 * np.abs(predicted - reference)[fires] / reference[fires]),
         spike_time_median_ms=float(np.median(times)) if times.size else None,
         spike_time_p90_ms=float(np.quantile(times, 0.9)) if times.size else None,
-        coincidence_1ms=_mean(table.coincidence[mask]),
+        coincidence_1ms=finite_mean(table.coincidence[mask]),
         ap1_width_error_percent=percent.get("AP1_width"),
         mean_ap_amplitude_error_percent=percent.get("mean_AP_amplitude"),
         steady_state_voltage_error_percent=percent.get("steady_state_voltage"),
-        centred_relative_l2_percent=_mean(100 * table.centred_relative_l2[mask]),
-        rmse_mv=_mean(table.rmse_mv[mask]),
-        exact_count_percent=_mean(100 * (predicted == reference)[fires]),
+        centred_relative_l2_percent=finite_mean(100 * table.centred_relative_l2[mask]),
+        rmse_mv=finite_mean(table.rmse_mv[mask]),
+        exact_count_percent=finite_mean(100 * (predicted == reference)[fires]),
         traces=int(mask.sum()),
         firing_traces=int(fires.sum()),
         all_features=features,
@@ -217,16 +218,10 @@ def _feature_error(table: TraceTable, name: str, mask: np.ndarray) -> FeatureErr
         difference = np.abs(predicted - reference)
     relative = compared & (reference != 0)
     return FeatureError(
-        error_percent=_mean(100 * difference[relative] / np.abs(reference[relative])),
-        mean_absolute_error=_mean(difference[compared]),
+        error_percent=finite_mean(100 * difference[relative] / np.abs(reference[relative])),
+        mean_absolute_error=finite_mean(difference[compared]),
         unit=unit_of(name) if name in CATALOGUE else None,
         traces=int(compared.sum()),
         missing=int((mask & expected & ~found).sum()),
         extra=int((mask & ~expected & found).sum()),
     )
-
-
-def _mean(values: np.ndarray) -> float | None:
-    """Mean of the finite values, or None without any: JSON knows no NaN."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else None

@@ -33,8 +33,6 @@ from noble.targets.targets import Targets
 
 # The best this many models of a stage say where the next one looks for the parameters that it fitted.
 BEST_OF_A_STAGE: Final = 12
-# A bias of the amplifier, not a holding current.
-_NEGLIGIBLE_HOLDING_NA: Final = 0.005
 _PACKAGES: Final = ("noble-neuro", "arbor", "bluepyopt", "deap", "efel", "numpy")
 
 
@@ -123,7 +121,7 @@ class Evolution:
         self.targets = Targets.load(config.targets)
         self.check_targets = Targets.load(config.check) if config.check else self.targets
         self.space = Space.of(config, self.cell)
-        if held := [step.label for step in self.targets.steps if abs(step.holding_na) > _NEGLIGIBLE_HOLDING_NA]:
+        if held := [step.label for step in self.targets.steps if step.is_held]:
             raise ValueError(
                 f"{', '.join(held)} of {config.targets} were recorded under a holding current, but models settle without; "
                 "use steps without."

@@ -1,8 +1,8 @@
-"""Families of neurons: who belongs to one, and how far the features of one family's traces are from those of another's."""
+"""Families of neurons: who belongs to one, and which features its neurons have."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +12,6 @@ from noble.features.neurons import Neurons
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.operator import FeatureSpec
-
-# A feature that so many of the plausible traces have is missed where it is missing.
-_USUAL_SHARE: Final = 0.95
-_QUANTILES: Final = {"median": 0.5, "q05": 0.05, "q95": 0.95}
 
 
 def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> Neurons:

@@ -10,6 +10,11 @@ import numpy as np
 
 from noble.traces import Trace
 
+SAME_STEP_MS: Final = 1.0
+"""Steps whose lengths differ by no more than this last equally long."""
+NEGLIGIBLE_HOLDING_NA: Final = 0.005
+"""So much is a bias of the amplifier, not a holding current."""
+
 # Amplitudes are told apart to this, or to so many standard errors where noise was injected.
 _AMPLITUDE_RESOLUTION_NA: Final = 0.001
 _SAME_AMPLITUDE_ERRORS: Final = 3.0
@@ -42,6 +47,11 @@ class Sweep:
     def step_ms(self) -> float:
         """Length of the step, ms."""
         return self.offset_ms - self.onset_ms
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a holding current outside the step."""
+        return abs(self.holding_na) > NEGLIGIBLE_HOLDING_NA
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from noble.cells import HallOfFame
-from noble.comparison.comparable import SAME_STEP_MS
 from noble.evolve import Evolution
 from noble.evolve.assay import Assay
 from noble.evolve.space import Axis
@@ -24,7 +23,7 @@ from noble.plots.evolution import (
 )
 from noble.plots.operator import latent_plane_figure
 from noble.protocols import StepProtocol
-from noble.recordings import Recording
+from noble.recordings import SAME_STEP_MS, Recording
 from noble.simulators import ArborSimulator, SolverSettings
 from noble.targets import Targets
 from noble.units import MS_PER_SECOND

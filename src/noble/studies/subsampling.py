@@ -17,7 +17,7 @@ from noble.features.windows import measure_step
 from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.responders import Responder
-from noble.results import Result
+from noble.results import Result, finite_mean
 from noble.simulators import SolverSettings
 from noble.simulators.numerics import decimate
 from noble.targets.efeatures import features_at
@@ -173,11 +173,11 @@ class _Measured:
     @property
     def hall_error(self) -> float | None:
         """Mean distance of the models from the recording; None where nothing is known."""
-        return _mean(np.abs(self.native - self.wanted))
+        return finite_mean(np.abs(self.native - self.wanted))
 
     def errors(self, sampling: Sampling) -> SamplingError:
         """What a sampling costs the feature."""
-        error, hall_error = _mean(np.abs(self.found[sampling] - self.native)), self.hall_error
+        error, hall_error = finite_mean(np.abs(self.found[sampling] - self.native)), self.hall_error
         return SamplingError(
             error=error,
             of_hall_error=error / hall_error if hall_error and error is not None else None,
@@ -341,9 +341,3 @@ def _justified(rows: Sequence[SamplingErrors], native_dt_ms: float) -> Justified
         return passed
 
     return JustifiedInterval(low_pass=largest(True), decimation_alone=largest(False))
-
-
-def _mean(values: np.ndarray) -> float | None:
-    """Mean of the finite values; None without any."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else None

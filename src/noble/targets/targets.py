@@ -16,7 +16,7 @@ import numpy as np
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
 from noble.files import content_sha256, number, read_json, write_json
-from noble.recordings import Recording, Sweep, mean_na
+from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na
 from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
 from noble.targets.soundness import check_sound
@@ -27,8 +27,6 @@ SCHEMA_VERSION: Final = 1
 
 # `depol_block` is 1 for a block in this package and 1 for none in eFEL, whose `depol_block_bool` is meant.
 _EFEL_FEATURES: Final = {"depol_block": "depol_block_bool"}
-# Steps of one recording are one protocol where they last equally long to this.
-_SAME_STEP_MS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,11 @@ class StepTargets:
     def fires(self) -> bool:
         """Whether the median trial fires."""
         return self.typical_count > 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the step was recorded under a holding current."""
+        return abs(self.holding_na) > NEGLIGIBLE_HOLDING_NA
 
     @property
     def label(self) -> str:
@@ -265,7 +268,7 @@ def measure_targets(
     _check(recording, groups, min_trials)
     recorded_ms = round(float(np.median([sweep.step_ms for sweep in recording.sweeps])), 6)
     step_ms = recorded_ms if step_ms is None else float(step_ms)
-    if not 0 < step_ms <= recorded_ms + _SAME_STEP_MS:
+    if not 0 < step_ms <= recorded_ms + SAME_STEP_MS:
         raise ValueError(
             f"step_ms is {step_ms:g} but the steps of {recording.source} last {recorded_ms:g} ms; expected at most that."
         )
@@ -322,7 +325,7 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
         )
     for what, unit, tolerance, values in (
         ("sampling interval", "ms", 1e-6, [sweep.trace.grid.dt_ms for sweep in recording.sweeps]),
-        ("length of the step", "ms", _SAME_STEP_MS, [sweep.step_ms for sweep in recording.sweeps]),
+        ("length of the step", "ms", SAME_STEP_MS, [sweep.step_ms for sweep in recording.sweeps]),
     ):
         low, high = int(np.argmin(values)), int(np.argmax(values))
         if values[high] - values[low] > tolerance:

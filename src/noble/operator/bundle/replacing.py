@@ -70,6 +70,8 @@ def settled(target: Path) -> bool:
         recover(target)
         if target.is_dir():
             return True
+        if target.is_file():
+            return False  # nothing that a replacement would leave
         if attempt and not os.path.lexists(target) and not any(path.name.endswith(_OLD) for path in _siblings(target)):
             return False  # looked for twice, since a replacement may have begun and ended between two looks
         time.sleep(_WAIT_S)
