@@ -31,7 +31,7 @@ from noble.data import (
     generate,
     register_law,
 )
-from noble.data.draw import LAWS
+from noble.data.laws import LAWS
 from noble.data.plan import draw_plan
 from noble.jobs import Pool
 from noble.simulators import ArborFactory
@@ -352,14 +352,14 @@ def test_what_does_not_belong_is_not_added(tmp_path, config, hall, message):
 class Recorded(StimulusLaw):
     """One of two recorded currents, or a sum, scaled to the amplitude."""
 
-    def draw(self, amplitude_na: float, *, seed: int, config) -> Stimulus:
+    def draw(self, amplitude_na: float, *, rheobase_na: float, seed: int, config) -> Stimulus:
         shape = 0.3 * np.sin(np.arange(200) * (0.1 + 0.1 * (seed % 2)))
         recorded = Sampled(shape, 1.0, config.onset_ms)
         return recorded if seed % 3 else Sum((amplitude_na * recorded, Chirp(15.0, 100.0, 0.1)))
 
 
 def test_stimuli_of_any_kind_are_drawn_kept_and_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("noble.data.draw.LAWS", dict(LAWS))
+    monkeypatch.setattr("noble.data.laws.LAWS", dict(LAWS))
     register_law("recorded", Recorded())
     with pytest.raises(ValueError, match="a share recorded of stimuli is already known"):
         register_law("recorded", Recorded())

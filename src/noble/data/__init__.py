@@ -6,8 +6,8 @@ needs numpy and Zarr, neither a simulator nor torch.
 
 from noble.data.check import check_store
 from noble.data.config import AmplitudeConfig, GenerationConfig, StimulusMix, TraceCounts
-from noble.data.draw import StimulusLaw, register_law
 from noble.data.generate import generate
+from noble.data.laws import StimulusLaw, register_law
 from noble.data.migrate import migrate
 from noble.data.schema import SPLITS
 from noble.data.store import Store, TraceRows, is_complete

@@ -116,7 +116,7 @@ class StimulusMix(Frozen):
         return self
 
     def _check_law(self, name: str, share: object) -> None:
-        from noble.data.draw import LAWS  # which knows this module
+        from noble.data.laws import LAWS  # which knows this module
 
         if name not in LAWS:
             known = dict.fromkeys([*type(self).model_fields, *LAWS])

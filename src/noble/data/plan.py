@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from noble.data.config import AmplitudeConfig, GenerationConfig, TraceCounts
-from noble.data.draw import Draws, law_named
+from noble.data.draw import Draws
+from noble.data.laws import law_named
 from noble.data.schema import PAYLOAD_ARRAYS, PLAN_ARRAYS, SPLITS
 from noble.data.seeding import generators, sample_seeds
 from noble.data.stimulus_table import StimulusTable
@@ -218,7 +219,10 @@ def _drawn(
         amplitude_na[row] = amplitudes.draw_na(generator)
         laws[row] = generator.random()
         stimulus_seeds[row] = generator.integers(2**32)
-    return models, Draws(amplitude_na, np.searchsorted(cumulative, laws, side="right"), stimulus_seeds, names)
+    rheobase_na = np.array([model.features.get("rheobase", np.nan) for model in hall.models])[models]
+    return models, Draws(
+        amplitude_na, rheobase_na, np.searchsorted(cumulative, laws, side="right"), stimulus_seeds, names
+    )
 
 
 def check_shared(plans: Sequence[Plan]) -> None:

@@ -7,6 +7,7 @@ from noble.stimuli.step import Step
 from noble.stimuli.ramp import Ramp
 from noble.stimuli.chirp import Chirp
 from noble.stimuli.noise import OrnsteinUhlenbeck
+from noble.stimuli.pulses import PulseTrain
 from noble.stimuli.sampled import Sampled
 from noble.stimuli.combine import Scaled, Sum
 from noble.stimuli.registry import STIMULUS_KINDS, Kind, from_dict, kind_named, register, todays_name
@@ -19,6 +20,7 @@ __all__ = [
     "Interval",
     "Kind",
     "OrnsteinUhlenbeck",
+    "PulseTrain",
     "Ramp",
     "Sampled",
     "Scaled",
