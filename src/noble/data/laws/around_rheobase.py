@@ -1,7 +1,8 @@
 """Laws that draw a stimulus's own parameters around the neuron's rheobase, so that a neuron of any size fires under each kind.
 
 The amplitude that a data set draws for steps plays no part here. Every parameter comes from the sample's seed; currents are in
-multiples of the neuron's rheobase `r` where they have to reach it, and in nA where they have to stay near zero.
+multiples of the neuron's rheobase `r` where they have to reach it, and in nA where they have to stay near zero. They last from the
+onset to the end of the window.
 """
 
 from __future__ import annotations
@@ -45,14 +46,17 @@ class AroundRheobase(StimulusLaw):
                 "a neuron of the hall has no rheobase, which noise, ramps, chirps, pulses and steps on steps are drawn around; "
                 "use a hall that has measured it, or a mix of step, ramp, chirp and ornstein_uhlenbeck."
             )
-        return self.drawn(np.random.default_rng(seed), rheobase_na, config.onset_ms, config.onset_ms + config.step_ms)
+        return self.drawn(np.random.default_rng(seed), rheobase_na, config.onset_ms, config.window_ms)
 
 
 def noise(generator: np.random.Generator, rheobase_na: float, begin_ms: float, end_ms: float) -> Stimulus:
-    """Ornstein-Uhlenbeck noise: mean from -50 pA to 1.3 r, SD 10 to 150 pA, tau 1 to 50 ms, the latter two log-uniform."""
-    mean = generator.uniform(_LOWEST_NA, 1.3 * rheobase_na)
-    sd, tau = _log_uniform(generator, 0.01, 0.15), _log_uniform(generator, 1.0, 50.0)
-    return OrnsteinUhlenbeck(begin_ms, end_ms, mean, sd, tau, int(generator.integers(2**32)))
+    """Ornstein-Uhlenbeck noise: mean from -50 pA to 1.3 r, SD 10 to 150 pA, tau 1 to 50 ms, log-uniform.
+
+    The density of the mean grows linearly towards 1.3 r, since a mean far below rheobase seldom makes a neuron fire.
+    """
+    mean = _LOWEST_NA + (1.3 * rheobase_na - _LOWEST_NA) * max(generator.random(2))
+    sd, tau = generator.uniform(0.01, 0.15), _log_uniform(generator, 1.0, 50.0)
+    return OrnsteinUhlenbeck(begin_ms, end_ms, float(mean), sd, tau, int(generator.integers(2**32)))
 
 
 def ramp(generator: np.random.Generator, rheobase_na: float, begin_ms: float, end_ms: float) -> Stimulus:
