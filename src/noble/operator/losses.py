@@ -20,6 +20,7 @@ class LossConfig(Frozen):
         timing, intervals, silence, waveform: weights of the spike-phase losses: ms for the first three (see
             `noble.operator.spiking.losses.phase_losses`), mV for the voltage drawn from the true spikes.
         timing_scale_ms: errors of spike times beyond this count by their size, smaller ones by their square.
+        firing: weight of the spike-feedback operator's cross-entropy of spikes in bins, nats a spike.
         waveform_points: instants a trace at which the voltage is compared in one step, half of them near spikes.
     """
 
@@ -28,6 +29,7 @@ class LossConfig(Frozen):
     intervals: float = Field(default=1.0, ge=0)
     silence: float = Field(default=1.0, ge=0)
     waveform: float = Field(default=1.0, ge=0)
+    firing: float = Field(default=1.0, ge=0)
     timing_scale_ms: float = Field(default=0.1, gt=0)
     waveform_points: int = Field(default=384, ge=2)
 

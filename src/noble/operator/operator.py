@@ -18,7 +18,7 @@ from noble.family.hull import HULL_TOLERANCE
 from noble.features.catalogue import canonical, unit_of
 from noble.features.neurons import Neurons
 from noble.machine.threads import suitable_threads
-from noble.operator.config import FnoConfig, SpikePhaseConfig
+from noble.operator.config import OperatorConfig
 from noble.operator.core import AbstractCore
 from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
@@ -51,7 +51,7 @@ class Operator(nn.Module):
 
     def __init__(
         self,
-        config: FnoConfig | SpikePhaseConfig,
+        config: OperatorConfig,
         spec: FeatureSpec,
         grid: TimeGrid,
         *,
@@ -78,7 +78,7 @@ class Operator(nn.Module):
     @classmethod
     def build(
         cls,
-        config: FnoConfig | SpikePhaseConfig,
+        config: OperatorConfig,
         spec: FeatureSpec,
         grid: TimeGrid,
         seed: int,

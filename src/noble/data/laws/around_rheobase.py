@@ -1,8 +1,8 @@
 """Laws that draw a stimulus's own parameters around the neuron's rheobase, so that a neuron of any size fires under each kind.
 
 The amplitude that a data set draws for steps plays no part here. Every parameter comes from the sample's seed; currents are in
-multiples of the neuron's rheobase `r` where they have to reach it, and in nA where they have to stay near zero. They last from the
-onset to the end of the window.
+multiples of the neuron's rheobase `r` where they have to reach it, and in nA where they have to stay near zero. They last from
+the onset to the end of the window.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from noble.features.catalogue import curve_point
+from noble.operator.feedback.recurrence import linear_recurrence
 from noble.operator.spec import FeatureSpec
 
 # The scales on which the network sees current: 0.1 nA, and the 50 pA above threshold that hold the F-I curve's bend.
@@ -49,6 +50,8 @@ _LINE_UNCERTAINTY: Final = 0.2
 # interneurons of both kinds in 15 to 40 ms.
 _STEP_MS: Final = 400.0
 _RELAXATION_MS: Final = 30.0
+# Numbers that a current which goes on takes over, see `expected_rate`.
+STATES: Final = 3
 
 
 class FICurvePrior(nn.Module):
@@ -88,19 +91,35 @@ class FICurvePrior(nn.Module):
         current_na: Float[Tensor, "batch piece"],
         duration_ms: Float[Tensor, "batch piece"],
     ) -> tuple[Float[Tensor, "batch piece signal"], Float[Tensor, "batch piece"]]:
-        """Signals for a network, of order one, and the logarithm of the expected rate in 1/ms.
+        """Signals for a network, of order one, and the logarithm of the expected rate in 1/ms, from rest on.
 
         Args:
             scaled_features: as `FeatureSpec.scale` gives them.
             current_na: mean in each of consecutive pieces of time, nA.
             duration_ms: of each piece, ms.
         """
+        before = scaled_features.new_zeros(len(scaled_features), STATES)
+        return self.advance(scaled_features, current_na, duration_ms, before)[:2]
+
+    def advance(
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch piece"],
+        duration_ms: Float[Tensor, "batch piece"],
+        before: Float[Tensor, "batch state"],
+    ) -> tuple[Float[Tensor, "batch piece signal"], Float[Tensor, "batch piece"], Float[Tensor, "batch state"]]:
+        """As `forward`, for a current that goes on, with the state that it goes on from; the state after it comes last.
+
+        Args:
+            scaled_features, current_na, duration_ms: as there.
+            before: zeros at rest, shape (batch, STATES).
+        """
         physical = self._spec.unscale(scaled_features)
         named = dict(zip(self._spec.names, physical.unbind(dim=1), strict=True))
         current = current_na / _CURRENT_SCALE_NA
         if "rheobase" not in named:
             nothing = torch.zeros_like(current)
-            return torch.stack([current, nothing, nothing], dim=2), nothing + math.log(_SILENT_RATE_PER_MS)
+            return torch.stack([current, nothing, nothing], dim=2), nothing + math.log(_SILENT_RATE_PER_MS), before
         above = current_na - named["rheobase"][:, None]
         # Saturating far from threshold, where the drive says no more than the current itself.
         drive = torch.tanh(above / (2 * _DRIVE_SCALE_NA)) * 2
@@ -113,19 +132,21 @@ class FICurvePrior(nn.Module):
             slope = slope.clamp(min=_LEAST_SLOPE_HZ_PER_NA)
             expected = nn.functional.softplus(above / _WIDE_BEND_NA) * _WIDE_BEND_NA * slope / _RATE_SCALE_HZ
             log_rate = torch.log(expected * (_RATE_SCALE_HZ * 1e-3) + _SILENT_RATE_PER_MS)
-            return torch.stack([current, drive, expected], dim=2), log_rate
+            return torch.stack([current, drive, expected], dim=2), log_rate, before
         fires = torch.sigmoid(above / _BEND_NA)
         position = torch.log1p(nn.functional.softplus(above / _BEND_NA) * (_BEND_NA / _LOG_OFFSET_NA))
         knots = torch.stack([physical[:, columns] for columns in self._columns], dim=1)
         curves = self._spline(torch.log(knots.clamp(min=1e-3)), position)
         rate, latency, interval = curves.clamp(-8.0, 8.0).unbind(dim=2)
-        moment = expected_rate(torch.exp(rate) * 1e-3, torch.exp(latency), torch.exp(interval), above, duration_ms)
+        known = torch.exp(rate) * 1e-3, torch.exp(latency), torch.exp(interval)
+        moment, after = expected_rate(*known, above, duration_ms, before)
         log_rate = torch.log(moment) + nn.functional.logsigmoid(above / _BEND_NA)
         scale = math.log(_TIME_SCALE_MS)
         expected = [
             torch.exp(item) * fires for item in (rate - math.log(_RATE_SCALE_HZ), scale - latency, scale - interval)
         ]
-        return torch.stack([current, drive, *expected, moment * fires * (1e3 / _RATE_SCALE_HZ)], dim=2), log_rate
+        signals = torch.stack([current, drive, *expected, moment * fires * (1e3 / _RATE_SCALE_HZ)], dim=2)
+        return signals, log_rate, after
 
 
 def expected_rate(
@@ -134,7 +155,8 @@ def expected_rate(
     interval_ms: Float[Tensor, "batch piece"],
     above_na: Float[Tensor, "batch piece"],
     duration_ms: Float[Tensor, "batch piece"],
-) -> Float[Tensor, "batch piece"]:
+    before: Float[Tensor, "batch state"],
+) -> tuple[Float[Tensor, "batch piece"], Float[Tensor, "batch state"]]:
     """Expected rate in each of consecutive pieces of time, 1/ms, such that a step is answered as measured.
 
     Its integral is one a latency after the onset, and two a first interval later; then the rate relaxes exponentially to where
@@ -146,11 +168,17 @@ def expected_rate(
             of each piece's current would have.
         above_na: current above threshold, nA.
         duration_ms: of each piece.
+        before: states that the first piece begins with, zeros at rest: of begun firing, of past first spikes, of relaxation.
+
+    Returns:
+        The rate, and the states after the last piece.
     """
     delay_ms = (latency_ms - 1 / rate_per_ms).clamp(min=_LEAST_DELAY_MS)
     driven = above_na > -_DRIVEN_BENDS * _BEND_NA
-    both = (torch.cat([item, item]) for item in (driven, duration_ms))
-    begun, fired = begun_share(torch.cat([delay_ms, latency_ms]), *both).chunk(2)
+    driven_twice, duration_twice = (torch.cat([item, item]) for item in (driven, duration_ms))
+    waits = torch.cat([delay_ms, latency_ms])
+    shares, charged = begun_share(waits, driven_twice, duration_twice, torch.cat([before[:, 0], before[:, 1]]))
+    begun, fired = shares.chunk(2)
     # After the first spike r + c exp(-t / tau): one spike in the first interval, the mean rate over the rest of the step.
     rest_ms = torch.maximum(_STEP_MS - latency_ms - 0.5 / rate_per_ms, 1.5 * interval_ms)
     relaxed_early, relaxed_late = (-torch.expm1(-time / _RELAXATION_MS) for time in (interval_ms, rest_ms))
@@ -159,38 +187,38 @@ def expected_rate(
     steady = torch.minimum(torch.maximum(steady, rate_per_ms / 3), 3 * rate_per_ms)
     change = (1 - steady * interval_ms) / (relaxed_early * _RELAXATION_MS)
     change = torch.minimum(torch.maximum(change, -0.9 * steady), 9 * steady)
-    before = relaxed(torch.exp(-duration_ms / _RELAXATION_MS), fired)
-    gone = fired + (before - fired) * torch.exp(-0.5 * duration_ms / _RELAXATION_MS)
+    relaxing, relaxed_after = relaxed(torch.exp(-duration_ms / _RELAXATION_MS), fired, before[:, 2])
+    gone = fired + (relaxing - fired) * torch.exp(-0.5 * duration_ms / _RELAXATION_MS)
     first = 1 / (latency_ms - delay_ms)
-    return torch.maximum(first * (begun - fired) + (steady + change * (1 - gone)) * fired, _LEAST_BEGUN * rate_per_ms)
+    rate = torch.maximum(first * (begun - fired) + (steady + change * (1 - gone)) * fired, _LEAST_BEGUN * rate_per_ms)
+    return rate, torch.stack([*charged.chunk(2), relaxed_after], dim=1)
 
 
 def begun_share(
     delay_ms: Float[Tensor, "batch piece"],
     driven: Bool[Tensor, "batch piece"],
     duration_ms: Float[Tensor, "batch piece"],
-) -> Float[Tensor, "batch piece"]:
+    before: Float[Tensor, " batch"],
+) -> tuple[Float[Tensor, "batch piece"], Float[Tensor, " batch"]]:
     """In how much of each of consecutive pieces of time firing has begun, `delay_ms` after a drive sets in.
 
     Begun is where a leaky integrator, `delay ds/dt = 1 - s` while driven, has passed `1 - 1/e`: exactly the delay after a step's
     onset, and for any other current sooner after a short pause than after a long one. Without drive it forgets in `_FORGET_MS`.
+    The integrator is `before` at the first piece; what it is after the last comes second.
     """
-    state = relaxed(torch.exp(-duration_ms / torch.where(driven, delay_ms, _FORGET_MS)), driven.to(duration_ms.dtype))
+    decay = torch.exp(-duration_ms / torch.where(driven, delay_ms, _FORGET_MS))
+    state, after = relaxed(decay, driven.to(duration_ms.dtype), before)
     wait_ms = delay_ms * (1 + torch.log1p(-state.clamp(max=0.999)))
-    return torch.where(driven, 1 - wait_ms / duration_ms, (state > 1 - math.exp(-1)).to(duration_ms.dtype)).clamp(0, 1)
+    share = torch.where(driven, 1 - wait_ms / duration_ms, (state > 1 - math.exp(-1)).to(duration_ms.dtype)).clamp(0, 1)
+    return share, after
 
 
-def relaxed(decay: Float[Tensor, "batch piece"], target: Float[Tensor, "batch piece"]) -> Float[Tensor, "batch piece"]:
-    """State before each piece of `s -> d s + (1 - d) target`, from zero; by doubling, as in `ExponentialAverages`."""
-    gained = (1 - decay) * target
-    span = 1
-    while span < decay.shape[1]:
-        gained = torch.cat(
-            [gained[:, :span], torch.addcmul(gained[:, span:], decay[:, span:], gained[:, :-span])], dim=1
-        )
-        decay = torch.cat([decay[:, :span], decay[:, span:] * decay[:, :-span]], dim=1)
-        span *= 2
-    return nn.functional.pad(gained[:, :-1], (1, 0))
+def relaxed(
+    decay: Float[Tensor, "batch piece"], target: Float[Tensor, "batch piece"], before: Float[Tensor, " batch"]
+) -> tuple[Float[Tensor, "batch piece"], Float[Tensor, " batch"]]:
+    """State before each piece of `s -> d s + (1 - d) target`, and after the last."""
+    states = linear_recurrence(decay[..., None], ((1 - decay) * target)[..., None], before[:, None])[..., 0]
+    return torch.cat([before[:, None], states[:, :-1]], dim=1), states[:, -1]
 
 
 class _CardinalSpline(nn.Module):

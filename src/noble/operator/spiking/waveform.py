@@ -27,15 +27,19 @@ APART_MS: Final = 2.0
 
 
 class SpikeShapes(nn.Module):
-    """Shapes in the time from a spike; zero `LOOK_AHEAD_MS` before and `LOOK_BACK_MS` after it, and smooth at the spike.
+    """Shapes in the time from a spike; zero `ahead_ms` before and `back_ms` after it, and smooth at the spike.
 
     Args:
         count: how many.
         width: hidden units of the network that forms them.
+        ahead_ms, back_ms: how far they reach.
     """
 
-    def __init__(self, count: int, width: int) -> None:
+    def __init__(
+        self, count: int, width: int, *, ahead_ms: float = LOOK_AHEAD_MS, back_ms: float = LOOK_BACK_MS
+    ) -> None:
         super().__init__()
+        self.ahead_ms, self.back_ms = ahead_ms, back_ms
         inputs = 2 * len(_BELLS_MS) + len(_AFTER_MS) + len(_BEFORE_MS)
         self.layers = nn.Sequential(
             nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, count)
@@ -44,21 +48,21 @@ class SpikeShapes(nn.Module):
 
     def forward(self, from_spike_ms: Float[Tensor, "*points"]) -> Float[Tensor, "*points shape"]:
         """Values at times from a spike, negative before it."""
-        time = from_spike_ms[..., None].clamp(-LOOK_AHEAD_MS, LOOK_BACK_MS)
+        time = from_spike_ms[..., None].clamp(-self.ahead_ms, self.back_ms)
         scaled = time / time.new_tensor(_BELLS_MS)
         bells = torch.exp(-0.5 * scaled.clamp(-20, 20) ** 2)
         # Decays begin away from the spike, where the two sides meet.
         away = 1 - torch.exp(-0.5 * (time / _AWAY_MS) ** 2)
         after = away * (time > 0) * torch.exp(-time.clamp(min=0) / time.new_tensor(_AFTER_MS))
         before = away * (time < 0) * torch.exp(time.clamp(max=0) / time.new_tensor(_BEFORE_MS))
-        end = torch.where(time > 0, 1 - time / LOOK_BACK_MS, 1 + time / LOOK_AHEAD_MS)
+        end = torch.where(time > 0, 1 - time / self.back_ms, 1 + time / self.ahead_ms)
         return self.layers(torch.cat([bells, scaled * bells, after, before], dim=-1)) * end**2
 
     def table(self) -> Float[Tensor, "times shape"]:
-        """Values every `_TABLE_STEP_MS` from `-LOOK_AHEAD_MS` on, one beyond the end."""
+        """Values every `_TABLE_STEP_MS` from `-ahead_ms` on, one beyond the end."""
         parameter = next(self.parameters())
-        count = round((LOOK_AHEAD_MS + LOOK_BACK_MS) / _TABLE_STEP_MS) + 2
-        times = torch.arange(count, device=parameter.device, dtype=parameter.dtype) * _TABLE_STEP_MS - LOOK_AHEAD_MS
+        count = round((self.ahead_ms + self.back_ms) / _TABLE_STEP_MS) + 2
+        times = torch.arange(count, device=parameter.device, dtype=parameter.dtype) * _TABLE_STEP_MS - self.ahead_ms
         return self(times)
 
     def ready(self) -> SpikeShapes | Tensor:
@@ -78,10 +82,14 @@ class SpikeShapes(nn.Module):
 
 
 def look_up(
-    table: Float[Tensor, "times shape"], from_spike_ms: Float[Tensor, "*points"]
+    table: Float[Tensor, "times shape"],
+    from_spike_ms: Float[Tensor, "*points"],
+    *,
+    ahead_ms: float = LOOK_AHEAD_MS,
+    back_ms: float = LOOK_BACK_MS,
 ) -> Float[Tensor, "*points shape"]:
     """The shapes of `SpikeShapes.table` by linear interpolation."""
-    position = (from_spike_ms.clamp(-LOOK_AHEAD_MS, LOOK_BACK_MS) + LOOK_AHEAD_MS) / _TABLE_STEP_MS
+    position = (from_spike_ms.clamp(-ahead_ms, back_ms) + ahead_ms) / _TABLE_STEP_MS
     left = position.floor()
     index = left.long()
     rows, following = nn.functional.embedding(index, table), nn.functional.embedding(index + 1, table)
