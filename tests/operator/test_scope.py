@@ -55,6 +55,18 @@ def test_drawn_currents_lie_within_the_scope():
     assert departures(*(plan.stimulus(index) for index in range(len(plan))), scope=scope) == ()
 
 
+def test_the_scope_of_given_currents_is_what_they_are():
+    grid = TimeGrid.spanning(515.0, dt_ms=0.06)
+    steps = [Step(15, 415, 0.2), Step(15, 415, -0.1)]
+    scope = Scope.of_stimuli(steps, grid, duration_ms=515.0)
+    assert scope == Scope(kinds=("Step",), lowest_na=-0.1, highest_na=0.2, duration_ms=515, step_ms=400, dt_ms=0.06)
+    scope = Scope.of_stimuli([*steps, Ramp(0, 500, 0.0, 0.4) + Step(0, 100, 0.1)], grid, duration_ms=515.0)
+    assert (scope.kinds, scope.step_ms) == (("Ramp", "Step", "Sum"), None)
+    assert scope.highest_na == pytest.approx(0.4, abs=1e-3)
+    with pytest.raises(ValueError, match="is to learn from no current"):
+        Scope.of_stimuli([], grid, duration_ms=515.0)
+
+
 def test_a_configuration_that_lacks_something_is_refused():
     without = {key: value for key, value in generation().items() if key != "step_ms"}
     with pytest.raises(ValueError, match=r"drawn by is wrong: step_ms: Field required"):

@@ -12,6 +12,7 @@ from noble.stimuli import (
     Chirp,
     Interval,
     OrnsteinUhlenbeck,
+    PulseTrain,
     Ramp,
     Sampled,
     Scaled,
@@ -48,13 +49,20 @@ noises = st.builds(
     st.floats(0.5, 50.0),
     st.integers(0, 2**32 - 1),
 )
+pulses = st.builds(
+    lambda edges, height, width, gap: PulseTrain(*edges, height, width, width + gap),
+    intervals,
+    amplitudes,
+    st.floats(0.1, 50.0),
+    st.floats(0.1, 300.0),
+)
 samples = st.builds(
     lambda values, dt, start: Sampled(np.array(values), dt, start),
     st.lists(amplitudes, min_size=2, max_size=50),
     st.floats(0.01, 5.0),
     st.floats(0.0, 50.0),
 )
-single = st.one_of(steps, ramps, chirps, noises, samples)
+single = st.one_of(steps, ramps, chirps, noises, pulses, samples)
 sums = st.lists(single, min_size=1, max_size=3).map(lambda parts: Sum(tuple(parts)))
 multiples = st.builds(lambda stimulus, factor: factor * stimulus, st.one_of(single, sums), st.floats(-2.0, 2.0))
 stimuli = st.one_of(single, sums, multiples)

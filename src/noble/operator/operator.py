@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from noble.operator.core import AbstractCore
 from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import FeatureSpec
+from noble.operator.stream import Stream
 from noble.responders import answer_all, as_stimuli
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
@@ -218,6 +220,36 @@ class Operator(nn.Module):
             coordinates={name: (named.table([name])[:, 0], unit_of(name)) for name in named.names},
         )
 
+    def stream(self, neurons: object, *, dt_ms: float | None = None) -> Stream:
+        """Neurons at rest, which answer a current as it comes.
+
+        Args:
+            neurons: features by name, as for `predict`; at least one neuron.
+            dt_ms: sampling interval of the currents to come, ms; that of the training by default.
+
+        Raises:
+            ValueError: as `neurons`, for no neuron, or a dt that is not positive.
+
+        Warns:
+            OutsideHullWarning: if features lie outside the training models' hull, with how far.
+        """
+        values = np.array(self.neurons(neurons).values)
+        self._warn_outside(values)
+        dt_ms = self.grid.dt_ms if dt_ms is None else float(dt_ms)
+        if not (math.isfinite(dt_ms) and dt_ms > 0):
+            raise ValueError(f"dt_ms is {dt_ms:g}; expected a positive number of milliseconds.")
+        with self.predicting(values.size):
+            state = self.core.rest(self.spec.scale(torch.as_tensor(values).to(next(self.parameters()))))
+        return Stream(self, state, dt_ms)
+
+    def resume(self, path: str | Path) -> Stream:
+        """A stream of this operator that `Stream.save` wrote.
+
+        Raises:
+            ValueError: if the file holds no stream, or one of another operator.
+        """
+        return Stream.read(self, path)
+
     def window(
         self, stimuli: Sequence[Stimulus], *, duration_ms: float | None = None, dt_ms: float | None = None
     ) -> TimeGrid:
@@ -296,7 +328,7 @@ class Operator(nn.Module):
     def _core_spike_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
         """Spike times of one batch within the window, ms."""
         parameter = next(self.parameters())
-        with self._predicting(current_na.size):
+        with self.predicting(current_na.size):
             scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
             times = self.core.spike_times_ms(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
         # A core may know spikes beyond the window, and fills short rows up with infinity.
@@ -367,7 +399,7 @@ class Operator(nn.Module):
         """The core's answers in mV, float32."""
         parameter = next(self.parameters())
         voltage_mv = np.empty_like(current_na)
-        with self._predicting(current_na[:batch_size].size):
+        with self.predicting(current_na[:batch_size].size):
             for start in range(0, len(current_na), batch_size):
                 part = slice(start, start + batch_size)
                 answer = self(
@@ -379,7 +411,7 @@ class Operator(nn.Module):
         return voltage_mv
 
     @contextmanager
-    def _predicting(self, samples: int) -> Iterator[None]:
+    def predicting(self, samples: int) -> Iterator[None]:
         """So many samples at once, without gradients and outside training mode; afterwards all is as it was."""
         was_training = self.training
         if was_training:  # which takes a while for a single trace

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from noble.configs import Frozen
 from noble.stimuli import Scaled, Step, Stimulus, Sum
+from noble.traces import TimeGrid
 
 # Coloured noise has no bounds; beyond so many standard deviations lies one of 16,000 independent values.
 _NOISE_REACH_SD: Final = 4.0
@@ -112,6 +113,38 @@ class Scope(Frozen):
             dt_ms=drawn.dt_ms,
         )
 
+    @classmethod
+    def of_stimuli(cls, stimuli: Iterable[Stimulus], grid: TimeGrid, *, duration_ms: float) -> Self:
+        """The scope of given currents: their kinds, and the range in which they are.
+
+        Args:
+            stimuli: what is learned from, at least one.
+            grid: where to sample them.
+            duration_ms: length of the window that is learned, ms.
+
+        Raises:
+            ValueError: for no stimuli, or if no current ever flows.
+        """
+        kinds: set[str] = set()
+        lengths_ms: set[float] = set()
+        lowest = highest = 0.0
+        for stimulus in stimuli:
+            current = stimulus.sample(grid)
+            lowest, highest = min(lowest, float(current.min())), max(highest, float(current.max()))
+            kinds |= stimulus.kinds
+            lengths_ms |= {round(length, 6) for length in _step_lengths_ms(stimulus)}
+        if not kinds:
+            raise ValueError("an operator is to learn from no current; expected at least one stimulus.")
+        only_steps = kinds == {Step.__name__} and len(lengths_ms) == 1
+        return cls(
+            kinds=tuple(sorted(kinds)),
+            lowest_na=lowest,
+            highest_na=highest,
+            duration_ms=duration_ms,
+            step_ms=lengths_ms.pop() if only_steps else None,
+            dt_ms=grid.dt_ms,
+        )
+
     def united(self, other: Scope) -> Scope:
         """The scope of an operator that has learned from both: one that was fine-tuned."""
         return Scope(
@@ -146,11 +179,23 @@ class Scope(Frozen):
         found = [self._kind(kind) for stimulus in stimuli for kind in stimulus.kinds]
         found += [self._step(_step_lengths_ms(stimulus)) for stimulus in stimuli]
         found.append(self._window(current_na.shape[1] * dt_ms, dt_ms, len(stimuli)))
+        return merged([*(departure for departure in found if departure is not None), *self.beyond(current_na)])
+
+    def beyond(self, current_na: np.ndarray) -> tuple[Departure, ...]:
+        """Where some currents leave the learned range, whatever their kind.
+
+        Args:
+            current_na: shape (n, time), nA.
+        """
         # Outside its support every current is zero, so zero is in every range.
-        for value in current_na.max(axis=1, initial=0.0).tolist():
-            found.append(self._reaches("highest", value, value - max(self.highest_na, 0.0)))
-        for value in current_na.min(axis=1, initial=0.0).tolist():
-            found.append(self._reaches("lowest", value, min(self.lowest_na, 0.0) - value))
+        found = [
+            self._reaches("highest", value, value - max(self.highest_na, 0.0))
+            for value in current_na.max(axis=1, initial=0.0).tolist()
+        ]
+        found += [
+            self._reaches("lowest", value, min(self.lowest_na, 0.0) - value)
+            for value in current_na.min(axis=1, initial=0.0).tolist()
+        ]
         return merged(departure for departure in found if departure is not None)
 
     def _kind(self, kind: str) -> Departure | None:

@@ -43,4 +43,4 @@ class PulseTrain(Interval):
         ends = np.minimum(starts + self.width_ms, self.stop_ms)
         times = np.stack([starts, starts, ends, ends], axis=1).ravel()
         currents = np.tile([0.0, self.amplitude_na, self.amplitude_na, 0.0], starts.size)
-        return np.concatenate([[0.0], times]), np.concatenate([[0.0], currents])
+        return np.concatenate([[0.0], times, [self.stop_ms]]), np.concatenate([[0.0], currents, [0.0]])

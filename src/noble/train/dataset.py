@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 
 from noble.data import Store
+from noble.data.laws import LAWS, AroundRheobase, law_named
 from noble.features import canonical
-from noble.operator import FeatureSpec
+from noble.operator import FeatureSpec, Scope
 from noble.traces import TimeGrid
 from noble.train.stream import TraceSet
 
 _MODELS_STREAM: Final = 0x6D6F646C
+_CURRENTS_LOOKED_AT: Final = 4000
 
 
 class StoreData:
@@ -61,6 +63,19 @@ class StoreData:
     def models(self) -> tuple[int, ...]:
         """Indices of the models that are learned from, in order."""
         return tuple(sorted(self._models.tolist()))
+
+    def scope(self) -> Scope:
+        """The currents that are learned from; where a law draws around each neuron's rheobase, as they were drawn.
+
+        Of more than 4,000 currents as many are looked at, evenly spread.
+        """
+        generation = self.store.attributes["config"]
+        shares = {name for name, share in generation["mix"].items() if share and name in LAWS}
+        if not any(isinstance(law_named(name), AroundRheobase) for name in shares):
+            return Scope.of_generation(generation)
+        looked_at = evenly_spread(self.training_indices, _CURRENTS_LOOKED_AT)
+        stimuli = (self.store.stimulus(index) for index in looked_at.tolist())
+        return Scope.of_stimuli(stimuli, self.store.grid, duration_ms=self.store.protocol.window_ms)
 
     @cached_property
     def training(self) -> TraceSet:

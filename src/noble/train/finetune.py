@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from noble.operator import Operator, Scope
+from noble.operator import Operator
 from noble.operator.bundle import weights_sha256
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
 from noble.train.loop import TrainProgress
-from noble.train.run import generation_of, open_data, run
+from noble.train.run import open_data, run
 from noble.train.soft_features import feature_scale, hyperpolarising_steps, soft_feature
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def fine_tune(
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
     data = open_data(config, store, threads=threads)
     term = FeatureTerm(soft_feature(config.feature), config.weight, scale=_training_scale(data, config.feature))
-    learned = Scope.of_generation(generation_of(data.store))
+    learned = data.scope()
     scope = learned if operator.scope is None else operator.scope.united(learned)
     tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed, scope=scope)
     tuned.load_state_dict(operator.state_dict())

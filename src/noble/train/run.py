@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from noble.machine import tune_process
-from noble.operator import Operator, Scope
+from noble.operator import Operator
 from noble.train.config import TrainConfig
 from noble.train.curves import total_seconds
 from noble.train.folder import run_folder
@@ -89,7 +89,7 @@ def fit(
         data.feature_spec(),
         data.window,
         config.seed,
-        scope=Scope.of_generation(generation),
+        scope=data.scope(),
         provenance=provenance,
     )
     learner = Learner(operator, config, window=data.window)

@@ -6,7 +6,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from noble.operator import FeatureSpec
-from noble.operator.spiking.fi_prior import FICurvePrior, _CardinalSpline, begun_share, expected_rate, relaxed
+from noble.operator.spiking.fi_prior import STATES, FICurvePrior, _CardinalSpline, begun_share, expected_rate, relaxed
 
 ABOVE_PA = (10, 25, 50, 100, 200)
 NAMES = ("i_thr", "s_thr", *(f"{name}_{above}pA" for name in ("rate", "latency", "first_ISI") for above in ABOVE_PA))
@@ -105,7 +105,7 @@ def test_a_step_is_answered_as_measured(latency, interval):
     above = torch.full_like(duration, -0.15)
     above[:, 1000:] = 0.05
     known = [torch.full_like(duration, value) for value in (rate, latency / rate, interval / rate)]
-    expected = expected_rate(*known, above, duration)
+    expected, _ = expected_rate(*known, above, duration, torch.zeros(1, 3, dtype=torch.float64))
     phase = np.concatenate([[0.0], np.cumsum(expected[0].numpy() * 0.1)])
     spikes = np.interp(np.arange(1, int(phase[-1]) + 1), phase, np.arange(5001) * 0.1) - 100.0
     # What is left to correct where firing has not begun adds up to a few thousandths of a spike.
@@ -119,7 +119,7 @@ def test_rates_stay_positive_whatever_was_measured():
     duration = torch.full((1, 300), 1.0, dtype=torch.float64)
     for values in np.random.default_rng(0).uniform(-6, 6, size=(50, 3)):
         known = [torch.full_like(duration, value) for value in np.exp(values)]
-        expected = expected_rate(*known, torch.full_like(duration, 0.05), duration)
+        expected, _ = expected_rate(*known, torch.full_like(duration, 0.05), duration, duration.new_zeros(1, 3))
         assert torch.isfinite(expected).all()
         assert (expected > 0).all()
 
@@ -128,7 +128,7 @@ def test_rates_stay_positive_whatever_was_measured():
 def test_firing_begins_a_delay_after_a_drive_however_time_is_cut(pieces_ms):
     duration = torch.tensor([[10.0, *pieces_ms]], dtype=torch.float64)
     driven = torch.tensor([[False, *[True] * len(pieces_ms)]])
-    begun = begun_share(torch.full_like(duration, 12.3), driven, duration)
+    begun, _ = begun_share(torch.full_like(duration, 12.3), driven, duration, duration.new_zeros(1))
     assert begun.sum() > 0
     torch.testing.assert_close((begun * duration).sum(), torch.tensor(30.0 - 12.3).double())
 
@@ -136,7 +136,8 @@ def test_firing_begins_a_delay_after_a_drive_however_time_is_cut(pieces_ms):
 def test_a_short_pause_is_soon_forgiven_and_a_long_one_not():
     def waits(pause_ms: float) -> float:
         duration = torch.tensor([[200.0, pause_ms, 100.0]], dtype=torch.float64)
-        begun = begun_share(torch.full_like(duration, 12.3), torch.tensor([[True, False, True]]), duration)
+        driven = torch.tensor([[True, False, True]])
+        begun, _ = begun_share(torch.full_like(duration, 12.3), driven, duration, duration.new_zeros(1))
         return float((1 - begun[0, 2]) * 100)
 
     assert waits(5.0) == 0
@@ -151,7 +152,25 @@ def test_relaxation_is_the_recurrence():
     for d, x in zip(decay.T, target.T, strict=True):
         states.append(state)
         state = d * state + (1 - d) * x
-    torch.testing.assert_close(relaxed(decay, target), torch.stack(states, dim=1))
+    before, after = relaxed(decay, target, torch.zeros(2).double())
+    torch.testing.assert_close(before, torch.stack(states, dim=1))
+    torch.testing.assert_close(after, state)
+
+
+def test_a_current_in_pieces_is_expected_to_fire_as_in_one():
+    values = table()
+    spec = FeatureSpec.fit(values, NAMES, UNITS)
+    prior, scaled = FICurvePrior(spec).double(), spec.scale(torch.as_tensor(values))
+    current = 0.1 + 0.15 * torch.rand((3, 400), generator=torch.Generator().manual_seed(0)).double()
+    duration = torch.full_like(current, 0.5)
+    whole = prior(scaled, current, duration)
+    state, signals, rates = current.new_zeros(3, STATES), [], []
+    for part in (slice(0, 1), slice(1, 130), slice(130, 400)):
+        some, rate, state = prior.advance(scaled, current[:, part], duration[:, part], state)
+        signals.append(some)
+        rates.append(rate)
+    torch.testing.assert_close(torch.cat(signals, dim=1), whole[0])
+    torch.testing.assert_close(torch.cat(rates, dim=1), whole[1])
 
 
 def test_splines_are_the_natural_ones_and_straight_beyond_their_knots():

@@ -32,8 +32,8 @@ class SpikeFeedbackConfig(CoreConfig):
         features=None, optimiser={"name": "soap", "learning_rate": 4e-3, "weight_decay": 0.0}
     )
     kind: Literal["spike-feedback"] = "spike-feedback"
-    bin_ms: float = Field(default=0.72, ge=0.05, le=10)
-    ahead_ms: float = Field(default=0.28, gt=0, le=10)
+    bin_ms: float = Field(default=0.48, ge=0.05, le=10)
+    ahead_ms: float = Field(default=0.48, gt=0, le=10)
     back_ms: float = Field(default=4.0, gt=0, le=100)
     width: int = Field(default=64, ge=4, le=1024)
     hidden: int = Field(default=96, ge=4, le=1024)

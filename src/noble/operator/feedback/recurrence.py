@@ -6,7 +6,7 @@ Where there is no compiled loop, on another device than the CPU, doubling it is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ def _by_doubling(decay: Tensor, gain: Tensor) -> Tensor:
 
 
 @njit(fastmath=True, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _forward(decay: np.ndarray, gain: np.ndarray, result: np.ndarray) -> None:
     rows, bins, channels = gain.shape
     for row in range(rows):
@@ -85,6 +86,7 @@ def _forward(decay: np.ndarray, gain: np.ndarray, result: np.ndarray) -> None:
 
 
 @njit(fastmath=True, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _forward_constant(decay: np.ndarray, gain: np.ndarray, result: np.ndarray) -> None:
     rows, bins, channels = gain.shape
     for row in range(rows):
@@ -95,6 +97,7 @@ def _forward_constant(decay: np.ndarray, gain: np.ndarray, result: np.ndarray) -
 
 
 @njit(fastmath=True, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _backward(decay: np.ndarray, given: np.ndarray, result: np.ndarray) -> None:
     rows, bins, channels = given.shape
     for row in range(rows):
@@ -106,6 +109,7 @@ def _backward(decay: np.ndarray, given: np.ndarray, result: np.ndarray) -> None:
 
 
 @njit(fastmath=True, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _backward_constant(decay: np.ndarray, given: np.ndarray, result: np.ndarray) -> None:
     rows, bins, channels = given.shape
     for row in range(rows):

@@ -1,14 +1,14 @@
 """Prediction bin by bin, compiled: each bin needs to know whether the one before fired.
 
 The loop runs over the bins of one neuron after the other; what needs no spikes was computed for all bins at once. Neurons are
-shared out among threads. It computes what `Cell.step` does.
+shared out among threads. It computes what `Cell.step` does, in single precision and on the CPU.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def step_through(cell: Cell, context: Tensor, rate_per_ms: Tensor, address: Tens
     spiked = torch.zeros(neurons, bins, dtype=torch.bool)
     place = torch.zeros(neurons, bins)
     description = torch.empty(neurons, bins, size)
-    after = Memory(*(field.detach().clone().contiguous() for field in memory))
+    after = Memory(*(field.detach().float().cpu().clone().contiguous() for field in memory))
     weights = [
         cell.enter_known.weight.t(),
         cell.project_known.weight.t(),
@@ -77,15 +77,21 @@ def step_through(cell: Cell, context: Tensor, rate_per_ms: Tensor, address: Tens
         edges = np.linspace(0, neurons, threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, [slice(a, b) for a, b in pairwise(edges.tolist())]))
-    return Stepped(spiked, place, description, after)
+    return Stepped(
+        spiked.to(context.device),
+        place.to(context),
+        description.to(context),
+        Memory(*(item.to(context) for item in after)),
+    )
 
 
 def _array(values: Tensor) -> np.ndarray:
     values = values.detach()
-    return np.ascontiguousarray((values if values.dtype == torch.bool else values.float()).numpy())
+    return np.ascontiguousarray((values if values.dtype == torch.bool else values.float()).cpu().numpy())
 
 
 @njit(fastmath={"contract", "reassoc", "nsz", "arcp"}, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _step_through(
     bin_ms,
     weights,
@@ -202,5 +208,6 @@ def _step_through(
 
 
 @njit(fastmath={"contract", "reassoc", "nsz", "arcp"}, cache=True, nogil=True)
+@no_type_check  # what is compiled is checked by its compiler
 def _softplus(value):
     return max(value, np.float32(0)) + np.log1p(np.exp(-abs(value)))
