@@ -290,6 +290,19 @@ def test_generate_check_train_and_evaluate_afresh(noble, tmp_path, monkeypatch):
         assert metrics[section]["traces"] == 3
         assert set(STABLE_KEYS) <= set(metrics[section])
         assert metrics[section]["settings"]["window_ms"] == 60
+    apart = noble("evaluate", "run/bundle", "--fresh", 2, "--currents", "noise, pulses", "--json", "k.json")
+    assert apart.code == 0, apart.err
+    kinds = json.loads((tmp_path / "k.json").read_text())["currents"]
+    assert set(kinds) == {"noise", "pulses"}
+    for subset in ("unseen_currents", "unseen_models"):
+        assert {*STABLE_KEYS, "spikes"} <= set(kinds["noise"][subset])
+        assert kinds["pulses"][subset]["traces"] == 2
+    for options, message in (
+        (("--fresh", 2, "--currents", "noise,square"), "currents square are unknown; expected some of step, noise, "),
+        (("--currents", "all"), "--currents simulates traces of each kind; say how many a subset with --fresh N."),
+    ):
+        refused = noble("evaluate", "run/bundle", *options)
+        assert (refused.code, refused.error.startswith(message)) == (2, True)
     result = noble("bench", "run/bundle", "--batch", 4, "--arbor-traces", 1, "--neuron-traces", 0, "--json", "b.json")
     assert result.code == 0, result.err
     speed = json.loads((tmp_path / "b.json").read_text())

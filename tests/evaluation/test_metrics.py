@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from noble.evaluation.metrics import REGIMES, TraceTable, concatenate, summarise, trace_table
+from noble.evaluation.metrics import REGIMES, TraceTable, concatenate, matched_errors_ms, summarise, trace_table
 from noble.evaluation.results import STABLE_KEYS, Summary
 from noble.features import FEATURE_NAMES, extract
 from noble.spikes import coincidence_factor
@@ -197,3 +197,42 @@ def test_mismatched_traces_are_refused():
         trace_table(shorter, batch(voltage([])), **EDGES)
     with pytest.raises(ValueError, match=r"expected one threshold a trace, \(1,\)"):
         trace_table(batch(voltage([])), batch(voltage([])), rheobase_na=np.zeros(2), **EDGES)
+
+
+def test_matched_spikes_are_those_within_the_window_in_order():
+    expected, found = np.array([10.0, 20.0, 30.0, 50.0]), np.array([9.5, 23.0, 24.0, 41.0, 50.25])
+    np.testing.assert_allclose(matched_errors_ms(expected, found, window_ms=4.0), [0.5, 3.0, 0.25])
+    assert matched_errors_ms(expected, np.empty(0), window_ms=4.0).size == 0
+
+
+def test_what_lies_between_spikes_is_measured_apart():
+    grid = TimeGrid.spanning(100.0, dt_ms=0.1)
+    reference = np.full(grid.count, -70.0)
+    reference[495:506] = 20.0  # a spike at 50 ms
+    predicted = reference + 1.0
+    predicted[490:520] += 30.0  # wrong at the spike alone
+    current = np.zeros((1, grid.count))
+    batches = [TraceBatch(grid, values[None], current) for values in (predicted, reference)]
+    table = trace_table(*batches, onset_ms=10.0, offset_ms=90.0, finer=batches[1])
+    np.testing.assert_allclose(table.rmse_between_spikes_mv, [1.0], atol=1e-9)
+    summary = summarise(table)
+    assert (summary.ceiling_coincidence_1ms, summary.spikes) == (1.0, 1)
+    assert summary.coincidence_4ms == 1.0
+    assert (summary.missed_spikes_percent, summary.extra_spikes_percent) == (0.0, 0.0)
+
+
+def test_spikes_missed_and_too_many_are_counted():
+    grid = TimeGrid.spanning(100.0, dt_ms=0.1)
+
+    def trace(*spikes_ms: float) -> TraceBatch:
+        voltage = np.full(grid.count, -70.0)
+        for at in spikes_ms:
+            voltage[round(at / 0.1) - 3 : round(at / 0.1) + 4] = 20.0
+        return TraceBatch(grid, voltage[None], np.zeros((1, grid.count)))
+
+    summary = summarise(
+        trace_table(trace(20.5, 60.0, 70.0), trace(20.0, 40.0, 60.0, 85.0), onset_ms=1.0, offset_ms=90.0)
+    )
+    assert (summary.missed_spikes_percent, summary.extra_spikes_percent, summary.spikes) == (50.0, 25.0, 4)
+    assert summary.matched_time_p90_ms == pytest.approx(0.45, abs=0.01)
+    assert summary.ceiling_coincidence_1ms is None

@@ -49,6 +49,13 @@ def evaluate(
         Path | None, typer.Option(help="Generation YAML for --fresh: range and window.", show_default=False)
     ] = None,
     data_folder: DataFolder = None,
+    currents: Annotated[
+        str | None,
+        typer.Option(
+            help="With --fresh, also each kind of current apart: all, or some of step,noise,ramp,chirp,pulses,steps,held.",
+            show_default=False,
+        ),
+    ] = None,
     by_regime: Annotated[
         bool, typer.Option("--by-regime", help="Also sub-threshold, near-threshold and spiking traces apart.")
     ] = False,
@@ -60,8 +67,11 @@ def evaluate(
     operator = Operator.load(bundle)
     if fresh is not None and store is not None:
         raise ValueError("both a store and --fresh were given; leave one of them out.")
+    if currents is not None and fresh is None:
+        raise ValueError("--currents simulates traces of each kind; say how many a subset with --fresh N.")
     if fresh is not None:
-        found = _evaluate_fresh(operator, fresh, seed=seed, hall=hall, config=config, data_folder=data_folder)
+        named = {"hall": hall, "config": config, "data_folder": data_folder, "currents": currents}
+        found = _evaluate_fresh(operator, fresh, seed=seed, **named)
     elif store is not None:
         from noble.data import Store
         from noble.evaluation import evaluate as evaluate_store
@@ -71,6 +81,8 @@ def evaluate(
     else:
         raise ValueError("nothing to evaluate on; name a store, or use --fresh N to simulate new traces.")
     print_metrics(found.subsets)
+    for kind, evaluation in found.currents.items():
+        print_metrics(evaluation.subsets, title=kind)
     if by_regime:
         for subset, summary in found.subsets.items():
             print_metrics(summary.regimes or {}, title=subset.replace("_", " "))
@@ -79,19 +91,37 @@ def evaluate(
 
 
 def _evaluate_fresh(
-    operator: Operator, count: int, *, seed: int, hall: str | None, config: Path | None, data_folder: Path | None
+    operator: Operator,
+    count: int,
+    *,
+    seed: int,
+    hall: str | None,
+    config: Path | None,
+    data_folder: Path | None,
+    currents: str | None,
 ) -> Evaluation:
-    """Evaluate on traces that Arbor simulates now."""
-    from noble.evaluation import evaluate_fresh
+    """Evaluate on traces that Arbor simulates now; of an operator that learned steps among others, on steps."""
+    from noble.evaluation import CURRENTS, Evaluation, check_kinds, evaluate_currents, evaluate_fresh, of_kind
     from noble.evaluation.source import fresh_source
     from noble.simulators import ArborSimulator, SolverSettings
 
+    kinds = (
+        tuple(CURRENTS) if currents == "all" else tuple(part.strip() for part in (currents or "").split(",") if part)
+    )
+    check_kinds(kinds)
     chosen, settings = fresh_source(operator, hall=hall, config=config)
+    if config is None and settings.mix.step:
+        settings = of_kind(settings, "step")
     responder = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms), data_folder=data_folder)
+    given = {"count": count, "seed": seed, "config": settings}
     with tracked("simulating and evaluating") as progress:
-        return evaluate_fresh(
-            operator, chosen, responder, count=count, seed=seed, config=settings, batch_size=32, progress=progress
-        )
+        steps = evaluate_fresh(operator, chosen, responder, **given, batch_size=32, progress=progress)
+    if not kinds:
+        return steps
+    finer = ArborSimulator(numerics=SolverSettings(dt_ms=settings.simulation_dt_ms / 2), data_folder=data_folder)
+    with tracked("simulating and evaluating each kind") as progress:
+        apart = evaluate_currents(operator, chosen, responder, kinds, **given, finer=finer, progress=progress)
+    return Evaluation(steps.subsets, apart)
 
 
 @app.command(rich_help_panel=ASK)

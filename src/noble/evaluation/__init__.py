@@ -2,13 +2,14 @@
 
 from noble.evaluation.answers import answer, answers, outside_hull_expected
 from noble.evaluation.card import model_card
-from noble.evaluation.evaluate import evaluate, evaluate_fresh
+from noble.evaluation.evaluate import CURRENTS, check_kinds, evaluate, evaluate_currents, evaluate_fresh, of_kind
 from noble.evaluation.metrics import REGIMES, STABLE_FEATURES, TraceTable, concatenate, summarise, trace_table
 from noble.evaluation.results import METRICS, STABLE_KEYS, Evaluation, FeatureError, Summary
 from noble.evaluation.source import OtherModelsError, UnknownSourceError, generation_of, hall_of
 from noble.evaluation.speed import STABLE_SPEED_KEYS, Speed, measure_speed
 
 __all__ = [
+    "CURRENTS",
     "METRICS",
     "REGIMES",
     "STABLE_FEATURES",
@@ -23,13 +24,16 @@ __all__ = [
     "UnknownSourceError",
     "answer",
     "answers",
+    "check_kinds",
     "concatenate",
     "evaluate",
+    "evaluate_currents",
     "evaluate_fresh",
     "generation_of",
     "hall_of",
     "measure_speed",
     "model_card",
+    "of_kind",
     "outside_hull_expected",
     "summarise",
     "trace_table",

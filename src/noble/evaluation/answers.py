@@ -81,12 +81,14 @@ class KnownTraces:
         stimuli: one for each trace.
         voltage_mv: shape (traces, time), mV.
         rheobase_na: rheobase of the model behind each trace, shape (traces,), nA; None or NaN where it is unknown.
+        finer_mv: the same traces by a finer simulation; None where there is none.
     """
 
     neurons: Neurons
     stimuli: Sequence[Stimulus]
     voltage_mv: np.ndarray
     rheobase_na: np.ndarray | None = None
+    finer_mv: np.ndarray | None = None
 
 
 Source = Callable[[np.ndarray], KnownTraces]
@@ -134,8 +136,9 @@ def compare_traces(
     predicted = answer(operator, neurons, known.stimuli, grid)
     # Both carry the current as it is at their instants.
     reference = TraceBatch(grid, known.voltage_mv, predicted.current_na)
+    finer = None if known.finer_mv is None else TraceBatch(grid, known.finer_mv, predicted.current_na)
     edges = {"onset_ms": window.onset_ms, "offset_ms": window.offset_ms, "feature_names": feature_names}
-    return trace_table(predicted, reference, rheobase_na=known.rheobase_na, **edges)
+    return trace_table(predicted, reference, rheobase_na=known.rheobase_na, finer=finer, **edges)
 
 
 def compare_in_batches(

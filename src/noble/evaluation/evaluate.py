@@ -35,6 +35,17 @@ SUBSETS: Final[Mapping[str, str]] = {"test": "unseen_currents", "unseen_models":
 PLANE_SUBSET: Final = "unseen_models_plane"
 """Held-out models once more, of which the operator is told threshold and slope alone."""
 
+CURRENTS: Final[Mapping[str, str]] = {
+    "step": "step",
+    "noise": "noise",
+    "ramp": "ramps",
+    "chirp": "chirps",
+    "pulses": "pulses",
+    "steps": "steps",
+    "held": "held",
+}
+"""The kinds of current that are evaluated apart, and the law that draws each (`noble.data.laws`)."""
+
 # Keeps the currents of a fresh evaluation apart from those of a store generated with the same seed.
 _FRESH_STREAM: Final = 0x66726573
 
@@ -86,6 +97,7 @@ def evaluate_fresh(
     config: GenerationConfig,
     batch_size: int = AT_ONCE,
     feature_names: Sequence[str] = STABLE_FEATURES,
+    finer: Responder[Any] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate on traces simulated now, with models and currents drawn as for a data set but never part of one.
@@ -99,6 +111,7 @@ def evaluate_fresh(
         config: distribution of the currents and window; its numbers of traces and its seed are not used.
         batch_size: traces simulated, predicted and held at once.
         feature_names: e-features to compare.
+        finer: simulates the same traces once more with a smaller time step, for the ceiling.
         progress: called with (traces done, traces in all).
 
     Returns:
@@ -118,13 +131,76 @@ def evaluate_fresh(
     def simulated(rows: np.ndarray) -> KnownTraces:
         models = plan.model_index[rows]
         stimuli = [plan.stimulus(int(row)) for row in rows]
-        traces = responder.respond([hall.cell_model(int(index)) for index in models], stimuli, config.window.grid)
-        return KnownTraces(neurons.take(models), stimuli, traces.voltage_mv, rheobases[models])
+        cells = [hall.cell_model(int(index)) for index in models]
+        traces = responder.respond(cells, stimuli, config.window.grid)
+        finer_mv = None if finer is None else finer.respond(cells, stimuli, config.window.grid).voltage_mv
+        return KnownTraces(neurons.take(models), stimuli, traces.voltage_mv, rheobases[models], finer_mv)
 
     chosen = {split: np.flatnonzero(plan.split == SPLITS.index(split)) for split in SUBSETS}
     settings = {"source": "fresh", "hall": hall.digest, "seed": seed}
     options = {"batch_size": batch_size, "feature_names": feature_names, "progress": progress}
     return _evaluated(operator, simulated, chosen, config.window, settings, **options)
+
+
+def evaluate_currents(
+    operator: Operator,
+    hall: HallOfFame,
+    responder: Responder[Any],
+    kinds: Sequence[str],
+    *,
+    count: int,
+    seed: int,
+    config: GenerationConfig,
+    finer: Responder[Any] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Evaluation]:
+    """Evaluate on each kind of current apart, on traces simulated now; see `evaluate_fresh`.
+
+    Args:
+        operator, hall, responder, count, seed, finer, progress: as there; `count` traces a subset of each kind.
+        kinds: some of `CURRENTS`.
+        config: window, and what the laws need; its mix is not used.
+
+    Raises:
+        ValueError: for a kind that is not known, and as `evaluate_fresh`.
+    """
+    check_kinds(kinds)
+    total, found = 2 * count * len(kinds), {}
+    for number, kind in enumerate(kinds):
+        found[kind] = evaluate_fresh(
+            operator,
+            hall,
+            responder,
+            count=count,
+            seed=seed,
+            config=of_kind(config, kind),
+            batch_size=32,
+            finer=finer,
+            progress=_later(progress, 2 * count * number, total),
+        )
+    return found
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Refuse a kind that is none of `CURRENTS`.
+
+    Raises:
+        ValueError: with those that there are.
+    """
+    if unknown := [kind for kind in kinds if kind not in CURRENTS]:
+        raise ValueError(f"currents {', '.join(unknown)} are unknown; expected some of {', '.join(CURRENTS)}, or all.")
+
+
+def of_kind(config: GenerationConfig, kind: str) -> GenerationConfig:
+    """The configuration with currents of one kind, one of `CURRENTS`, alone."""
+    from noble.data import StimulusMix
+
+    shares = {"step": 0.0, CURRENTS[kind]: 1.0}
+    return config.model_copy(update={"mix": StimulusMix.model_validate(shares)})
+
+
+def _later(progress: Progress | None, done: int, total: int) -> Progress | None:
+    return None if progress is None else lambda some, _: progress(done + some, total)
 
 
 def fresh_plan(hall: HallOfFame, config: GenerationConfig, *, count: int, unseen_count: int, seed: int) -> Plan:

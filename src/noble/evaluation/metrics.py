@@ -27,6 +27,9 @@ REGIMES: Final[tuple[str, ...]] = ("sub_threshold", "near_threshold", "spiking")
 NEAR_THRESHOLD_NA: Final = 0.010
 NEAR_THRESHOLD_SPIKES: Final = 2
 COINCIDENCE_WINDOW_MS: Final = 1.0
+WIDE_WINDOW_MS: Final = 4.0
+BETWEEN_SPIKES_MS: Final = (2.0, 4.0)
+"""Between spikes is what lies farther than this before and after each of them, ms."""
 
 # They describe spikes: averaged over one trace that fires and one that does not, they would compare nothing.
 _SPIKE_FEATURES: Final = frozenset(
@@ -45,6 +48,10 @@ class TraceTable:
         reference_spikes, predicted_spikes: number of spikes in the window.
         spike_time_errors_ms: distances of the k-th predicted from the k-th reference spike, one array a trace, ms.
         coincidence: coincidence factor at 1 ms; NaN where neither fires.
+        coincidence_4ms: the same at 4 ms.
+        matched_errors_ms: distances of spikes that lie within 4 ms of each other, one array a trace, ms.
+        rmse_between_spikes_mv: root mean square error away from the spikes of either, mV; NaN where there is no such time.
+        ceiling: coincidence factor at 1 ms of the reference with a finer simulation of the same; NaN where there is none.
         near_current: whether the drive comes within `NEAR_THRESHOLD_NA` of the model's threshold current.
         reference_features, predicted_features: e-features by name; NaN where there is none.
     """
@@ -56,6 +63,10 @@ class TraceTable:
     predicted_spikes: np.ndarray
     spike_time_errors_ms: tuple[np.ndarray, ...]
     coincidence: np.ndarray
+    coincidence_4ms: np.ndarray
+    matched_errors_ms: tuple[np.ndarray, ...]
+    rmse_between_spikes_mv: np.ndarray
+    ceiling: np.ndarray
     near_current: np.ndarray
     reference_features: Mapping[str, np.ndarray]
     predicted_features: Mapping[str, np.ndarray]
@@ -83,6 +94,7 @@ def trace_table(
     offset_ms: float,
     rheobase_na: np.ndarray | None = None,
     feature_names: Sequence[str] = STABLE_FEATURES,
+    finer: TraceBatch | None = None,
 ) -> TraceTable:
     """Compare predicted with reference traces, pair by pair, over the whole window they share.
 
@@ -91,6 +103,7 @@ def trace_table(
         onset_ms, offset_ms: edges of the stimulus for the e-features, ms.
         rheobase_na: threshold of the model behind each trace, shape (batch,), nA; unknown if None or NaN.
         feature_names: e-features to compare.
+        finer: the reference once more, by a finer simulation.
 
     Raises:
         ValueError: if the two differ in shape or grid, hold values that are not finite, or thresholds do not pair up.
@@ -123,6 +136,10 @@ def trace_table(
         predicted_spikes=np.array([row[1] for row in spikes], dtype=int),
         spike_time_errors_ms=tuple(row[2] for row in spikes),
         coincidence=np.array([row[3] for row in spikes], dtype=float),
+        coincidence_4ms=np.array([row[4] for row in spikes], dtype=float),
+        matched_errors_ms=tuple(row[5] for row in spikes),
+        rmse_between_spikes_mv=np.array([row[6] for row in spikes], dtype=float),
+        ceiling=_ceiling(reference, finer),
         near_current=np.abs(reference.current_na.max(axis=1) - thresholds) <= NEAR_THRESHOLD_NA + 1e-12,
         reference_features=extract(reference, **edges),
         predicted_features=extract(predicted, **edges),
@@ -142,14 +159,64 @@ def _ratio(over: np.ndarray, under: np.ndarray, *, floor: np.ndarray | float) ->
     return np.divide(over, under, out=np.full_like(over, np.nan), where=under > floor)
 
 
-def _spike_comparison(predicted: Trace, reference: Trace) -> tuple[int, int, np.ndarray, float]:
-    """Number of reference and predicted spikes, timing errors in order of the spikes, and coincidence factor."""
+def _spike_comparison(
+    predicted: Trace, reference: Trace
+) -> tuple[int, int, np.ndarray, float, float, np.ndarray, float]:
+    """Number of reference and predicted spikes, timing errors in order of the spikes, coincidence factors at 1 and 4 ms, timing
+    errors of matched spikes, and the error between spikes.
+    """
     grid = reference.grid
     found = spike_times_ms(predicted.voltage_mv, dt_ms=grid.dt_ms)
     expected = spike_times_ms(reference.voltage_mv, dt_ms=grid.dt_ms)
     shared = min(found.size, expected.size)
-    factor = coincidence_factor(expected, found, duration_ms=grid.duration_ms, window_ms=COINCIDENCE_WINDOW_MS)
-    return expected.size, found.size, np.abs(found[:shared] - expected[:shared]), factor
+    near, wide = (
+        coincidence_factor(expected, found, duration_ms=grid.duration_ms, window_ms=window_ms)
+        for window_ms in (COINCIDENCE_WINDOW_MS, WIDE_WINDOW_MS)
+    )
+    matched = matched_errors_ms(expected, found, window_ms=WIDE_WINDOW_MS)
+    away = _away_from(np.concatenate([found, expected]), grid.times_ms)
+    error = (np.asarray(predicted.voltage_mv, dtype=float) - reference.voltage_mv)[away]
+    between = float(np.sqrt(np.mean(error**2))) if error.size else float("nan")
+    return expected.size, found.size, np.abs(found[:shared] - expected[:shared]), near, wide, matched, between
+
+
+def matched_errors_ms(expected_ms: np.ndarray, found_ms: np.ndarray, *, window_ms: float) -> np.ndarray:
+    """Distances of spikes that are matched one to one, in order, within a window, ms.
+
+    Args:
+        expected_ms, found_ms: spike times in order.
+        window_ms: largest distance of a pair.
+    """
+    errors: list[float] = []
+    expects = finds = 0
+    while expects < expected_ms.size and finds < found_ms.size:
+        late = float(found_ms[finds] - expected_ms[expects])
+        if abs(late) <= window_ms:
+            errors.append(abs(late))
+        expects += late >= -window_ms
+        finds += late <= window_ms
+    return np.array(errors)
+
+
+def _away_from(spikes_ms: np.ndarray, times_ms: np.ndarray) -> np.ndarray:
+    """Which instants lie farther from every spike than its upstroke and its fall last."""
+    before, after = BETWEEN_SPIKES_MS
+    away = np.ones(times_ms.size, dtype=bool)
+    for start, stop in np.searchsorted(times_ms, np.stack([spikes_ms - before, spikes_ms + after], axis=1)):
+        away[start:stop] = False
+    return away
+
+
+def _ceiling(reference: TraceBatch, finer: TraceBatch | None) -> np.ndarray:
+    if finer is None:
+        return np.full(len(reference), np.nan)
+    grid = reference.grid
+    trains = [
+        [spike_times_ms(trace.voltage_mv, dt_ms=grid.dt_ms) for trace in pair]
+        for pair in zip(reference, finer, strict=True)
+    ]
+    window = {"duration_ms": grid.duration_ms, "window_ms": COINCIDENCE_WINDOW_MS}
+    return np.array([coincidence_factor(*pair, **window) for pair in trains], dtype=float)
 
 
 def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
@@ -163,7 +230,7 @@ def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
     joined: dict[str, Any] = {}
     for item in fields(TraceTable):
         parts = [getattr(table, item.name) for table in tables]
-        if item.name == "spike_time_errors_ms":
+        if item.name in {"spike_time_errors_ms", "matched_errors_ms"}:
             joined[item.name] = tuple(errors for part in parts for errors in part)
         elif item.name.endswith("_features"):
             joined[item.name] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -183,6 +250,8 @@ def _summary(table: TraceTable, mask: np.ndarray) -> Summary:
     reference, predicted = table.reference_spikes, table.predicted_spikes
     fires = mask & (reference > 0)
     times = np.concatenate([np.empty(0), *(table.spike_time_errors_ms[row] for row in np.flatnonzero(mask))])
+    matched = np.concatenate([np.empty(0), *(table.matched_errors_ms[row] for row in np.flatnonzero(mask))])
+    true, total = int(reference[mask].sum()), int(predicted[mask].sum())
     features = {name: _feature_error(table, name, mask) for name in table.reference_features}
     percent = {name: item.error_percent for name, item in features.items()}
     return Summary(
@@ -193,6 +262,14 @@ def _summary(table: TraceTable, mask: np.ndarray) -> Summary:
         spike_time_median_ms=float(np.median(times)) if times.size else None,
         spike_time_p90_ms=float(np.quantile(times, 0.9)) if times.size else None,
         coincidence_1ms=finite_mean(table.coincidence[mask]),
+        coincidence_4ms=finite_mean(table.coincidence_4ms[mask]),
+        ceiling_coincidence_1ms=finite_mean(table.ceiling[mask]),
+        missed_spikes_percent=100 * (true - matched.size) / true if true else None,
+        extra_spikes_percent=100 * (total - matched.size) / true if true else None,
+        matched_time_median_ms=float(np.median(matched)) if matched.size else None,
+        matched_time_p90_ms=float(np.quantile(matched, 0.9)) if matched.size else None,
+        rmse_between_spikes_mv=finite_mean(table.rmse_between_spikes_mv[mask]),
+        spikes=true,
         ap1_width_error_percent=percent.get("AP1_width"),
         mean_ap_amplitude_error_percent=percent.get("mean_AP_amplitude"),
         steady_state_voltage_error_percent=percent.get("steady_state_voltage"),

@@ -30,11 +30,19 @@ METRICS: Final[Mapping[str, Metric]] = {
     "spike_time_median_ms": Metric("Spike time error, median", "ms"),
     "spike_time_p90_ms": Metric("Spike time error, 90th percentile", "ms"),
     "coincidence_1ms": Metric("Coincidence factor at 1 ms", ""),
+    "coincidence_4ms": Metric("Coincidence factor at 4 ms", ""),
+    "ceiling_coincidence_1ms": Metric("Coincidence at 1 ms with a finer simulation", ""),
+    "missed_spikes_percent": Metric("Spikes missed, of the reference's", "%"),
+    "extra_spikes_percent": Metric("Spikes too many, of the reference's", "%"),
+    "matched_time_median_ms": Metric("Matched spikes' time error, median", "ms"),
+    "matched_time_p90_ms": Metric("Matched spikes' time error, 90th percentile", "ms"),
+    "rmse_between_spikes_mv": Metric("Root mean square error between spikes", "mV"),
     "ap1_width_error_percent": Metric("First spike's width error", "%"),
     "mean_ap_amplitude_error_percent": Metric("Mean spike amplitude error", "%"),
     "steady_state_voltage_error_percent": Metric("Steady-state voltage error", "%"),
     "traces": Metric("Traces", ""),
     "firing_traces": Metric("Traces that fire", ""),
+    "spikes": Metric("Spikes of the reference", ""),
 }
 """The numbers of a summary in the order of tables."""
 
@@ -105,13 +113,21 @@ class Summary(Result):
         spike_time_median_ms, spike_time_p90_ms: quantiles of |t_p - t_r| of the k-th predicted and the k-th reference spike,
             pooled over traces, up to the smaller of the two counts.
         coincidence_1ms: mean coincidence factor over traces where either fires; a missed or false trace counts as 0.
+        coincidence_4ms: the same at 4 ms.
+        ceiling_coincidence_1ms: what coincidence_1ms a finer simulation of the same traces reaches: nobody can do better.
+        missed_spikes_percent, extra_spikes_percent: reference spikes without a predicted one within 4 ms, and predicted spikes
+            without one of the reference, in per cent of the reference's spikes.
+        matched_time_median_ms, matched_time_p90_ms: quantiles of the time errors of spikes within 4 ms of each other, matched in
+            order.
+        rmse_between_spikes_mv: mean over traces of the root mean square error farther than 2 ms before and 4 ms after every
+            spike of either, mV.
         ap1_width_error_percent, mean_ap_amplitude_error_percent: mean of |p - r| / |r| over traces where both fire (misses
             are counted above).
         steady_state_voltage_error_percent: the same over all traces.
         centred_relative_l2_percent: the relative L2 error of references whose mean is subtracted.
         rmse_mv: root mean square error, mV.
         exact_count_percent: share of the firing traces whose spikes are as many as predicted.
-        traces, firing_traces: number of traces, and of those where the reference fires.
+        traces, firing_traces, spikes: number of traces, of those where the reference fires, and of the reference's spikes.
         all_features: errors of each compared e-feature.
         regimes: the same numbers for sub-threshold, near-threshold and spiking traces apart; None within a regime.
         settings: what the numbers depend on besides operator and data; None where nobody said.
@@ -133,6 +149,14 @@ class Summary(Result):
     traces: int
     firing_traces: int
     all_features: Mapping[str, FeatureError]
+    coincidence_4ms: float | None = field(default=None, metadata=IF_KNOWN)
+    ceiling_coincidence_1ms: float | None = field(default=None, metadata=IF_KNOWN)
+    missed_spikes_percent: float | None = field(default=None, metadata=IF_KNOWN)
+    extra_spikes_percent: float | None = field(default=None, metadata=IF_KNOWN)
+    matched_time_median_ms: float | None = field(default=None, metadata=IF_KNOWN)
+    matched_time_p90_ms: float | None = field(default=None, metadata=IF_KNOWN)
+    rmse_between_spikes_mv: float | None = field(default=None, metadata=IF_KNOWN)
+    spikes: int | None = field(default=None, metadata=IF_KNOWN)
     regimes: Mapping[str, Summary] | None = field(default=None, metadata=IF_KNOWN)
     settings: Mapping[str, object] | None = field(default=None, metadata=IF_KNOWN)
 
