@@ -100,7 +100,8 @@ class SpikingResponder:
         current = np.stack([stimulus.sample(grid) for stimulus in stimuli])
         voltage = REST_MV + np.array([neuron.input_resistance for neuron in neurons])[:, None] * current
         for row, neuron, stimulus in zip(voltage, neurons, stimuli, strict=True):
-            for time in neuron.spikes_ms(stimulus.amplitude_na):
+            # Under any other current than a step it is silent.
+            for time in neuron.spikes_ms(getattr(stimulus, "amplitude_na", 0.0)):
                 row += PEAK_MV * np.exp(-0.5 * ((grid.times_ms - time) / WIDTH_MS) ** 2)
         return TraceBatch(grid, voltage, current)
 

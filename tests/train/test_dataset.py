@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from spiking_family import MARGIN_MS, WINDOW_MS, SpikingHall
+from spiking_family import MARGIN_MS, WINDOW_MS, SpikingHall, make_store
 
+from noble.data import StimulusMix
 from noble.train.batches import Batch, shifted_window
 from noble.train.dataset import StoreData, evenly_spread
 
@@ -151,3 +152,13 @@ def test_a_spike_in_the_tail_is_not_the_windows(data):
     )
     moved = shifted_window(batch, torch.tensor([0, -30]), window=window)
     torch.testing.assert_close(moved.spikes_ms, torch.tensor([[20.0, torch.inf], [17.0, WINDOW_MS - 2.0]]))
+
+
+def test_the_scope_of_currents_around_the_rheobase_is_that_of_the_drawn_ones(tmp_path):
+    make_store(tmp_path / "mixed.zarr", mix=StimulusMix.model_validate({"step": 1, "noise": 2, "pulses": 1}))
+    data = StoreData(tmp_path / "mixed.zarr", features=FEATURES, validation_limit=7, seed=5)
+    scope = data.scope()
+    assert scope.kinds == ("OrnsteinUhlenbeck", "PulseTrain", "Step")
+    currents = [data.store.stimulus(int(row)).sample(data.store.grid) for row in data.training_indices]
+    assert (scope.lowest_na, scope.highest_na) == (np.min(currents), np.max(currents))
+    assert (scope.duration_ms, scope.step_ms) == (WINDOW_MS, None)

@@ -12,8 +12,9 @@ import pytest
 import torch
 from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
 
-from noble.data import Store, TraceCounts
+from noble.data import StimulusMix, Store, TraceCounts
 from noble.operator import FeatureSpec, Operator, Scope
+from noble.operator.feedback.config import SpikeFeedbackConfig
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.spikes import spike_times_ms
 from noble.stimuli import Step
@@ -399,3 +400,30 @@ def test_two_devices_train_one_operator(store_path, tmp_path, memory_gb):
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(first, second)
     assert [row["epoch"] for row in read_curves(folder / "curves.csv")] == [1.0, 2.0, 3.0]
+
+
+TINY_FEEDBACK = SpikeFeedbackConfig(
+    width=12, hidden=12, blocks=1, filters=8, cell=12, averages=6, address=12, shapes=3, shape_width=12
+)
+
+
+def test_the_feedback_core_trains_resumes_bit_for_bit_and_comes_back(tmp_path, store_path):
+    config = training(operator=TINY_FEEDBACK, max_shift_ms=0)
+    whole = fit(config, store_path, tmp_path / "whole")
+    fit(config.model_copy(update={"max_minutes": 1e-9}), store_path, tmp_path / "parts")
+    parts = fit(config, store_path, tmp_path / "parts", resume=True)
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, parts.state_dict()[name]), name
+    losses = [row["train/loss"] for row in read_curves(tmp_path / "whole" / "curves.csv")]
+    assert losses[-1] < losses[0]
+    whole.save(tmp_path / "bundle")
+    back = Operator.load(tmp_path / "bundle")
+    neuron, step = {"rheobase": 0.05}, Step(5.0, 45.0, 0.15)
+    np.testing.assert_array_equal(back.predict(neuron, step).voltage, whole.predict(neuron, step).voltage)
+
+
+def test_currents_that_are_held_from_the_start_are_not_shifted(tmp_path):
+    make_store(tmp_path / "held.zarr", mix=StimulusMix.model_validate({"step": 1, "held": 1}))
+    with pytest.raises(ValueError, match=r"held from the first sample on, .* set max_shift_ms to 0"):
+        fit(training(), tmp_path / "held.zarr", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
