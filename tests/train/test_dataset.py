@@ -155,10 +155,10 @@ def test_a_spike_in_the_tail_is_not_the_windows(data):
 
 
 def test_the_scope_of_currents_around_the_rheobase_is_that_of_the_drawn_ones(tmp_path):
-    make_store(tmp_path / "mixed.zarr", mix=StimulusMix.model_validate({"step": 1, "noise": 2, "pulses": 1}))
+    make_store(tmp_path / "mixed.zarr", mix=StimulusMix.model_validate({"step": 1, "noise": 2, "ramps": 1}))
     data = StoreData(tmp_path / "mixed.zarr", features=FEATURES, validation_limit=7, seed=5)
     scope = data.scope()
-    assert scope.kinds == ("OrnsteinUhlenbeck", "PulseTrain", "Step")
+    assert scope.kinds == ("OrnsteinUhlenbeck", "Ramp", "Step")
     currents = [data.store.stimulus(int(row)).sample(data.store.grid) for row in data.training_indices]
     assert (scope.lowest_na, scope.highest_na) == (np.min(currents), np.max(currents))
     assert (scope.duration_ms, scope.step_ms) == (WINDOW_MS, None)
