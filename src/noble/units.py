@@ -11,6 +11,11 @@ MS_PER_SECOND = 1e3
 LARGEST_PLAUSIBLE_CURRENT_NA = 5.0
 
 
+def nanoseconds(duration_ms: float) -> int:
+    """A time as a whole number, which compares without rounding errors."""
+    return round(duration_ms * 1e6)
+
+
 def check_current_na(largest_na: float, *, what: str) -> None:
     """Refuse a current so large that it must be in another unit.
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from noble.evaluation.results import FeatureError, Summary
 from noble.features import CATALOGUE, EFEATURES, extract, unit_of
 from noble.results import finite_mean
-from noble.spikes import coincidence_factor, spike_times_ms
+from noble.spikes import coincidence_factor, matched_pairs, spike_times_ms
 from noble.traces import Trace, TraceBatch
 
 STABLE_FEATURES: Final[tuple[str, ...]] = ("AP1_width", "mean_AP_amplitude", "steady_state_voltage")
@@ -132,13 +132,13 @@ def trace_table(
         relative_l2=_ratio(error_norm, norm, floor=0.0),
         centred_relative_l2=_ratio(error_norm, centred_norm, floor=1e-9 * norm),
         rmse_mv=error_norm / np.sqrt(reference.grid.count),
-        reference_spikes=np.array([row[0] for row in spikes], dtype=int),
-        predicted_spikes=np.array([row[1] for row in spikes], dtype=int),
-        spike_time_errors_ms=tuple(row[2] for row in spikes),
-        coincidence=np.array([row[3] for row in spikes], dtype=float),
-        coincidence_4ms=np.array([row[4] for row in spikes], dtype=float),
-        matched_errors_ms=tuple(row[5] for row in spikes),
-        rmse_between_spikes_mv=np.array([row[6] for row in spikes], dtype=float),
+        reference_spikes=np.array([row.expected for row in spikes], dtype=int),
+        predicted_spikes=np.array([row.found for row in spikes], dtype=int),
+        spike_time_errors_ms=tuple(row.errors_ms for row in spikes),
+        coincidence=np.array([row.coincidence for row in spikes], dtype=float),
+        coincidence_4ms=np.array([row.coincidence_4ms for row in spikes], dtype=float),
+        matched_errors_ms=tuple(row.matched_errors_ms for row in spikes),
+        rmse_between_spikes_mv=np.array([row.rmse_between_mv for row in spikes], dtype=float),
         ceiling=_ceiling(reference, finer),
         near_current=np.abs(reference.current_na.max(axis=1) - thresholds) <= NEAR_THRESHOLD_NA + 1e-12,
         reference_features=extract(reference, **edges),
@@ -159,12 +159,19 @@ def _ratio(over: np.ndarray, under: np.ndarray, *, floor: np.ndarray | float) ->
     return np.divide(over, under, out=np.full_like(over, np.nan), where=under > floor)
 
 
-def _spike_comparison(
-    predicted: Trace, reference: Trace
-) -> tuple[int, int, np.ndarray, float, float, np.ndarray, float]:
-    """Number of reference and predicted spikes, timing errors in order of the spikes, coincidence factors at 1 and 4 ms, timing
-    errors of matched spikes, and the error between spikes.
-    """
+class _SpikeComparison(NamedTuple):
+    """How the spikes of one trace compare; see `TraceTable`."""
+
+    expected: int
+    found: int
+    errors_ms: np.ndarray
+    coincidence: float
+    coincidence_4ms: float
+    matched_errors_ms: np.ndarray
+    rmse_between_mv: float
+
+
+def _spike_comparison(predicted: Trace, reference: Trace) -> _SpikeComparison:
     grid = reference.grid
     found = spike_times_ms(predicted.voltage_mv, dt_ms=grid.dt_ms)
     expected = spike_times_ms(reference.voltage_mv, dt_ms=grid.dt_ms)
@@ -177,25 +184,19 @@ def _spike_comparison(
     away = _away_from(np.concatenate([found, expected]), grid.times_ms)
     error = (np.asarray(predicted.voltage_mv, dtype=float) - reference.voltage_mv)[away]
     between = float(np.sqrt(np.mean(error**2))) if error.size else float("nan")
-    return expected.size, found.size, np.abs(found[:shared] - expected[:shared]), near, wide, matched, between
+    errors = np.abs(found[:shared] - expected[:shared])
+    return _SpikeComparison(expected.size, found.size, errors, near, wide, matched, between)
 
 
 def matched_errors_ms(expected_ms: np.ndarray, found_ms: np.ndarray, *, window_ms: float) -> np.ndarray:
-    """Distances of spikes that are matched one to one, in order, within a window, ms.
+    """Distances of the spikes that `noble.spikes.matched_pairs` matches, ms.
 
     Args:
         expected_ms, found_ms: spike times in order.
         window_ms: largest distance of a pair.
     """
-    errors: list[float] = []
-    expects = finds = 0
-    while expects < expected_ms.size and finds < found_ms.size:
-        late = float(found_ms[finds] - expected_ms[expects])
-        if abs(late) <= window_ms:
-            errors.append(abs(late))
-        expects += late >= -window_ms
-        finds += late <= window_ms
-    return np.array(errors)
+    pairs = np.array(matched_pairs(expected_ms, found_ms, window_ms=window_ms), dtype=int).reshape(-1, 2)
+    return np.abs(found_ms[pairs[:, 1]] - expected_ms[pairs[:, 0]])
 
 
 def _away_from(spikes_ms: np.ndarray, times_ms: np.ndarray) -> np.ndarray:

@@ -294,3 +294,6 @@ _KINDS: Final = {
         lambda mix: _around(mix["noise_mean"], _NOISE_REACH_SD * mix["noise_sd"]),
     ),
 }
+
+RANGED_SHARES: Final = frozenset(_KINDS)
+"""The shares of a configuration's mix whose kind and range `Scope.of_generation` knows."""

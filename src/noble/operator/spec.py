@@ -20,6 +20,12 @@ SCALED_MINIMUM: Final = 0.5
 SCALED_MAXIMUM: Final = 3.5
 
 
+def centre(scaled: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch feature"]:
+    """Features as `FeatureSpec.scale` gives them, mapped to [-1, 1]."""
+    middle, reach = (SCALED_MINIMUM + SCALED_MAXIMUM) / 2, (SCALED_MAXIMUM - SCALED_MINIMUM) / 2
+    return (scaled - middle) / reach
+
+
 class FeatureSpec(BaseModel):
     """The ordered, named features of a neuron model, and the scaler fitted on the training models.
 

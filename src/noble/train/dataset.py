@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from noble.data import Store
-from noble.data.laws import LAWS, AroundRheobase, law_named
+from noble.data import StimulusMix, Store
 from noble.features import canonical
 from noble.operator import FeatureSpec, Scope
+from noble.operator.scope import RANGED_SHARES
 from noble.traces import TimeGrid
 from noble.train.stream import TraceSet
 
@@ -65,13 +65,13 @@ class StoreData:
         return tuple(sorted(self._models.tolist()))
 
     def scope(self) -> Scope:
-        """The currents that are learned from; where a law draws around each neuron's rheobase, as they were drawn.
+        """The currents that are learned from: by the configuration if it tells their range, else as they were drawn.
 
-        Of more than 4,000 currents as many are looked at, evenly spread.
+        Of more than 4,000 drawn currents as many are looked at, evenly spread.
         """
         generation = self.store.attributes["config"]
-        shares = {name for name, share in generation["mix"].items() if share and name in LAWS}
-        if not any(isinstance(law_named(name), AroundRheobase) for name in shares):
+        shares = StimulusMix.model_validate(generation["mix"]).shares
+        if RANGED_SHARES.issuperset(name for name, share in shares.items() if share):
             return Scope.of_generation(generation)
         looked_at = evenly_spread(self.training_indices, _CURRENTS_LOOKED_AT)
         stimuli = (self.store.stimulus(index) for index in looked_at.tolist())

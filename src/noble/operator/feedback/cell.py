@@ -22,7 +22,10 @@ from noble.operator.feedback.recurrence import linear_recurrence
 
 SPIKE_TIMES_MS: Final = tuple(0.7 * (400 / 0.7) ** (step / 9) for step in range(10))
 LONG_AGO_MS: Final = 1e3
-_RECENT_MS: Final = 20.0
+RECENT_MS: Final = 20.0
+# Units that bring the logarithms of the time since a spike, and of the rate, to order one.
+LOG_SINCE_UNIT: Final = 3.0
+LOG_RATE_UNIT: Final = 5.0
 KNOWN: Final = len(SPIKE_TIMES_MS) + 7
 # The phase's guess of the time to the next spike is told within these bounds, ms, and at these scales.
 EARLIEST_MS: Final = -5.0
@@ -200,10 +203,10 @@ class Cell(nn.Module):
     def _known(self, spikes: Tensor, since_ms: Tensor, phase: Tensor, rate_per_ms: Tensor) -> Tensor:
         guess = time_to_spike_ms(phase, rate_per_ms)
         numbers = [
-            torch.log1p(since_ms) / 3,
-            torch.exp(-since_ms / _RECENT_MS),
+            torch.log1p(since_ms) / LOG_SINCE_UNIT,
+            torch.exp(-since_ms / RECENT_MS),
             phase.clamp(0, 2),
-            torch.log(rate_per_ms) / 5 + 1,
+            torch.log(rate_per_ms) / LOG_RATE_UNIT + 1,
             *(_softsign(guess / scale) for scale in GUESS_SCALES_MS),
         ]
         return torch.cat([spikes, torch.stack(numbers, dim=-1)], dim=-1)

@@ -24,9 +24,9 @@ from noble.operator.feedback.config import SpikeFeedbackConfig
 from noble.operator.feedback.context import Context
 from noble.operator.feedback.drawing import Drawing
 from noble.operator.feedback.recurrence import linear_recurrence
-from noble.operator.feedback.stepping import step_through
+from noble.operator.feedback.stepping import Stepped, step_through
 from noble.operator.losses import LossConfig, pseudo_huber
-from noble.operator.spec import FeatureSpec
+from noble.operator.spec import FeatureSpec, centre
 from noble.operator.spiking.fi_prior import STATES, FICurvePrior
 from noble.operator.spiking.losses import compared_samples
 from noble.operator.spiking.waveform import SpikeShapes
@@ -92,7 +92,8 @@ class _Driven(NamedTuple):
     context: Tensor
     rate_per_ms: Tensor
     beyond_mv: Tensor
-    carried: tuple[Tensor, Tensor]
+    expected_after: Tensor
+    context_after: Tensor
 
 
 @final
@@ -154,15 +155,19 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         """Neurons that have seen no current yet; at least one."""
         neurons = check_neurons(scaled_features)
         nothing = scaled_features.new_zeros(neurons)
-        context, rate, carried = self._rest(scaled_features)
+        address, never = self._address(scaled_features), scaled_features.new_zeros(neurons, STATES)
+        signals, expected, _ = self._signals(scaled_features, nothing[:, None, None].expand(-1, 1, _PARTS), never)
+        outputs, carried = self.context.rest(signals[:, 0], address)
+        context, rate = outputs[:, :-1], self._rate(expected[:, 0], outputs[:, -1])
         memory = self.cell.rest(context, rate)
-        slow = self._slow_at_rest(scaled_features, context, rate, memory)
+        _, description, _ = self.cell.step(context, rate, address, torch.zeros_like(nothing, dtype=torch.bool), memory)
+        slow = self._slow_mv(description)
         return SpikeFeedbackState(
             scaled_features,
             dt_ms=torch.full_like(nothing, torch.nan, dtype=torch.float64),
             samples=torch.zeros_like(nothing, dtype=torch.long),
             pending_na=nothing[:, None][:, :0],
-            expected=scaled_features.new_zeros(neurons, STATES),
+            expected=never,
             context=carried,
             **memory._asdict(),
             beyond_mv=nothing,
@@ -178,7 +183,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         config, neurons = self.config, len(state.scaled_features)
         check_piece(current_na, dt_ms, neurons=neurons, dt_before_ms=state.dt_ms.tolist())
         binning = Binning(config.bin_ms, _PARTS, dt_ms)
-        samples = int(state.samples[0]) if neurons else 0
+        samples = int(state.samples[0])
         done, complete = binning.complete(samples), binning.complete(samples + current_na.shape[1])
         pending = torch.cat([state.pending_na, current_na.to(state.pending_na)], dim=1)
         first = samples - state.pending_na.shape[1]
@@ -189,28 +194,24 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             told = Response(settled.start * dt_ms, empty, empty.double(), done * config.bin_ms)
             return fresh._replace(pending_na=pending), told
         parts = binning.part_means(pending, first, range(done, complete))
-        address = self.address(_centred(state.scaled_features))
+        address = self._address(state.scaled_features)
         driven = self._driven(state, parts, address)
         spiked, place, description, memory = self._fired(driven, address, state.memory)
-        starts = (done + torch.arange(complete - done, device=place.device)).double() * config.bin_ms
-        times = torch.where(spiked, starts + place.double(), torch.inf)
-        fired, order = _packed(times)
-        channels = config.scale_mv * self.weigh(_rows(description, order))
-        slow = config.rest_mv + config.scale_mv * self.slow(description)[..., 0] + driven.beyond_mv
+        fired, channels = self._spikes(spiked, place, description, done)
+        spikes, order = _packed(torch.cat([state.recent_ms, fired], dim=1))
         drawing = Drawing(
-            slow_mv=torch.cat([state.slow_mv, slow], dim=1),
+            slow_mv=torch.cat([state.slow_mv, self._slow_mv(description) + driven.beyond_mv], dim=1),
             first_edge=done - 1,
             bin_ms=config.bin_ms,
-            spikes_ms=torch.cat([state.recent_ms, fired], dim=1),
-            channels=torch.cat([state.recent_mv, channels], dim=1),
+            spikes_ms=spikes,
+            channels=_rows(torch.cat([state.recent_mv, channels], dim=1), order),
             shapes=self.shapes,
         )
-        drawing = _sorted(drawing)
         kept = max(0, binning.first_sample(complete) - first)
         fresh = fresh._replace(
             pending_na=pending[:, kept:],
-            expected=driven.carried[0],
-            context=driven.carried[1],
+            expected=driven.expected_after,
+            context=driven.context_after,
             **memory._asdict(),
             beyond_mv=driven.beyond_mv[:, -1],
             slow_mv=drawing.slow_mv[:, -2:],
@@ -227,7 +228,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         bins = binning.complete(count)
         parts = binning.part_means(examples.current_na, 0, range(bins))
         state = self.rest(examples.scaled_features)
-        address = self.address(_centred(examples.scaled_features))
+        address = self._address(examples.scaled_features)
         driven = self._driven(state, parts, address)
         true = torch.where(examples.spikes_ms < bins * config.bin_ms - 1e-6, examples.spikes_ms, torch.inf)
         spiked, place = _in_bins(true, bins, config.bin_ms)
@@ -241,16 +242,13 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         fired = spiked.sum().clamp(min=1)
         firing = nn.functional.binary_cross_entropy_with_logits(odds, spiked.to(odds), reduction="sum") / fired
         timing = pseudo_huber((guessed - place)[spiked], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
-        slow = config.rest_mv + config.scale_mv * self.slow(description)[..., 0] + driven.beyond_mv
-        found, order = _packed(
-            torch.where(spiked, (torch.arange(bins, device=place.device) * config.bin_ms).double() + place, torch.inf)
-        )
+        found, channels = self._spikes(spiked, place, description, 0)
         drawing = Drawing(
-            slow_mv=torch.cat([state.slow_mv[:, -1:], slow], dim=1),
+            slow_mv=torch.cat([state.slow_mv[:, -1:], self._slow_mv(description) + driven.beyond_mv], dim=1),
             first_edge=0,
             bin_ms=config.bin_ms,
             spikes_ms=found,
-            channels=config.scale_mv * self.weigh(_rows(description, order)),
+            channels=channels,
             shapes=self.shapes,
         )
         points = compared_samples(examples, losses.waveform_points, generator)
@@ -278,19 +276,17 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             responses.append(response)
         return responses
 
-    def _rest(self, scaled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Context, expected rate and carried averages of neurons without current."""
-        address = self.address(_centred(scaled))
-        silence = scaled.new_zeros(len(scaled), 1, _PARTS)
-        signals, expected, _ = self._signals(scaled, silence, scaled.new_zeros(len(scaled), STATES))
-        outputs, carried = self.context.rest(signals[:, 0], address)
-        return outputs[:, :-1], self._rate(expected[:, 0], outputs[:, -1]), carried
+    def _address(self, scaled: Tensor) -> Tensor:
+        return self.address(centre(scaled))
 
-    def _slow_at_rest(self, scaled: Tensor, context: Tensor, rate: Tensor, memory: Memory) -> Tensor:
-        address = self.address(_centred(scaled))
-        silent = torch.zeros(len(scaled), dtype=torch.bool, device=scaled.device)
-        _, description, _ = self.cell.step(context, rate, address, silent, memory)
+    def _slow_mv(self, description: Tensor) -> Tensor:
         return self.config.rest_mv + self.config.scale_mv * self.slow(description)[..., 0]
+
+    def _spikes(self, spiked: Tensor, place_ms: Tensor, description: Tensor, first_bin: int) -> tuple[Tensor, Tensor]:
+        """Times of the spikes in some bins, filled up with infinity, and the weights of their shapes."""
+        starts = (first_bin + torch.arange(spiked.shape[1], device=spiked.device)).double() * self.config.bin_ms
+        times, order = _packed(torch.where(spiked, starts + place_ms.double(), torch.inf))
+        return times, self.config.scale_mv * self.weigh(_rows(description, order))
 
     def _driven(self, state: SpikeFeedbackState, parts: Tensor, address: Tensor) -> _Driven:
         config = self.config
@@ -300,7 +296,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         decay = torch.full((1,), math.exp(-config.bin_ms / _PASSIVE_MS), device=parts.device)
         beyond = self._resistance_mohm(state.scaled_features)[:, None] * (parts - seen).mean(dim=2)
         beyond = linear_recurrence(decay, (1 - decay) * beyond[..., None], state.beyond_mv[:, None])[..., 0]
-        return _Driven(outputs[..., :-1], self._rate(expected, outputs[..., -1]), beyond, (after, carried))
+        return _Driven(outputs[..., :-1], self._rate(expected, outputs[..., -1]), beyond, after, carried)
 
     def _signals(self, scaled: Tensor, parts: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Signals of each bin, the logarithm of the expected rate in it, and the state of the expectation."""
@@ -317,7 +313,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
     def _rate(self, expected: Tensor, correction: Tensor) -> Tensor:
         return torch.exp((expected + self.prior.uncertainty * correction).clamp(*_LOG_RATE_RANGE))
 
-    def _fired(self, driven: _Driven, address: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor, Memory]:
+    def _fired(self, driven: _Driven, address: Tensor, memory: Memory) -> Stepped:
         """Spikes, places and descriptions; where a gradient is wanted, its way leads through every spike."""
         for values in (driven.context, driven.rate_per_ms):
             if not torch.isfinite(values).all():
@@ -334,8 +330,12 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             place, description, memory = self.cell.step(context, rate, address, stepped.spiked[:, bin], memory)
             places.append(place)
             descriptions.append(description)
-        memory = memory._replace(used=stepped.memory.used)
-        return stepped.spiked, torch.stack(places, dim=1), torch.stack(descriptions, dim=1), memory
+        return Stepped(
+            stepped.spiked,
+            torch.stack(places, dim=1),
+            torch.stack(descriptions, dim=1),
+            memory._replace(used=stepped.memory.used),
+        )
 
     def _recent(self, drawing: Drawing, now_ms: float) -> dict[str, Tensor]:
         """The spikes that may still be drawn, or fade in what comes."""
@@ -354,10 +354,6 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         """How many samples of voltage no current after so many bins changes."""
         last_ms = bins * self.config.bin_ms - self.config.ahead_ms
         return max(0, math.floor(last_ms / dt_ms + 1e-9) + 1) if bins else 0
-
-
-def _centred(scaled: Tensor) -> Tensor:
-    return (scaled - 2.0) / 1.5
 
 
 def _in_bins(spikes_ms: Tensor, bins: int, bin_ms: float) -> tuple[Tensor, Tensor]:
@@ -381,10 +377,3 @@ def _packed(times_ms: Tensor) -> tuple[Tensor, Tensor]:
 def _rows(values: Tensor, order: Tensor) -> Tensor:
     """`values[neuron, order[neuron, k]]`."""
     return values[torch.arange(len(order), device=order.device)[:, None], order]
-
-
-def _sorted(drawing: Drawing) -> Drawing:
-    times, order = _packed(drawing.spikes_ms)
-    return Drawing(
-        drawing.slow_mv, drawing.first_edge, drawing.bin_ms, times, _rows(drawing.channels, order), drawing.shapes
-    )

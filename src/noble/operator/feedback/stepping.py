@@ -129,7 +129,7 @@ def _step_through(
     narrow = np.zeros(size, np.float32)
     gated = np.zeros(size, np.float32)
     coming = np.zeros(count, np.float32)
-    decided = np.zeros(4, np.float32)
+    decided = np.zeros(cells.DECISIONS, np.float32)
     half, one = np.float32(0.5), np.float32(1.0)
     for neuron in range(neurons):
         for bin in range(bins):
@@ -137,10 +137,10 @@ def _step_through(
             guess = min(max((one - phases[neuron]) / rate, np.float32(cells.EARLIEST_MS)), np.float32(cells.LATEST_MS))
             for index in range(_SPIKES):
                 known[index] = spikes[neuron, index]
-            known[_SPIKES] = np.log1p(since[neuron]) / np.float32(3)
-            known[_SPIKES + 1] = np.exp(-since[neuron] / np.float32(20))
+            known[_SPIKES] = np.log1p(since[neuron]) / np.float32(cells.LOG_SINCE_UNIT)
+            known[_SPIKES + 1] = np.exp(-since[neuron] / np.float32(cells.RECENT_MS))
             known[_SPIKES + 2] = min(max(phases[neuron], np.float32(0)), np.float32(2))
-            known[_SPIKES + 3] = np.log(rate) / np.float32(5) + one
+            known[_SPIKES + 3] = np.log(rate) / np.float32(cells.LOG_RATE_UNIT) + one
             for index in range(len(_SCALES)):
                 scaled = guess / np.float32(_SCALES[index])
                 known[_SPIKES + 4 + index] = scaled / (one + abs(scaled))
@@ -174,13 +174,13 @@ def _step_through(
                 value = narrow[source]
                 for index in range(2 * size):
                     wide[index] += value * second[source, index]
-            for index in range(4):
+            for index in range(cells.DECISIONS):
                 decided[index] = decision_bias[index]
             for index in range(size):
                 gate = wide[index]
                 value = half * gate * (one + gate / (one + abs(gate))) * wide[size + index]
                 out[neuron, bin, index] = value
-                for decides in range(4):
+                for decides in range(cells.DECISIONS):
                     decided[decides] += value * decision[index, decides]
             reach = min(
                 max(np.float32(bin_ms) - guess, np.float32(-cells.ODDS_REACH_MS)), np.float32(cells.ODDS_REACH_MS)

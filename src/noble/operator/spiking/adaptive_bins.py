@@ -62,15 +62,28 @@ def subdivide(current_na: Float[Tensor, "batch bin part"]) -> AdaptiveBins:
 
 
 def bin_means(
-    current_na: Float[Tensor, "batch time"], *, dt_ms: float, bin_ms: float, bins: int
+    current_na: Float[Tensor, "batch time"],
+    *,
+    dt_ms: float,
+    bin_ms: float,
+    bins: int,
+    first_bin: int = 0,
+    first_sample: int = 0,
 ) -> Float[Tensor, "batch bins"]:
     """Mean current in consecutive bins of any length, each sample held until the next; the last one is held to the end.
 
     Exact for charge: the same current on a finer grid has the same means, up to where a jump falls between samples.
+
+    Args:
+        current_na: samples that cover the bins.
+        dt_ms, bin_ms: lengths of a sample and of a bin.
+        bins: how many bins.
+        first_bin, first_sample: numbers of the first of each, from where both begin together.
     """
     count = current_na.shape[1]
     charge = nn.functional.pad(torch.cumsum(current_na.double(), dim=1), (1, 0))
-    edges = torch.arange(bins + 1, device=current_na.device, dtype=torch.float64) * (bin_ms / dt_ms)
-    whole = edges.floor().clamp(max=count - 1).long()
+    edges = torch.arange(first_bin, first_bin + bins + 1, device=current_na.device, dtype=torch.float64)
+    edges = edges * (bin_ms / dt_ms) - first_sample
+    whole = edges.floor().clamp(0, count - 1).long()
     at_edges = charge[:, whole] + (edges - whole) * current_na.double()[:, whole]
     return (torch.diff(at_edges, dim=1) * (dt_ms / bin_ms)).to(current_na.dtype)

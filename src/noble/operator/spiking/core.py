@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.losses import LossConfig, pseudo_huber
-from noble.operator.spec import FeatureSpec
+from noble.operator.spec import FeatureSpec, centre
 from noble.operator.spiking.adaptive_bins import bin_means, subdivide
 from noble.operator.spiking.config import SpikePhaseConfig
 from noble.operator.spiking.drawing import KNOTS_OF_A_BIN, drawn_between_knots
@@ -35,6 +35,7 @@ from noble.operator.spiking.firing import Encoded, Firing, interpolate
 from noble.operator.spiking.losses import compared_samples, phase_losses
 from noble.operator.spiking.waveform import APART_MS, LOOK_AHEAD_MS, SpikeShapes, draw, time_to_spikes
 from noble.traces import TimeGrid
+from noble.units import nanoseconds
 
 # exp(-12) per ms is one spike in three minutes; above, no two spikes are closer than the waveform can tell apart.
 _LOG_RATE_RANGE: Final = (-12.0, -math.log(APART_MS))
@@ -208,7 +209,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
         self, scaled: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
     ) -> tuple[Float[Tensor, "batch token signal"], Float[Tensor, "batch bin"], Float[Tensor, "batch address"]]:
         """What the networks are given: signals, the expected log rate that one of them corrects, and the neuron's address."""
-        tokens = max(1, -(-_nanoseconds(current_na.shape[1] * dt_ms) // _nanoseconds(self.config.token_ms)))
+        tokens = max(1, -(-nanoseconds(current_na.shape[1] * dt_ms) // nanoseconds(self.config.token_ms)))
         signals, expected = self._expectations(scaled, current_na, dt_ms, tokens)
         return signals, expected, self.address(self._address(scaled))
 
@@ -275,7 +276,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
 
     def _tokens(self, duration_ms: float) -> int:
         """How many tokens are complete after this time."""
-        return _nanoseconds(duration_ms) // _nanoseconds(self.config.token_ms)
+        return nanoseconds(duration_ms) // nanoseconds(self.config.token_ms)
 
     def _settled_samples(self, tokens: int, dt_ms: float) -> int:
         """How many samples of voltage no current after so many tokens changes."""
@@ -284,7 +285,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
 
     def _address(self, scaled: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch inputs"]:
         """Features centred on zero, and sinusoids of them."""
-        centred = (scaled - 2.0) / 1.5
+        centred = centre(scaled)
         waves = [centred]
         for power in range(self.config.feature_frequencies):
             waves += [torch.sin(2**power * torch.pi / 2 * centred), torch.cos(2**power * torch.pi / 2 * centred)]
@@ -294,11 +295,6 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
 def _full(values: Tensor) -> Tensor:
     """At least single precision: the phase adds up over the whole window, which half precision cannot carry."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def _nanoseconds(duration_ms: float) -> int:
-    """A time as a whole number compares without rounding errors."""
-    return round(duration_ms * 1e6)
 
 
 def _numbered(
