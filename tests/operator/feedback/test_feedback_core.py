@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from small_feedback import CONFIG, GRID, NOISE, core_of, current_of, operator_of, scaled_of
+from small_feedback import CONFIG, GRID, NOISE, SPEC, core_of, current_of, operator_of, scaled_of
 from torch import Tensor
 
+from noble.operator import Operator
 from noble.operator.core import Examples, Response
 from noble.operator.feedback.core import SpikeFeedbackCore, _in_bins
 from noble.operator.losses import LossConfig
+from noble.spikes import coincidence_factor
 from noble.stimuli import OrnsteinUhlenbeck, Step
 from noble.traces import TimeGrid
 
@@ -113,24 +115,35 @@ def test_a_cell_that_is_told_its_own_spikes_says_what_it_said_by_itself():
 
 @pytest.mark.slow
 def test_training_makes_it_fire_when_it_should():
-    torch.manual_seed(0)
-    core = core_of(operator_of())
-    core.load_state_dict(core_of(operator_of()).state_dict())
-    current = two_currents()
-    true = torch.tensor([[20.0, 45.0, 90.0], [30.0, 60.0, 100.0]])
-    voltage = torch.full_like(current, -70.0)
+    """One operator learns the spikes of another, which it can, and then fires them by itself."""
+    teacher = core_of(operator_of()).eval()
+    noise = (OrnsteinUhlenbeck(0.0, 150.0, mean_na=0.25, sd_na=0.05, tau_ms=3.0, seed=seed) for seed in range(16))
+    current, scaled = torch.cat([current_of(item) for item in noise]), scaled_of().repeat(8, 1)
+    with torch.no_grad():
+        voltage, true = teacher(scaled, current, GRID.dt_ms), teacher.spike_times_ms(scaled, current, GRID.dt_ms)
+    examples = Examples(scaled, current, voltage, true.float(), GRID.dt_ms)
+    sizes = {"width": 16, "hidden": 16, "cell": 16, "averages": 8}
+    core = core_of(Operator.build(CONFIG.model_copy(update=sizes), SPEC, GRID, seed=0))
+
+    def coincidence() -> float:
+        with torch.no_grad():
+            found = core.eval().spike_times_ms(scaled, current, GRID.dt_ms)
+        pairs = [
+            (one[torch.isfinite(one)].numpy(), other[torch.isfinite(other)].numpy()) for one, other in zip(true, found)
+        ]
+        return float(np.mean([coincidence_factor(*pair, duration_ms=150.0, window_ms=1.0) for pair in pairs]))
+
+    assert coincidence() < 0.3
     optimiser = torch.optim.Adam(core.parameters(), lr=1e-2)
-    for step in range(400):
-        losses = core.objective(
-            Examples(scaled_of(), current, voltage, true, GRID.dt_ms), LossConfig(), torch.Generator().manual_seed(step)
-        )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 200)
+    core.train()
+    for step in range(200):
+        losses = core.objective(examples, LossConfig(), torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
-    with torch.no_grad():
-        times = core.eval().spike_times_ms(scaled_of(), current, GRID.dt_ms)
-    assert times.shape[1] >= 3
-    torch.testing.assert_close(times[:, :3].float(), true, rtol=0, atol=3.0)
+        schedule.step()
+    assert coincidence() > 0.7
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
