@@ -128,10 +128,14 @@ def test_training_makes_it_fire_when_it_should():
     def coincidence() -> float:
         with torch.no_grad():
             found = core.eval().spike_times_ms(scaled, current, GRID.dt_ms)
-        pairs = [
-            (one[torch.isfinite(one)].numpy(), other[torch.isfinite(other)].numpy()) for one, other in zip(true, found)
-        ]
-        return float(np.mean([coincidence_factor(*pair, duration_ms=150.0, window_ms=1.0) for pair in pairs]))
+        pairs = zip(
+            (one[torch.isfinite(one)].numpy() for one in true),
+            (one[torch.isfinite(one)].numpy() for one in found),
+            strict=True,
+        )
+        return float(
+            np.mean([coincidence_factor(one, other, duration_ms=150.0, window_ms=1.0) for one, other in pairs])
+        )
 
     assert coincidence() < 0.3
     optimiser = torch.optim.Adam(core.parameters(), lr=1e-2)
