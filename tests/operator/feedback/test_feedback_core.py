@@ -19,6 +19,10 @@ def two_currents(grid: TimeGrid = GRID) -> Tensor:
     return torch.cat([current_of(NOISE, grid), current_of(Step(10.0, 140.0, 0.3), grid)])
 
 
+def trains(times: Tensor) -> list[np.ndarray]:
+    return [row[torch.isfinite(row)].numpy() for row in times]
+
+
 def streamed(core: SpikeFeedbackCore, scaled: Tensor, current: Tensor, dt_ms: float, seed: int) -> list[Response]:
     generator, state, responses, done = np.random.default_rng(seed), core.rest(scaled), [], 0
     while done < current.shape[1]:
@@ -128,14 +132,8 @@ def test_training_makes_it_fire_when_it_should():
     def coincidence() -> float:
         with torch.no_grad():
             found = core.eval().spike_times_ms(scaled, current, GRID.dt_ms)
-        pairs = zip(
-            (one[torch.isfinite(one)].numpy() for one in true),
-            (one[torch.isfinite(one)].numpy() for one in found),
-            strict=True,
-        )
-        return float(
-            np.mean([coincidence_factor(one, other, duration_ms=150.0, window_ms=1.0) for one, other in pairs])
-        )
+        pairs = zip(trains(true), trains(found), strict=True)
+        return float(np.mean([coincidence_factor(*pair, duration_ms=150.0, window_ms=1.0) for pair in pairs]))
 
     assert coincidence() < 0.3
     optimiser = torch.optim.Adam(core.parameters(), lr=1e-2)
