@@ -29,6 +29,7 @@ def operator_of(config: SpikeFeedbackConfig = CONFIG) -> Operator:
     core = core_of(operator)
     with torch.no_grad():
         core.cell.decision.weight *= 30
+        core.cell.decision.weight[1] *= 0.2  # so that spikes fall within their bins, not at an edge
         core.cell.decision.bias[0] = -1.5
         core.slow.weight *= 5
     return operator

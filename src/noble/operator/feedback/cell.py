@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from noble.operator.feedback.context import gated, softsign
 from noble.operator.feedback.recurrence import linear_recurrence
 
 SPIKE_TIMES_MS: Final = tuple(0.7 * (400 / 0.7) ** (step / 9) for step in range(10))
@@ -62,7 +63,8 @@ class Cell(nn.Module):
     """Context of a bin, memory and address in; a decision and a description of the bin out.
 
     Args:
-        size: channels of context and description.
+        context: channels of the context.
+        size: channels of the description.
         averages: of the context.
         address: size of the address.
         bin_ms: length of a bin.
@@ -70,7 +72,7 @@ class Cell(nn.Module):
 
     spike_times_ms: Tensor
 
-    def __init__(self, size: int, averages: int, address: int, bin_ms: float) -> None:
+    def __init__(self, context: int, size: int, averages: int, address: int, bin_ms: float) -> None:
         super().__init__()
         self.bin_ms = bin_ms
         self.register_buffer("spike_times_ms", torch.tensor(SPIKE_TIMES_MS), persistent=False)
@@ -78,14 +80,13 @@ class Cell(nn.Module):
         self.log_time = nn.Parameter(half.repeat(2)[:averages])
         # Logits of how much a spike resets: half of the averages hardly, half nearly wholly.
         self.reset = nn.Parameter(torch.cat([torch.full((len(half),), -6.0), torch.full((averages - len(half),), 3.0)]))
-        self.project_context = nn.Linear(size, averages)
-        self.project_known = nn.Linear(KNOWN, averages, bias=False)
-        self.enter_context = nn.Linear(size, 2 * size)
-        self.enter_known = nn.Linear(KNOWN + averages, 2 * size, bias=False)
-        self.enter_address = nn.Linear(address, 2 * size, bias=False)
-        self.middle = nn.Linear(size, size)
-        self.second = nn.Linear(size, 2 * size)
-        self.second_address = nn.Linear(address, 2 * size, bias=False)
+        # What the context says to the averages, and to both layers, whose biases are the neuron's own.
+        self.sizes = [averages, 2 * size, 2 * size]
+        self.hear = nn.Linear(context, sum(self.sizes))
+        self.tune = nn.Linear(address, 4 * size, bias=False)
+        self.remember = nn.Linear(KNOWN, averages, bias=False)
+        self.first = nn.Linear(KNOWN + averages, 2 * size, bias=False)
+        self.second = nn.Linear(size, 2 * size, bias=False)
         self.decision = nn.Linear(size, DECISIONS)
         with torch.no_grad():
             self.decision.weight.mul_(0.1)
@@ -101,28 +102,23 @@ class Cell(nn.Module):
         """The share of each average that a spike leaves."""
         return torch.sigmoid(-self.reset)
 
-    def rest(self, context: Float[Tensor, "neuron size"], rate_per_ms: Float[Tensor, " neuron"]) -> Memory:
+    def rest(self, context: Float[Tensor, "neuron channel"], rate_per_ms: Float[Tensor, " neuron"]) -> Memory:
         """The memory of neurons that have not fired and never saw another context."""
         nothing = torch.zeros_like(rate_per_ms)
         spikes = nothing[:, None].expand(-1, len(SPIKE_TIMES_MS))
         since = torch.full_like(nothing, LONG_AGO_MS)
         known = self._known(spikes, since, nothing, rate_per_ms)
-        averages = self.project_context(context) + self.project_known(known)
+        averages = self.hear(context).split(self.sizes, dim=-1)[0] + self.remember(known)
         return Memory(spikes, since, nothing, nothing, averages)
 
-    def described(
-        self,
-        context: Float[Tensor, "*bins size"],
-        known: Float[Tensor, "*bins known"],
-        averages: Float[Tensor, "*bins average"],
-        address: Float[Tensor, "batch address"],
-    ) -> Float[Tensor, "*bins size"]:
-        """What is to be said of a bin."""
-        first, second = self.enter_address(address), self.second_address(address)
-        if context.ndim == 3:
-            first, second = first[:, None], second[:, None]
-        entered = self.enter_context(context) + self.enter_known(torch.cat([known, averages], dim=-1)) + first
-        return _gated(self.second(context + self.middle(_gated(entered))) + second)
+    def _described(self, first: Tensor, second: Tensor, known: Tensor, averages: Tensor, address: Tensor) -> Tensor:
+        """What is to be said of bins, given what both layers hear of the context."""
+        tuned = self.tune(address)
+        if first.ndim == 3:
+            tuned = tuned[:, None]
+        of_first, of_second = tuned.chunk(2, dim=-1)
+        entered = gated(first + of_first + self.first(torch.cat([known, averages], dim=-1)))
+        return gated(second + of_second + self.second(entered))
 
     def decide(
         self, description: Float[Tensor, "*bins size"], phase: Float[Tensor, "*bins"], rate: Float[Tensor, "*bins"]
@@ -137,7 +133,7 @@ class Cell(nn.Module):
 
     def told(
         self,
-        context: Float[Tensor, "batch bin size"],
+        context: Float[Tensor, "batch bin channel"],
         rate_per_ms: Float[Tensor, "batch bin"],
         address: Float[Tensor, "batch address"],
         spiked: Bool[Tensor, "batch bin"],
@@ -168,16 +164,17 @@ class Cell(nn.Module):
         at_spikes = nn.functional.pad(grown[:, :-1] + rate_per_ms * place_ms, (1, 0)).gather(1, last)
         phase = grown[:, :-1] - at_spikes
         known = self._known(spikes, since, phase, rate_per_ms)
-        entering = self.project_context(context) + self.project_known(known)
+        entering, first, second = self.hear(context).split(self.sizes, dim=-1)
+        entering = entering + self.remember(known)
         fired_before = nn.functional.pad(spiked[:, :-1], (1, 0))[..., None]
         decays = self.decay * torch.where(fired_before, self.kept, 1.0)
         averages = linear_recurrence(decays, (1 - self.decay) * entering, before.averages)
-        description = self.described(context, known, averages, address)
+        description = self._described(first, second, known, averages, address)
         return *self.decide(description, phase, rate_per_ms), description
 
     def step(
         self,
-        context: Float[Tensor, "neuron size"],
+        context: Float[Tensor, "neuron channel"],
         rate: Float[Tensor, " neuron"],
         address: Tensor,
         fires: Bool[Tensor, " neuron"],
@@ -185,9 +182,9 @@ class Cell(nn.Module):
     ) -> tuple[Float[Tensor, " neuron"], Float[Tensor, "neuron size"], Memory]:
         """Place and description of one bin, in which it is known who fires, and the memory after it; differentiable."""
         known = self._known(memory.spikes, memory.since_ms, memory.phase, rate)
-        entering = self.project_context(context) + self.project_known(known)
-        averages = self.decay * memory.averages + (1 - self.decay) * entering
-        description = self.described(context, known, averages, address)
+        entering, first, second = self.hear(context).split(self.sizes, dim=-1)
+        averages = self.decay * memory.averages + (1 - self.decay) * (entering + self.remember(known))
+        description = self._described(first, second, known, averages, address)
         place = self.decide(description, memory.phase, rate)[1].clamp(0, self.bin_ms)
         left = self.bin_ms - place
         decayed = memory.spikes * torch.exp(-self.bin_ms / self.spike_times_ms)
@@ -207,7 +204,7 @@ class Cell(nn.Module):
             torch.exp(-since_ms / RECENT_MS),
             phase.clamp(0, 2),
             torch.log(rate_per_ms) / LOG_RATE_UNIT + 1,
-            *(_softsign(guess / scale) for scale in GUESS_SCALES_MS),
+            *(softsign(guess / scale) for scale in GUESS_SCALES_MS),
         ]
         return torch.cat([spikes, torch.stack(numbers, dim=-1)], dim=-1)
 
@@ -219,13 +216,3 @@ def time_to_spike_ms(phase: Float[Tensor, "*bins"], rate_per_ms: Float[Tensor, "
 
 def _before_bins(after: Tensor, first: Tensor) -> Tensor:
     return torch.cat([first[:, None], after[:, :-1]], dim=1)
-
-
-def _softsign(values: Tensor) -> Tensor:
-    return values / (1 + values.abs())
-
-
-def _gated(values: Tensor) -> Tensor:
-    """A gated unit whose gate needs no exponential function: `x (1 + softsign x) / 2` in place of SiLU."""
-    gate, hidden = values.chunk(2, dim=-1)
-    return 0.5 * gate * (1 + _softsign(gate)) * hidden

@@ -20,6 +20,7 @@ from noble.operator.feedback.recurrence import linear_recurrence
 _FIXED_MS: Final = (0.7, 400.0, 16)
 _SHORTEST_BINS: Final = 0.5
 _LONGEST_MS: Final = 600.0
+NORM_EPS: Final = 1e-5
 
 
 class Averages(nn.Module):
@@ -56,7 +57,7 @@ class ContextBlock(nn.Module):
 
     def __init__(self, width: int, filters: int, hidden: int, address: int, bin_ms: float, *, scale: float) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, bias=False)
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS, bias=False)
         self.project = nn.Linear(width, filters, bias=False)
         self.average = Averages(filters, bin_ms)
         self.enter = nn.Linear(width + filters, 2 * hidden)
@@ -69,16 +70,15 @@ class ContextBlock(nn.Module):
         """Bins of the same shape; the address of a neuron moves every hidden unit's bias."""
         present = self.norm(values)
         past = average(self.average, self.project(present))
-        gate, hidden = (self.enter(torch.cat([present, past], dim=2)) + self.tune(address)[:, None]).chunk(2, dim=2)
-        return values + self.leave(nn.functional.silu(gate) * hidden)
+        hidden = gated(self.enter(torch.cat([present, past], dim=2)) + self.tune(address)[:, None])
+        return values + self.leave(hidden)
 
 
 class Context(nn.Module):
-    """Signals of each bin and an address in, outputs of each bin out.
+    """Signals of each bin and an address in, channels of each bin out.
 
     Args:
-        signals: of a bin, the last of them the mean current.
-        outputs: of a bin.
+        signals: of a bin, the first of them the mean current.
         address: size of the address.
         width, filters, hidden, blocks: sizes.
         bin_ms: length of a bin.
@@ -87,16 +87,7 @@ class Context(nn.Module):
     fixed: Tensor
 
     def __init__(
-        self,
-        *,
-        signals: int,
-        outputs: int,
-        address: int,
-        width: int,
-        filters: int,
-        hidden: int,
-        blocks: int,
-        bin_ms: float,
+        self, *, signals: int, address: int, width: int, filters: int, hidden: int, blocks: int, bin_ms: float
     ) -> None:
         super().__init__()
         shortest, longest, count = _FIXED_MS
@@ -107,37 +98,36 @@ class Context(nn.Module):
         self.enter = nn.Linear(signals + filters + count, width)
         self.address_enter = nn.Linear(address, width, bias=False)
         scale = 1 / math.sqrt(blocks)
-        made = (ContextBlock(width, filters, hidden, address, bin_ms, scale=scale) for _ in range(blocks))
+        made = [ContextBlock(width, filters, hidden, address, bin_ms, scale=scale) for _ in range(blocks)]
         self.blocks = nn.ModuleList(made)
-        self.norm = nn.LayerNorm(width, bias=False)
-        self.leave = nn.Linear(width, outputs)
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS, bias=False)
         self._sizes = [count, filters, *[filters] * blocks]
 
     def rest(
         self, signals: Float[Tensor, "batch signal"], address: Float[Tensor, "batch address"]
-    ) -> tuple[Float[Tensor, "batch output"], Float[Tensor, "batch carried"]]:
-        """Outputs of a bin at rest, and what the first bin after it takes over."""
+    ) -> tuple[Float[Tensor, "batch channel"], Float[Tensor, "batch carried"]]:
+        """Channels of a bin at rest, and what the first bin after it takes over."""
         carried: list[Tensor] = []
 
         def average(module: Averages, values: Tensor) -> Tensor:
             carried.append(values[:, 0])
             return values
 
-        mean = signals[:, None, -1:].expand(-1, -1, len(self.fixed))
+        mean = signals[:, None, :1].expand(-1, -1, len(self.fixed))
         carried.append(mean[:, 0])
-        outputs = self._outputs(signals[:, None], address, mean, average)
-        return outputs[:, 0], torch.cat(carried, dim=1)
+        channels = self._channels(signals[:, None], address, mean, average)
+        return channels[:, 0], torch.cat(carried, dim=1)
 
     def forward(
         self,
         signals: Float[Tensor, "batch bin signal"],
         address: Float[Tensor, "batch address"],
         before: Float[Tensor, "batch carried"],
-    ) -> tuple[Float[Tensor, "batch bin output"], Float[Tensor, "batch carried"]]:
-        """Outputs of each bin, and what the next one takes over."""
+    ) -> tuple[Float[Tensor, "batch bin channel"], Float[Tensor, "batch carried"]]:
+        """Channels of each bin, and what the next one takes over."""
         start, *starts = before.split(self._sizes, dim=1)
         coming = iter(starts)
-        mean = signals[..., -1:]
+        mean = signals[..., :1]
         fixed = linear_recurrence(self.fixed, mean * (1 - self.fixed), start)
         carried = [fixed[:, -1]]
 
@@ -146,11 +136,22 @@ class Context(nn.Module):
             carried.append(averages[:, -1])
             return averages
 
-        return self._outputs(signals, address, fixed, average), torch.cat(carried, dim=1)
+        return self._channels(signals, address, fixed, average), torch.cat(carried, dim=1)
 
-    def _outputs(self, signals: Tensor, address: Tensor, fixed: Tensor, average: Average) -> Tensor:
+    def _channels(self, signals: Tensor, address: Tensor, fixed: Tensor, average: Average) -> Tensor:
         past = average(self.average, self.spread(signals))
         values = self.enter(torch.cat([signals, past, fixed], dim=2)) + self.address_enter(address)[:, None]
         for block in self.blocks:
             values = block(values, address, average)
-        return self.leave(self.norm(values))
+        return self.norm(values)
+
+
+def softsign(values: Tensor) -> Tensor:
+    """`x / (1 + |x|)`."""
+    return values / (1 + values.abs())
+
+
+def gated(values: Tensor) -> Tensor:
+    """Gated units whose gate needs no exponential function: `x (1 + softsign x) / 2` in place of SiLU; half as many."""
+    gate, hidden = values.chunk(2, dim=-1)
+    return 0.5 * gate * (1 + softsign(gate)) * hidden

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.feedback.bins import Binning
 from noble.operator.feedback.cell import Cell, Memory
+from noble.operator.feedback.compiled import Fired, answer
 from noble.operator.feedback.config import SpikeFeedbackConfig
 from noble.operator.feedback.context import Context
 from noble.operator.feedback.drawing import Drawing
 from noble.operator.feedback.recurrence import linear_recurrence
-from noble.operator.feedback.stepping import Stepped, step_through
 from noble.operator.losses import LossConfig, pseudo_huber
 from noble.operator.spec import FeatureSpec, centre
 from noble.operator.spiking.fi_prior import STATES, FICurvePrior
@@ -36,6 +36,8 @@ _PARTS: Final = 4
 # The usual error of the logarithm of the expected rate is the unit in which the context corrects it.
 _LOG_RATE_RANGE: Final = (-12.0, -0.7)
 _LEAST_EXPECTED_LOG_RATE: Final = -11.0
+# What the current does within a bin, against its mean, is told in this unit, nA.
+_FINE_NA: Final = 0.1
 # Current beyond the learned range charges a passive membrane: MOhm and ms where the features do not say.
 _USUAL_RESISTANCE_MOHM: Final = 100.0
 _PASSIVE_MS: Final = 10.0
@@ -43,7 +45,7 @@ _PASSIVE_MS: Final = 10.0
 _PLACE_UNIT_MS: Final = 0.17
 _PLACE_SCALE_MS: Final = 0.05
 # Spikes that are fed back in training are moved by a normal number of a standard deviation between these, ms.
-_JITTER_MS: Final = (0.003, 0.3)
+_JITTER_MS: Final = (0.001, 0.03)
 # Neurons x bins that are computed at once when no gradient is wanted; bounds the memory.
 _BINS_AT_ONCE: Final = 128 * 1024
 
@@ -86,14 +88,14 @@ class SpikeFeedbackState(NamedTuple):
         return Memory(self.spikes, self.since_ms, self.phase, self.used, self.averages)
 
 
-class _Driven(NamedTuple):
-    """What the current alone decides of some bins."""
+class _Answer(NamedTuple):
+    """What some bins hold: spikes, rows filled up with infinity; weights of their shapes; slow voltage at the bins' ends."""
 
+    spikes_ms: Tensor
+    channels_mv: Tensor
+    slow_mv: Tensor
     context: Tensor
-    rate_per_ms: Tensor
-    beyond_mv: Tensor
-    expected_after: Tensor
-    context_after: Tensor
+    memory: Memory
 
 
 @final
@@ -113,8 +115,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         self.prior = FICurvePrior(spec)
         self.address = nn.Sequential(nn.Linear(len(spec), config.address), nn.SiLU())
         self.context = Context(
-            signals=2 * _PARTS + self.prior.signals + 1,
-            outputs=config.cell + 1,
+            signals=_PARTS + self.prior.signals,
             address=config.address,
             width=config.width,
             filters=config.filters,
@@ -122,12 +123,18 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             blocks=config.blocks,
             bin_ms=config.bin_ms,
         )
-        self.cell = Cell(config.cell, config.averages, config.address, config.bin_ms)
+        self.correct = nn.Linear(config.width, 1)
+        self.cell = Cell(config.width, config.cell, config.averages, config.address, config.bin_ms)
         self.slow = nn.Linear(config.cell, 1)
         self.weigh = nn.Linear(config.cell, config.shapes)
         self.shapes = SpikeShapes(config.shapes, config.shape_width, ahead_ms=config.ahead_ms, back_ms=config.back_ms)
         with torch.no_grad():
             self.slow.weight.mul_(0.1)
+
+    @property
+    def log_rate_range(self) -> tuple[float, float]:
+        """Bounds of the logarithm of the expected rate in 1/ms, once it is corrected."""
+        return _LOG_RATE_RANGE
 
     @property
     def latency_ms(self) -> float:
@@ -157,8 +164,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         nothing = scaled_features.new_zeros(neurons)
         address, never = self._address(scaled_features), scaled_features.new_zeros(neurons, STATES)
         signals, expected, _ = self._signals(scaled_features, nothing[:, None, None].expand(-1, 1, _PARTS), never)
-        outputs, carried = self.context.rest(signals[:, 0], address)
-        context, rate = outputs[:, :-1], self._rate(expected[:, 0], outputs[:, -1])
+        context, carried = self.context.rest(signals[:, 0], address)
+        rate = self._rate(expected[:, 0], context)
         memory = self.cell.rest(context, rate)
         _, description, _ = self.cell.step(context, rate, address, torch.zeros_like(nothing, dtype=torch.bool), memory)
         slow = self._slow_mv(description)
@@ -191,34 +198,34 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         settled = range(self._settled_samples(done, dt_ms), self._settled_samples(complete, dt_ms))
         if complete == done:
             empty = current_na.new_zeros(neurons, 0)
-            told = Response(settled.start * dt_ms, empty, empty.double(), done * config.bin_ms)
-            return fresh._replace(pending_na=pending), told
+            nothing = Response(settled.start * dt_ms, empty, empty.double(), done * config.bin_ms)
+            return fresh._replace(pending_na=pending), nothing
         parts = binning.part_means(pending, first, range(done, complete))
-        address = self._address(state.scaled_features)
-        driven = self._driven(state, parts, address)
-        spiked, place, description, memory = self._fired(driven, address, state.memory)
-        fired, channels = self._spikes(spiked, place, description, done)
-        spikes, order = _packed(torch.cat([state.recent_ms, fired], dim=1))
+        seen = parts.clamp(config.lowest_na, config.highest_na)
+        beyond = self._beyond_mv(state.scaled_features, parts - seen, state.beyond_mv)
+        signals, expected, expected_after = self._signals(state.scaled_features, seen, state.expected)
+        told = self._answer(signals, expected, self._address(state.scaled_features), state.context, state.memory, done)
+        spikes, order = _packed(torch.cat([state.recent_ms, told.spikes_ms], dim=1))
         drawing = Drawing(
-            slow_mv=torch.cat([state.slow_mv, self._slow_mv(description) + driven.beyond_mv], dim=1),
+            slow_mv=torch.cat([state.slow_mv, told.slow_mv + beyond], dim=1),
             first_edge=done - 1,
             bin_ms=config.bin_ms,
             spikes_ms=spikes,
-            channels=_rows(torch.cat([state.recent_mv, channels], dim=1), order),
+            channels=_rows(torch.cat([state.recent_mv, told.channels_mv], dim=1), order),
             shapes=self.shapes,
         )
         kept = max(0, binning.first_sample(complete) - first)
         fresh = fresh._replace(
             pending_na=pending[:, kept:],
-            expected=driven.expected_after,
-            context=driven.context_after,
-            **memory._asdict(),
-            beyond_mv=driven.beyond_mv[:, -1],
+            expected=expected_after,
+            context=told.context,
+            **told.memory._asdict(),
+            beyond_mv=beyond[:, -1],
             slow_mv=drawing.slow_mv[:, -2:],
             **self._recent(drawing, complete * config.bin_ms),
         )
         voltage = drawing.samples(settled, dt_ms)
-        return fresh, Response(settled.start * dt_ms, voltage, fired, complete * config.bin_ms)
+        return fresh, Response(settled.start * dt_ms, voltage, told.spikes_ms, complete * config.bin_ms)
 
     def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
         """Chance and place of every spike, and the voltage that is drawn when the cell is told the true spikes."""
@@ -229,22 +236,24 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         parts = binning.part_means(examples.current_na, 0, range(bins))
         state = self.rest(examples.scaled_features)
         address = self._address(examples.scaled_features)
-        driven = self._driven(state, parts, address)
+        seen = parts.clamp(config.lowest_na, config.highest_na)
+        beyond = self._beyond_mv(examples.scaled_features, parts - seen, state.beyond_mv)
+        signals, expected, _ = self._signals(examples.scaled_features, seen, state.expected)
+        context, _ = self.context(signals, address, state.context)
+        rate = self._rate(expected, context)
         true = torch.where(examples.spikes_ms < bins * config.bin_ms - 1e-6, examples.spikes_ms, torch.inf)
         spiked, place = _in_bins(true, bins, config.bin_ms)
         low, high = (math.log(edge) for edge in _JITTER_MS)
         spread = torch.exp(low + (high - low) * torch.rand((len(place), 1), generator=generator)).to(place)
         moved = place + spread * torch.randn(place.shape, generator=generator).to(place)
         told = torch.where(spiked, moved.clamp(0, config.bin_ms), 0.0)
-        odds, guessed, description = self.cell.told(
-            driven.context, driven.rate_per_ms, address, spiked, told, state.memory
-        )
+        odds, guessed, description = self.cell.told(context, rate, address, spiked, told, state.memory)
         fired = spiked.sum().clamp(min=1)
         firing = nn.functional.binary_cross_entropy_with_logits(odds, spiked.to(odds), reduction="sum") / fired
         timing = pseudo_huber((guessed - place)[spiked], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
         found, channels = self._spikes(spiked, place, description, 0)
         drawing = Drawing(
-            slow_mv=torch.cat([state.slow_mv[:, -1:], self._slow_mv(description) + driven.beyond_mv], dim=1),
+            slow_mv=torch.cat([state.slow_mv[:, -1:], self._slow_mv(description) + beyond], dim=1),
             first_edge=0,
             bin_ms=config.bin_ms,
             spikes_ms=found,
@@ -288,54 +297,68 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         times, order = _packed(torch.where(spiked, starts + place_ms.double(), torch.inf))
         return times, self.config.scale_mv * self.weigh(_rows(description, order))
 
-    def _driven(self, state: SpikeFeedbackState, parts: Tensor, address: Tensor) -> _Driven:
-        config = self.config
-        seen = parts.clamp(config.lowest_na, config.highest_na)
-        signals, expected, after = self._signals(state.scaled_features, seen, state.expected)
-        outputs, carried = self.context(signals, address, state.context)
-        decay = torch.full((1,), math.exp(-config.bin_ms / _PASSIVE_MS), device=parts.device)
-        beyond = self._resistance_mohm(state.scaled_features)[:, None] * (parts - seen).mean(dim=2)
-        beyond = linear_recurrence(decay, (1 - decay) * beyond[..., None], state.beyond_mv[:, None])[..., 0]
-        return _Driven(outputs[..., :-1], self._rate(expected, outputs[..., -1]), beyond, after, carried)
+    def _beyond_mv(self, scaled: Tensor, beyond_na: Tensor, before: Tensor) -> Tensor:
+        """Voltage at the ends of bins that current beyond the learned range adds, as on a passive membrane."""
+        decay = torch.full((1,), math.exp(-self.config.bin_ms / _PASSIVE_MS), device=beyond_na.device)
+        steady = self._resistance_mohm(scaled)[:, None] * beyond_na.mean(dim=2)
+        return linear_recurrence(decay, (1 - decay) * steady[..., None], before[:, None])[..., 0]
 
     def _signals(self, scaled: Tensor, parts: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Signals of each bin, the logarithm of the expected rate in it, and the state of the expectation."""
-        pieces = parts.flatten(1)
-        length = torch.full_like(pieces, self.config.bin_ms / _PARTS)
-        signals, log_rate, after = self.prior.advance(scaled, pieces, length, before)
-        signals, log_rate = signals.unflatten(1, (-1, _PARTS)), log_rate.unflatten(1, (-1, _PARTS))
-        rate = torch.exp(log_rate.clamp(min=2 * _LEAST_EXPECTED_LOG_RATE)).mean(dim=2)
-        means = signals.mean(dim=2)
-        fine = signals[..., :2].flatten(2)  # the current and the drive
-        together = torch.cat([fine, means, means[..., :1]], dim=2)
-        return together, torch.log(rate).clamp(min=_LEAST_EXPECTED_LOG_RATE), after
+        means = parts.mean(dim=2)
+        signals, log_rate, after = self.prior.advance(scaled, means, torch.full_like(means, self.config.bin_ms), before)
+        fine = (parts - means[..., None]) / _FINE_NA
+        return torch.cat([signals, fine], dim=2), log_rate.clamp(min=_LEAST_EXPECTED_LOG_RATE), after
 
-    def _rate(self, expected: Tensor, correction: Tensor) -> Tensor:
-        return torch.exp((expected + self.prior.uncertainty * correction).clamp(*_LOG_RATE_RANGE))
+    def _rate(self, expected: Tensor, context: Tensor) -> Tensor:
+        return torch.exp((expected + self.prior.uncertainty * self.correct(context)[..., 0]).clamp(*_LOG_RATE_RANGE))
 
-    def _fired(self, driven: _Driven, address: Tensor, memory: Memory) -> Stepped:
-        """Spikes, places and descriptions; where a gradient is wanted, its way leads through every spike."""
-        for values in (driven.context, driven.rate_per_ms):
-            if not torch.isfinite(values).all():
-                raise ValueError(
-                    "the operator gives a number that is not finite, so its weights have diverged; train with a smaller "
-                    "learning rate."
-                )
-        stepped = step_through(self.cell, driven.context, driven.rate_per_ms, address, memory)
-        if not (torch.is_grad_enabled() and driven.context.requires_grad):
-            return stepped
+    def _answer(
+        self, signals: Tensor, expected: Tensor, address: Tensor, context: Tensor, memory: Memory, first_bin: int
+    ) -> _Answer:
+        """Spikes and slow voltage of some bins; where a gradient is wanted, its way leads through every spike."""
+        fired = answer(self, signals, expected, address, context, memory)
+        if not torch.isfinite(fired.slow).all():
+            raise ValueError(
+                "the operator gives a number that is not finite, so its weights have diverged; train with a smaller "
+                "learning rate."
+            )
+        if torch.is_grad_enabled() and (signals.requires_grad or address.requires_grad):
+            return self._answer_with_gradients(fired, signals, expected, address, context, memory, first_bin)
+        found = fired.bins < signals.shape[1]
+        times = (first_bin + fired.bins).double() * self.config.bin_ms + fired.place_ms.double()
+        return _Answer(
+            torch.where(found, times, torch.inf),
+            torch.where(found[..., None], self.config.scale_mv * fired.shapes, 0.0),
+            self.config.rest_mv + self.config.scale_mv * fired.slow,
+            fired.context,
+            fired.memory,
+        )
+
+    def _answer_with_gradients(
+        self,
+        fired: Fired,
+        signals: Tensor,
+        expected: Tensor,
+        address: Tensor,
+        context: Tensor,
+        memory: Memory,
+        first_bin: int,
+    ) -> _Answer:
+        channels, after = self.context(signals, address, context)
+        rate = self._rate(expected, channels)
+        bins = signals.shape[1]
+        spiked = torch.zeros(len(signals), bins + 1, dtype=torch.bool, device=signals.device)
+        spiked = spiked.scatter(1, fired.bins, True)[:, :bins]
         places, descriptions = [], []
-        for bin in range(stepped.spiked.shape[1]):
-            context, rate = driven.context[:, bin], driven.rate_per_ms[:, bin]
-            place, description, memory = self.cell.step(context, rate, address, stepped.spiked[:, bin], memory)
+        for bin in range(bins):
+            place, description, memory = self.cell.step(channels[:, bin], rate[:, bin], address, spiked[:, bin], memory)
             places.append(place)
             descriptions.append(description)
-        return Stepped(
-            stepped.spiked,
-            torch.stack(places, dim=1),
-            torch.stack(descriptions, dim=1),
-            memory._replace(used=stepped.memory.used),
-        )
+        description = torch.stack(descriptions, dim=1)
+        times, weights = self._spikes(spiked, torch.stack(places, dim=1), description, first_bin)
+        memory = memory._replace(used=fired.memory.used)
+        return _Answer(times, weights, self._slow_mv(description), after, memory)
 
     def _recent(self, drawing: Drawing, now_ms: float) -> dict[str, Tensor]:
         """The spikes that may still be drawn, or fade in what comes."""
