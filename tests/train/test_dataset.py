@@ -18,7 +18,7 @@ def data(store_path) -> StoreData:
 def test_validation_is_limited_and_evenly_spread(data):
     everything = data.store.indices("validation")
     assert len(everything) == 10
-    np.testing.assert_array_equal(data.validation_indices, everything[[0, 1, 2, 4, 5, 7, 8]])
+    np.testing.assert_array_equal(data.validation_indices[0], everything[[0, 1, 2, 4, 5, 7, 8]])
 
 
 @pytest.mark.parametrize(("count", "limit"), [(10, 1), (10, 3), (10, 10), (10, 99), (1000, 7)])
@@ -79,9 +79,9 @@ def test_fewer_models_are_a_part_of_more_and_validation_is_on_the_same(store_pat
     used = [set(map(tuple, data.feature_spec().training_features)) for data in (two, three, everything)]
     assert [len(rows) for rows in used[:2]] == [2, 3]
     assert used[0] < used[1] < used[2]
-    of_two = set(models[two.training_indices])
+    of_two = set(models[two.training_indices[0]])
     assert len(two.training) == np.isin(models[two.store.indices("train")], list(of_two)).sum()
-    assert set(models[two.validation_indices]) <= of_two
+    assert set(models[two.validation_indices[0]]) <= of_two
 
 
 def test_traces_are_limited(store_path):
@@ -115,7 +115,7 @@ def traces(data: StoreData, positions) -> Batch:
 @pytest.mark.parametrize("shifts", [[0, 0, 0], [3, -2, 40], [-50, 50, 1], [-1, -1, -1]])
 def test_a_shifted_window_is_what_a_loop_gives(data, shifts):
     batch, window = traces(data, [0, 5, 9]), data.window
-    moved = shifted_window(batch, torch.tensor(shifts), window=window)
+    moved = shifted_window(batch, torch.tensor(shifts))
     assert torch.equal(moved.features, batch.features)
     assert torch.equal(moved.index, batch.index)
     for row, shift in enumerate(shifts):
@@ -134,14 +134,13 @@ def test_spikes_stay_on_the_peaks_of_the_shifted_voltage(data):
     fires = torch.isfinite(batch.spikes_ms).any(dim=1)
     assert fires.any()
     for shift in (-37, 0, 37):
-        moved = shifted_window(batch, torch.full((len(fires),), shift), window=data.window)
+        moved = shifted_window(batch, torch.full((len(fires),), shift))
         for voltage, spikes in zip(moved.voltage_mv[fires], moved.spikes_ms[fires], strict=True):
             at = (spikes[torch.isfinite(spikes)] / data.window.dt_ms).round().long()
             assert (voltage[at] > 0).all()
 
 
 def test_a_spike_in_the_tail_is_not_the_windows(data):
-    window = data.window
     count = data.store.grid.count
     batch = Batch(
         features=torch.zeros(2, 2),
@@ -149,8 +148,9 @@ def test_a_spike_in_the_tail_is_not_the_windows(data):
         voltage_mv=torch.zeros(2, count),
         spikes_ms=torch.tensor([[20.0, WINDOW_MS + 1.0]] * 2),
         index=torch.arange(2),
+        window=data.window,
     )
-    moved = shifted_window(batch, torch.tensor([0, -30]), window=window)
+    moved = shifted_window(batch, torch.tensor([0, -30]))
     torch.testing.assert_close(moved.spikes_ms, torch.tensor([[20.0, torch.inf], [17.0, WINDOW_MS - 2.0]]))
 
 
@@ -159,6 +159,6 @@ def test_the_scope_of_currents_around_the_rheobase_is_that_of_the_drawn_ones(tmp
     data = StoreData(tmp_path / "mixed.zarr", features=FEATURES, validation_limit=7, seed=5)
     scope = data.scope()
     assert scope.kinds == ("OrnsteinUhlenbeck", "Ramp", "Step")
-    currents = [data.store.stimulus(int(row)).sample(data.store.grid) for row in data.training_indices]
+    currents = [data.store.stimulus(int(row)).sample(data.store.grid) for row in data.training_indices[0]]
     assert (scope.lowest_na, scope.highest_na) == (np.min(currents), np.max(currents))
     assert (scope.duration_ms, scope.step_ms) == (WINDOW_MS, None)

@@ -67,10 +67,10 @@ def test_a_training_on_some_of_the_models_goes_on_with_those(mixed):
 def test_the_loss_is_the_objective_and_the_weighted_square_of_the_feature(mixed, kind, name):
     data, operator = data_of(mixed), operator_of(mixed, kind)
     [batch] = data.training.batches([np.arange(24)], 24)
-    still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(LossConfig(waveform_points=32), window=data.window)
+    still = shifted_window(batch, torch.zeros_like(batch.index))
+    plain = objective_for(LossConfig(waveform_points=32))
     term = FeatureTerm(soft_feature(name), weight=7.0, scale=0.5)
-    composite = CompositeObjective(plain, term, data.window)
+    composite = CompositeObjective(plain, term)
     losses = composite(operator, still, torch.Generator().manual_seed(3))
     without = plain(operator, still, torch.Generator().manual_seed(3))
     amplitude = np.array([data.store.stimulus(i).amplitude_na for i in data.store.indices("train")])  # type: ignore[attr-defined]
@@ -92,9 +92,9 @@ def test_a_batch_without_hyperpolarising_steps_adds_nothing(store_path):
     store = data.store
     rows = [k for k, i in enumerate(store.indices("train")) if store.stimulus(int(i)).amplitude_na > 0][:4]  # type: ignore[attr-defined]
     [batch] = data.training.batches([np.array(rows)], 4)
-    still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
-    plain = objective_for(LossConfig(waveform_points=32), window=data.window)
-    composite = CompositeObjective(plain, FeatureTerm(soft_feature("sag_amplitude"), 25.0, 0.5), data.window)
+    still = shifted_window(batch, torch.zeros_like(batch.index))
+    plain = objective_for(LossConfig(waveform_points=32))
+    composite = CompositeObjective(plain, FeatureTerm(soft_feature("sag_amplitude"), 25.0, 0.5))
     losses, without = (o(operator, still, torch.Generator().manual_seed(3)) for o in (composite, plain))
     assert losses["sag_amplitude"] == 0
     assert losses["loss"] == without["loss"]
@@ -105,10 +105,10 @@ def test_the_score_that_chooses_the_epoch_adds_the_feature_whatever_the_weight(m
     scores = []
     for weight in (0.0, 25.0):
         term = FeatureTerm(soft_feature("voltage_base"), weight, scale=2.0)
-        learner = FineTuneLearner(operator, configured(operator, mixed, weight=weight), window=data.window, term=term)
+        learner = FineTuneLearner(operator, configured(operator, mixed, weight=weight), term=term)
         rows = []
         for batch in data.validation.batches(data.validation.in_order(), 8):
-            still = shifted_window(batch, torch.zeros_like(batch.index), window=data.window)
+            still = shifted_window(batch, torch.zeros_like(batch.index))
             rows.append(learner.observed(still, still.voltage_mv + 1.0))
         scores.append(learner.summary(np.concatenate(rows)))
     assert scores[0] == scores[1]

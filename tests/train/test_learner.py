@@ -25,7 +25,7 @@ def data(store_path) -> StoreData:
 
 def batch_of(data: StoreData, count: int = 6):
     [batch] = data.training.batches([np.arange(count)], count)
-    return shifted_window(batch, torch.zeros(count, dtype=torch.long), window=data.window)
+    return shifted_window(batch, torch.zeros(count, dtype=torch.long))
 
 
 def build(data: StoreData, operator=TINY_PHASE) -> Operator:
@@ -45,7 +45,7 @@ def build(data: StoreData, operator=TINY_PHASE) -> Operator:
 )
 def test_an_fno_is_trained_on_voltage(data, name, norm):
     operator, batch = build(data, TINY_FNO), batch_of(data)
-    losses = objective_for(LossConfig(voltage=name), window=data.window)(operator, batch, torch.Generator())
+    losses = objective_for(LossConfig(voltage=name))(operator, batch, torch.Generator())
     predicted = operator(batch.features, batch.current_na, data.window.dt_ms)
     torch.testing.assert_close(losses["loss"], norm(predicted, batch.voltage_mv, data.window.dt_ms))
 
@@ -53,7 +53,7 @@ def test_an_fno_is_trained_on_voltage(data, name, norm):
 def test_the_spike_phase_loss_is_the_weighted_sum_of_its_terms(data):
     operator, batch = build(data), batch_of(data)
     weights = {"timing": 2.0, "intervals": 3.0, "silence": 5.0, "waveform": 7.0}
-    objective = objective_for(LossConfig(waveform_points=32, **weights), window=data.window)
+    objective = objective_for(LossConfig(waveform_points=32, **weights))
     losses = objective(operator, batch, torch.Generator().manual_seed(0))
     expected = sum(weight * losses[name] for name, weight in weights.items())
     torch.testing.assert_close(losses["loss"], expected)
@@ -61,7 +61,7 @@ def test_the_spike_phase_loss_is_the_weighted_sum_of_its_terms(data):
 
 def test_every_weight_gets_a_finite_gradient(data):
     operator, batch = build(data), batch_of(data)
-    objective = objective_for(LossConfig(waveform_points=32), window=data.window)
+    objective = objective_for(LossConfig(waveform_points=32))
     objective(operator, batch, torch.Generator().manual_seed(0))["loss"].backward()
     for name, parameter in operator.named_parameters():
         assert parameter.grad is not None, name
@@ -71,7 +71,7 @@ def test_every_weight_gets_a_finite_gradient(data):
 def test_the_waveform_term_is_teacher_forced(data):
     """With the true spikes given, the drawing does not depend on where the operator would fire."""
     operator, batch = build(data), batch_of(data)
-    objective = objective_for(LossConfig(waveform_points=32), window=data.window)
+    objective = objective_for(LossConfig(waveform_points=32))
     before = objective(operator, batch, torch.Generator().manual_seed(0))
     assert isinstance(operator.core, SpikePhaseCore)
     with torch.no_grad():
@@ -124,7 +124,7 @@ def test_silence_never_scores_better_than_firing():
 
 def learner_of(data: StoreData, **changes) -> Learner:
     config = training(**changes)
-    return Learner(build(data, config.operator), config, window=data.window)
+    return Learner(build(data, config.operator), config)
 
 
 def test_cosine_warms_up_and_falls_to_zero(data):
@@ -184,9 +184,9 @@ def test_shifts_depend_on_seed_step_and_device_alone(data, monkeypatch):
     [batch] = data.training.batches([np.arange(4)], 4)
     seen = []
 
-    def note(batch, shift, *, window):
+    def note(batch, shift):
         seen.append(tuple(shift.tolist()))
-        return shifted_window(batch, shift, window=window)
+        return shifted_window(batch, shift)
 
     monkeypatch.setattr("noble.train.learner.shifted_window", note)
     for seed, step, rank in [(5, 0, 0), (5, 1, 0), (6, 0, 0), (5, 0, 1), (5, 0, 0)]:

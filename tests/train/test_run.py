@@ -306,6 +306,7 @@ def test_one_batch_is_learned_by_heart():
         voltage_mv=torch.as_tensor(voltage, dtype=torch.float32),
         spikes_ms=torch.tensor([train + [torch.inf] * (longest - len(train)) for train in trains]),
         index=torch.arange(4),
+        window=grid,
     )
     operator = Operator.build(
         SpikePhaseConfig(
@@ -315,7 +316,7 @@ def test_one_batch_is_learned_by_heart():
         grid,
         seed=0,
     )
-    objective = objective_for(LossConfig(waveform_points=128), window=grid)
+    objective = objective_for(LossConfig(waveform_points=128))
     optimiser = torch.optim.AdamW(operator.parameters(), lr=0.01)
     generator, steps = torch.Generator().manual_seed(0), 400
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -408,7 +409,7 @@ TINY_FEEDBACK = SpikeFeedbackConfig(
 
 
 def test_the_feedback_core_trains_resumes_bit_for_bit_and_comes_back(tmp_path, store_path):
-    config = training(operator=TINY_FEEDBACK, max_shift_ms=0)
+    config = training(operator=TINY_FEEDBACK, max_shift_ms=0, epochs=8)
     whole = fit(config, store_path, tmp_path / "whole")
     fit(config.model_copy(update={"max_minutes": 1e-9}), store_path, tmp_path / "parts")
     parts = fit(config, store_path, tmp_path / "parts", resume=True)

@@ -10,6 +10,7 @@ from spiking_family import SpikingHall, make_store, training
 
 from noble.data import Store, TraceCounts
 from noble.train import fit
+from noble.train.dataset import training_window
 from noble.train.stream import TraceSet
 
 COLUMNS = (0, 1)
@@ -17,7 +18,8 @@ EVERYTHING, LITTLE = 1e9, 40e3  # bytes; a trace of the family takes 4.8 kB
 
 
 def traces_of(store: Store, memory_bytes: float, split: str = "train") -> TraceSet:
-    return TraceSet(store, store.indices(split), columns=COLUMNS, memory_bytes=memory_bytes)
+    window = training_window(store)
+    return TraceSet(store, store.indices(split), columns=COLUMNS, window=window, memory_bytes=memory_bytes)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`noble train`: from a store to a bundle."""
+"""`noble train`: from stores to a bundle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from noble.cli.progress import console, tracked
 @app.command(rich_help_panel=OPERATORS)
 def train(
     config: Annotated[Path, typer.Argument(help="YAML of a training run; an empty file trains the default operator.")],
-    store: Annotated[Path, typer.Argument(help="Store made by `noble generate`.")],
+    stores: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STORE...", help="Made by `noble generate`; several of the same models, e.g. of other windows."
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; the bundle is its `bundle`.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     devices: Annotated[int, typer.Option(help="Devices, as Lightning Fabric takes them.")] = 1,
@@ -29,7 +34,7 @@ def train(
 
     trained = train_and_evaluate(
         TrainConfig.load(config),
-        store,
+        stores,
         output,
         test=test,
         resume=resume,

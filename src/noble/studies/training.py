@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -41,7 +41,7 @@ class Trained:
 
 def train_and_evaluate(
     config: TrainConfig,
-    store: Path | str,
+    store: Path | str | Sequence[Path | str],
     output: Path,
     *,
     test: bool = True,
@@ -55,7 +55,7 @@ def train_and_evaluate(
 
     Args:
         config: of the run.
-        store: the data set.
+        store: the data set, or several of the same models; the operator is evaluated on the first.
         output: folder of the run; the bundle is its `bundle`.
         test: whether to evaluate on the test splits; not while settings are still being chosen.
         resume: go on from the last checkpoint.
@@ -84,8 +84,9 @@ def train_and_evaluate(
     operator.save(output / BUNDLE, card=model_card(operator, {}))  # so that nothing is lost if the evaluation fails
     if not test:
         return Trained(operator, None)
+    first = store if isinstance(store, str | Path) else store[0]
     with tracking(titles[1]) as progress:
-        evaluation = evaluate(operator, Store.open(store), progress=progress)
+        evaluation = evaluate(operator, Store.open(first), progress=progress)
     metrics = evaluation.to_dict()
     operator.save(output / BUNDLE, card=model_card(operator, metrics), metrics=metrics)
     return Trained(operator, evaluation)

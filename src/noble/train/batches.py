@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ class Batch:
         voltage_mv: shape (batch, window and tail), mV.
         spikes_ms: true spike times, filled up with infinity, shape (batch, spikes), ms.
         index: position of each trace in its split, shape (batch,).
+        window: the training window of these traces.
     """
 
     features: Tensor
@@ -27,13 +28,15 @@ class Batch:
     voltage_mv: Tensor
     spikes_ms: Tensor
     index: Tensor
+    window: TimeGrid
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
 
 
-def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
+def shifted_window(batch: Batch, shift: Tensor) -> Batch:
     """The window of each trace, its onset moved by a number of samples.
 
     A trace moved later is continued to the left by its first sample, which is rest; one moved earlier ends in the tail.
@@ -41,8 +44,8 @@ def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
     Args:
         batch: traces with the tail margin.
         shift: samples, shape (batch,); positive is later.
-        window: the training window.
     """
+    window = batch.window
     index = (torch.arange(window.count, device=shift.device)[None] - shift[:, None]).clamp(min=0)
     spikes = batch.spikes_ms + (shift * window.dt_ms)[:, None]
     inside = (spikes >= 0) & (spikes < (window.count - 1) * window.dt_ms)
@@ -53,4 +56,5 @@ def shifted_window(batch: Batch, shift: Tensor, *, window: TimeGrid) -> Batch:
         batch.voltage_mv.gather(1, index),
         torch.where(inside, spikes, torch.inf).sort(dim=1).values,
         batch.index,
+        window,
     )

@@ -133,16 +133,16 @@ def fine_tune(
     check_hyperpolarises(opened, limit=config.validation_limit)
     if weights_sha256(operator) != config.start_sha256:
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
-    data = open_data(config, store, threads=threads)
+    data = open_data(config, [store], threads=threads)
     term = FeatureTerm(soft_feature(config.feature), config.weight, scale=_training_scale(data, config.feature))
     learned = data.scope()
     scope = learned if operator.scope is None else operator.scope.united(learned)
     tuned = Operator.build(operator.config, operator.spec, operator.grid, config.seed, scope=scope)
     tuned.load_state_dict(operator.state_dict())
-    learner = FineTuneLearner(tuned, config, window=data.window, term=term)
+    learner = FineTuneLearner(tuned, config, term=term)
     outcome = run(learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress)
     facts = {
-        "store_digest": data.store.digest,
+        "store_digest": data.digest,
         "config": config.model_dump(mode="json"),
         "error_scale": term.scale,
         "run": asdict(outcome),

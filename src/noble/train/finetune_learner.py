@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noble.operator import Operator
-from noble.traces import TimeGrid
 from noble.train.batches import Batch
 from noble.train.learner import Learner
 from noble.train.objectives import Objective
@@ -62,24 +61,24 @@ class CompositeObjective:
     Args:
         objective: of the operator.
         term: the feature; with a weight of zero it costs no time.
-        window: of training.
     """
 
-    def __init__(self, objective: Objective, term: FeatureTerm, window: TimeGrid) -> None:
-        self._objective, self._term, self._dt_ms = objective, term, window.dt_ms
+    def __init__(self, objective: Objective, term: FeatureTerm) -> None:
+        self._objective, self._term = objective, term
 
     def __call__(self, operator: Operator, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The objective's losses, with the feature's under its name, and `loss` the sum of both."""
         losses = self._objective(operator, batch, generator)
         if self._term.weight == 0:
             return losses
-        steps = hyperpolarising_steps(batch.current_na, self._dt_ms)
+        dt_ms = batch.window.dt_ms
+        steps = hyperpolarising_steps(batch.current_na, dt_ms)
         if not len(steps.rows):
             return {**losses, self._term.feature.name: losses["loss"].detach() * 0}
         # The operator runs freely: what the feature is measured on is what a user would see.
-        predicted = operator(batch.features[steps.rows], batch.current_na[steps.rows], self._dt_ms)
+        predicted = operator(batch.features[steps.rows], batch.current_na[steps.rows], dt_ms)
         reference = batch.voltage_mv[steps.rows]
-        errors, _ = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, self._dt_ms)
+        errors, _ = self._term.relative_errors(predicted, reference, steps.onset_ms, steps.offset_ms, dt_ms)
         squared = (errors**2).sum() / max(1, len(errors))
         return {**losses, "loss": losses["loss"] + self._term.weight * squared, self._term.feature.name: squared}
 
@@ -93,22 +92,21 @@ class FineTuneLearner(Learner):
     Args:
         operator: the operator, changed in place.
         config: configuration of the run.
-        window: the training window.
         term: the feature.
     """
 
     quantities = Learner.quantities + 1
 
-    def __init__(self, operator: Operator, config: FineTuneConfig, *, window: TimeGrid, term: FeatureTerm) -> None:
-        super().__init__(operator, config, window=window)
-        self._objective = CompositeObjective(self._objective, term, window)
+    def __init__(self, operator: Operator, config: FineTuneConfig, *, term: FeatureTerm) -> None:
+        super().__init__(operator, config)
+        self._objective = CompositeObjective(self._objective, term)
         self._term = term
 
     def observed(self, batch: Batch, predicted_mv: Tensor) -> np.ndarray:
         """What every operator is scored by, and the feature's relative error, NaN where the reference lacks the feature."""
-        steps = hyperpolarising_steps(batch.current_na, self._window.dt_ms)
+        steps = hyperpolarising_steps(batch.current_na, batch.window.dt_ms)
         traces = predicted_mv[steps.rows], batch.voltage_mv[steps.rows]
-        errors, known = self._term.relative_errors(*traces, steps.onset_ms, steps.offset_ms, self._window.dt_ms)
+        errors, known = self._term.relative_errors(*traces, steps.onset_ms, steps.offset_ms, batch.window.dt_ms)
         column = np.full((len(batch.index), 1), np.nan)
         column[steps.rows[known].cpu().numpy(), 0] = errors.nan_to_num(nan=torch.inf).cpu().numpy()
         return np.hstack([super().observed(batch, predicted_mv), column])

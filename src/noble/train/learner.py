@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from noble.operator import Operator
-from noble.traces import TimeGrid
 from noble.train.batches import Batch, shifted_window
 from noble.train.config import TrainConfig
 from noble.train.objectives import objective_for
@@ -26,18 +25,16 @@ class Learner(nn.Module):
     Args:
         operator: the operator, changed in place.
         config: configuration of the run.
-        window: the training window.
     """
 
     quantities = 4
     """Columns of what is observed of a validation trace."""
 
-    def __init__(self, operator: Operator, config: TrainConfig, *, window: TimeGrid) -> None:
+    def __init__(self, operator: Operator, config: TrainConfig) -> None:
         super().__init__()
         self.operator = operator
         self.config = config
-        self._window = window
-        self._objective = objective_for(config.loss, window=window)
+        self._objective = objective_for(config.loss)
 
     def forward(self, batch: Batch, *, step: int, rank: int) -> dict[str, Tensor]:
         """Named losses of a batch whose onsets are shifted at random; their sum is `loss`.
@@ -51,17 +48,17 @@ class Learner(nn.Module):
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence([self.config.seed, step, rank]).generate_state(1)[0])
         )
-        stored = batch.current_na.shape[1] - self._window.count
-        largest = min(math.floor(self.config.max_shift_ms / self._window.dt_ms + 1e-9), stored)
+        stored = batch.current_na.shape[1] - batch.window.count
+        largest = min(math.floor(self.config.max_shift_ms / batch.window.dt_ms + 1e-9), stored)
         shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator).to(batch.index.device)
-        return self._objective(self.operator, shifted_window(batch, shift, window=self._window), generator)
+        return self._objective(self.operator, shifted_window(batch, shift), generator)
 
     @torch.no_grad()
     def validate(self, batch: Batch, number: int) -> tuple[Tensor, np.ndarray]:
         """Loss, and a row a trace for `summary`, of the batch with this number, without augmentation."""
-        still = shifted_window(batch, torch.zeros_like(batch.index), window=self._window)
+        still = shifted_window(batch, torch.zeros_like(batch.index))
         losses = self._objective(self.operator, still, torch.Generator().manual_seed(number))
-        predicted = self.operator(still.features, still.current_na, self._window.dt_ms)
+        predicted = self.operator(still.features, still.current_na, still.window.dt_ms)
         return losses["loss"], self.observed(still, predicted)
 
     def observed(self, batch: Batch, predicted_mv: Tensor) -> np.ndarray:
@@ -69,7 +66,7 @@ class Learner(nn.Module):
         error = torch.linalg.vector_norm(predicted_mv - batch.voltage_mv, dim=1)
         relative = (100 * error / torch.linalg.vector_norm(batch.voltage_mv, dim=1)).cpu().numpy()
         traces = zip(predicted_mv.cpu().numpy(), batch.spikes_ms.cpu().numpy(), relative, strict=True)
-        return np.array([score_row(*trace, dt_ms=self._window.dt_ms) for trace in traces])
+        return np.array([score_row(*trace, dt_ms=batch.window.dt_ms) for trace in traces])
 
     def summary(self, rows: np.ndarray) -> dict[str, float]:
         """Numbers of the validation traces from the rows observed of them, `score` among them."""

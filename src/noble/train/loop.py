@@ -62,8 +62,7 @@ class Training:
         self.config = learner.config
         self._learner, self._data, self._folder, self._fabric = learner.to(fabric.device), data, folder, fabric
         self._optimiser = optimiser_for(learner, self.config.optimiser)
-        share = -(-len(data.training) // fabric.world_size)
-        steps = self.config.epochs * -(-share // self.config.batch_size)
+        steps = self.config.epochs * data.training.steps(self.config.batch_size * fabric.world_size)
         self._schedule = schedule_for(self._optimiser, self.config, steps=steps)
         self.epoch = self._step = 0
         self.best: Best | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class RunFacts:
 
 def fit(
     config: TrainConfig,
-    store: Path | str,
+    store: Path | str | Sequence[Path | str],
     folder: Path | str,
     *,
     resume: bool = False,
@@ -58,7 +59,8 @@ def fit(
 
     Args:
         config: configuration of the run.
-        store: address of a store made by `noble generate`.
+        store: address of a store made by `noble generate`, or of several of the same models, for example with windows of
+            another length; the first is the one that fresh traces are later drawn like.
         folder: folder of the run; no other process may train in it meanwhile.
         resume: go on from the newest undamaged checkpoint in the folder. On CPU the result is the same, bit for bit, as that of
             an uninterrupted run with the same number of threads. The configuration must be the run's own, except that
@@ -75,13 +77,16 @@ def fit(
             on or is damaged, the configuration differs from the run's to be resumed, there is a run in the folder and `resume`
             is not set, another process trains in the folder, no checkpoint is undamaged, or the training diverges.
     """
-    data = open_data(config, store, threads=threads)
-    generation = generation_of(data.store)
+    from noble.train.dataset import training_window
+
+    data = open_data(config, [store] if isinstance(store, str | Path) else store, threads=threads)
+    generation, *more = (generation_of(item) for item in data.stores)
     provenance = {
-        "store_digest": data.store.digest,
+        "store_digest": data.digest,
         "models": list(data.models),
         "hall": data.store.attributes.get("hall"),
         "generation": generation,
+        **({"further_generations": more} if more else {}),
         "training": config.model_dump(mode="json"),
     }
     operator = Operator.build(
@@ -92,13 +97,15 @@ def fit(
         scope=data.scope(),
         provenance=provenance,
     )
-    learner = Learner(operator, config, window=data.window)
+    for item in data.stores[1:]:
+        operator.core.check_window(training_window(item).count, item.grid.dt_ms)
+    learner = Learner(operator, config)
     facts = run(learner, data, folder, resume=resume, devices=devices, accelerator=accelerator, progress=progress)
     operator.provenance["training_run"] = asdict(facts)
     return operator
 
 
-def open_data(config: TrainConfig, store: Path | str, *, threads: int | None) -> StoreData:
+def open_data(config: TrainConfig, stores: Sequence[Path | str], *, threads: int | None) -> StoreData:
     """The data of a run, which fit its configuration; sets the threads of torch. The first half of `fit`."""
     from noble.train.dataset import StoreData
 
@@ -106,7 +113,7 @@ def open_data(config: TrainConfig, store: Path | str, *, threads: int | None) ->
     if threads is not None:
         torch.set_num_threads(threads)
     data = StoreData(
-        store,
+        stores,
         features=config.feature_names,
         validation_limit=config.validation_limit,
         seed=config.seed,
@@ -130,7 +137,7 @@ def run(
     progress: TrainProgress | None,
 ) -> RunFacts:
     """Train a learner's operator in place, and leave it with the weights of the best epoch. The second half of `fit`."""
-    folder, digest = Path(folder), data.store.digest
+    folder, digest = Path(folder), data.digest
     fabric = _fabric(devices, accelerator)
     with run_folder(folder, learner.config, digest, resume=resume) if is_first_process() else nullcontext():
         fabric.launch()  # runs the program once more for each further device, now that the folder is held
@@ -179,26 +186,26 @@ def _fabric(devices: int | str, accelerator: str) -> Fabric:
 
 
 def _check_fits(config: TrainConfig, data: StoreData) -> None:
-    """Refuse a store that the run cannot be trained and validated on."""
-    store = data.store
-    for split, indices in (("train", data.training_indices), ("validation", data.validation_indices)):
-        if indices.size == 0:
+    """Refuse stores that the run cannot be trained and validated on."""
+    for store, training, validation in zip(data.stores, data.training_indices, data.validation_indices, strict=True):
+        for split, indices in (("train", training), ("validation", validation)):
+            if indices.size == 0:
+                raise ValueError(
+                    f"{store.place} has no {split} traces of the models to learn from; generate a store with some in "
+                    f"traces.{split}."
+                )
+        if config.max_shift_ms and any(part.facts.config["mix"].get("held") for part in store.parts):
             raise ValueError(
-                f"{store.place} has no {split} traces of the models to learn from; generate a store with some in "
-                f"traces.{split}."
+                f"max_shift_ms is {config.max_shift_ms:g}, but some currents of the store are held from the first sample on, "
+                "and a window that begins later would not begin at rest; set max_shift_ms to 0."
             )
-    if config.max_shift_ms and any(part.facts.config["mix"].get("held") for part in store.parts):
-        raise ValueError(
-            f"max_shift_ms is {config.max_shift_ms:g}, but some currents of the store are held from the first sample on, and a "
-            "window that begins later would not begin at rest; set max_shift_ms to 0."
-        )
-    window = store.protocol
-    if config.max_shift_ms > min(window.tail_margin_ms, window.onset_ms) + 1e-9:
-        raise ValueError(
-            f"max_shift_ms is {config.max_shift_ms:g} but the store's currents start at {window.onset_ms:g} ms and its "
-            f"tail margin is {window.tail_margin_ms:g} ms; lower the shift, or generate with a later onset and a longer "
-            "margin."
-        )
+        window = store.protocol
+        if config.max_shift_ms > min(window.tail_margin_ms, window.onset_ms) + 1e-9:
+            raise ValueError(
+                f"max_shift_ms is {config.max_shift_ms:g} but the store's currents start at {window.onset_ms:g} ms and its "
+                f"tail margin is {window.tail_margin_ms:g} ms; lower the shift, or generate with a later onset and a longer "
+                "margin."
+            )
 
 
 def generation_of(store: Store) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 The order of an epoch depends on seed and epoch alone, so a resumed run sees what the uninterrupted one saw. In memory it is
 one permutation of all traces. A split that does not fit is shuffled in two steps: its chunks are drawn in a random order and
 filled into blocks of an equal number of traces, and each block is shuffled. A block is read once an epoch, by a thread, while
-the block before it is learned from.
+the block before it is learned from. Sets of traces of several lengths take turns, batch by batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,11 +19,13 @@ from torch import Tensor
 
 from noble.data import Store
 from noble.spikes import SpikeTrains
+from noble.traces import TimeGrid
 from noble.train.batches import Batch
 
 # Two blocks are in memory at a time; the other half of the memory is for what reading and gathering take in passing.
 _BLOCKS_IN_MEMORY: Final = 4
 _BYTES_PER_SAMPLE: Final = 8  # float32 voltage and current
+_TURNS_STREAM: Final = 0x7475726E
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Block:
         current_na: shape (traces, time), nA.
         voltage_mv: shape (traces, time), mV.
         spikes_ms: spike times, filled up with infinity, shape (traces, spikes), ms.
+        window: the training window.
     """
 
     positions: np.ndarray
@@ -43,6 +46,7 @@ class Block:
     current_na: Tensor
     voltage_mv: Tensor
     spikes_ms: Tensor
+    window: TimeGrid
 
     def batch(self, positions: np.ndarray) -> Batch:
         """Copies of the traces at these positions of the set, in this order."""
@@ -53,7 +57,13 @@ class Block:
             self.voltage_mv[rows],
             self.spikes_ms[rows],
             torch.as_tensor(positions),
+            self.window,
         )
+
+
+def bytes_of(store: Store, indices: np.ndarray) -> int:
+    """What some samples of a store take in memory."""
+    return _BYTES_PER_SAMPLE * store.grid.count * len(indices)
 
 
 class TraceSet:
@@ -63,19 +73,26 @@ class TraceSet:
         store: where they are read.
         indices: which samples, ascending, shape (traces,).
         columns: columns of the store's feature table that identify a neuron.
+        window: the training window.
         memory_bytes: a set which takes no more is read once and kept; of a larger one, two blocks are kept at a time.
     """
 
-    def __init__(self, store: Store, indices: np.ndarray, *, columns: Sequence[int], memory_bytes: float) -> None:
-        self._store, self._indices = store, indices
+    def __init__(
+        self, store: Store, indices: np.ndarray, *, columns: Sequence[int], window: TimeGrid, memory_bytes: float
+    ) -> None:
+        self._store, self._indices, self.window = store, indices, window
         self._table = store.feature_table[:, list(columns)]
         trace_bytes = _BYTES_PER_SAMPLE * store.grid.count
-        self.in_memory = trace_bytes * len(indices) <= memory_bytes
+        self.in_memory = bytes_of(store, indices) <= memory_bytes
         self._block_traces = max(1, int(memory_bytes / (_BLOCKS_IN_MEMORY * trace_bytes)))
         self._whole: Block | None = None
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    def steps(self, unit: int) -> int:
+        """Steps of an epoch in which all devices take so many traces together."""
+        return -(-len(self) // unit)
 
     def load(self) -> None:
         """Read the traces now, and not with the first batch, if they are to be in memory."""
@@ -162,4 +179,67 @@ class TraceSet:
             torch.from_numpy(current_na),
             torch.from_numpy(voltage_mv),
             torch.as_tensor(SpikeTrains.of(trains).table()),
+            self.window,
         )
+
+
+class TraceSets:
+    """Several sets of traces, whose windows differ in length, as one; positions count through them in the order given.
+
+    A step takes traces of one set, and of longer ones fewer, so that all steps see about as many samples.
+
+    Args:
+        sets: at least one.
+    """
+
+    def __init__(self, sets: Sequence[TraceSet]) -> None:
+        self._sets = tuple(sets)
+        lengths = [len(part) for part in sets]
+        self._starts = np.cumsum([0, *lengths])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def steps(self, unit: int) -> int:
+        """See `TraceSet.steps`; the unit is that of the first set."""
+        return sum(part.steps(self._size(part, unit)) for part in self._sets)
+
+    def load(self) -> None:
+        """See `TraceSet.load`."""
+        for part in self._sets:
+            part.load()
+
+    def shuffled(self, *, seed: int, epoch: int, unit: int) -> list[np.ndarray]:
+        """See `TraceSet.shuffled`; what is in memory comes a step at a time, so that the sets take turns."""
+        blocks: list[np.ndarray] = []
+        for part, start in zip(self._sets, self._starts, strict=False):
+            size = self._size(part, unit)
+            for block in part.shuffled(seed=seed, epoch=epoch, unit=size):
+                cuts = range(size, len(block), size) if part.in_memory else ()
+                blocks += [start + piece for piece in np.split(block, list(cuts))]
+        turns = np.random.default_rng([seed, epoch, _TURNS_STREAM]).permutation(len(blocks))
+        return [blocks[turn] for turn in turns]
+
+    def in_order(self) -> list[np.ndarray]:
+        """See `TraceSet.in_order`."""
+        pairs = zip(self._sets, self._starts, strict=False)
+        return [start + block for part, start in pairs for block in part.in_order()]
+
+    def batches(self, order: Sequence[np.ndarray], size: int) -> Iterator[Batch]:
+        """See `TraceSet.batches`; each block of the order is of one set, and the size is that of the first set."""
+        order = [block for block in order if len(block)]
+        owners = [int(np.searchsorted(self._starts, block[0], side="right")) - 1 for block in order]
+        sizes = [self._size(part, size) for part in self._sets]
+        coming = [
+            part.batches(
+                [block - start for block, owner in zip(order, owners, strict=True) if owner == number], sizes[number]
+            )
+            for number, (part, start) in enumerate(zip(self._sets, self._starts, strict=False))
+        ]
+        for block, owner in zip(order, owners, strict=True):
+            for _ in range(-(-len(block) // sizes[owner])):
+                batch = next(coming[owner])
+                yield replace(batch, index=batch.index + int(self._starts[owner]))
+
+    def _size(self, part: TraceSet, size: int) -> int:
+        return max(1, round(size * self._sets[0].window.count / part.window.count))
