@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from noble.operator.feedback.context import gated, softsign
+from noble.operator.feedback.gate import gated, softsign
 from noble.operator.feedback.recurrence import linear_recurrence
 
 SPIKE_TIMES_MS: Final = tuple(0.7 * (400 / 0.7) ** (step / 9) for step in range(10))
@@ -113,12 +113,9 @@ class Cell(nn.Module):
 
     def _described(self, first: Tensor, second: Tensor, known: Tensor, averages: Tensor, address: Tensor) -> Tensor:
         """What is to be said of bins, given what both layers hear of the context."""
-        tuned = self.tune(address)
-        if first.ndim == 3:
-            tuned = tuned[:, None]
-        of_first, of_second = tuned.chunk(2, dim=-1)
-        entered = gated(first + of_first + self.first(torch.cat([known, averages], dim=-1)))
-        return gated(second + of_second + self.second(entered))
+        of_first, of_second = self.tune(address).chunk(2, dim=-1)
+        entered = gated(self.first(torch.cat([known, averages], dim=-1)), of_first, first)
+        return gated(self.second(entered), of_second, second)
 
     def decide(
         self, description: Float[Tensor, "*bins size"], phase: Float[Tensor, "*bins"], rate: Float[Tensor, "*bins"]
@@ -184,7 +181,8 @@ class Cell(nn.Module):
         known = self._known(memory.spikes, memory.since_ms, memory.phase, rate)
         entering, first, second = self.hear(context).split(self.sizes, dim=-1)
         averages = self.decay * memory.averages + (1 - self.decay) * (entering + self.remember(known))
-        description = self._described(first, second, known, averages, address)
+        heard, said = first[:, None], second[:, None]
+        description = self._described(heard, said, known[:, None], averages[:, None], address)[:, 0]
         place = self.decide(description, memory.phase, rate)[1].clamp(0, self.bin_ms)
         left = self.bin_ms - place
         decayed = memory.spikes * torch.exp(-self.bin_ms / self.spike_times_ms)

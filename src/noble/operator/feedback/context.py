@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noble.operator.feedback.gate import gated
 from noble.operator.feedback.recurrence import linear_recurrence
 
 # Averages of the current that any membrane is made of, and the time constants that are learned, begin with these, ms.
@@ -70,8 +71,7 @@ class ContextBlock(nn.Module):
         """Bins of the same shape; the address of a neuron moves every hidden unit's bias."""
         present = self.norm(values)
         past = average(self.average, self.project(present))
-        hidden = gated(self.enter(torch.cat([present, past], dim=2)) + self.tune(address)[:, None])
-        return values + self.leave(hidden)
+        return values + self.leave(gated(self.enter(torch.cat([present, past], dim=2)), self.tune(address)))
 
 
 class Context(nn.Module):
@@ -144,14 +144,3 @@ class Context(nn.Module):
         for block in self.blocks:
             values = block(values, address, average)
         return self.norm(values)
-
-
-def softsign(values: Tensor) -> Tensor:
-    """`x / (1 + |x|)`."""
-    return values / (1 + values.abs())
-
-
-def gated(values: Tensor) -> Tensor:
-    """Gated units whose gate needs no exponential function: `x (1 + softsign x) / 2` in place of SiLU; half as many."""
-    gate, hidden = values.chunk(2, dim=-1)
-    return 0.5 * gate * (1 + softsign(gate)) * hidden
