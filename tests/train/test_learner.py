@@ -4,8 +4,9 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from spiking_family import TINY_FNO, TINY_PHASE, training
+from spiking_family import TINY_FNO, TINY_PHASE, make_store, training
 
+from noble.data import StimulusMix
 from noble.operator import Operator
 from noble.operator.losses import relative_h1, relative_lp
 from noble.operator.spiking.core import SpikePhaseCore
@@ -195,3 +196,22 @@ def test_shifts_depend_on_seed_step_and_device_alone(data, monkeypatch):
     assert seen[0] == seen[4]
     assert len(set(seen)) == 4
     assert max(abs(shift) for item in seen for shift in item) <= 40  # 4 ms at 0.1 ms
+
+
+def test_currents_that_are_held_from_the_start_are_not_shifted(tmp_path, monkeypatch):
+    """No window of theirs but the first begins at rest."""
+    store = make_store(tmp_path / "held.zarr", mix=StimulusMix.model_validate({"step": 1, "held": 1}))
+    data = StoreData(store.path, features=("rheobase", "fi_gain"), validation_limit=8, seed=0)
+    [batch] = data.training.batches([np.arange(len(data.training))], len(data.training))
+    seen = []
+
+    def note(batch, shift):
+        seen.append(shift)
+        return shifted_window(batch, shift)
+
+    monkeypatch.setattr("noble.train.learner.shifted_window", note)
+    learner_of(data)(batch, step=0, rank=0)
+    held = batch.current_na[:, 0] != 0
+    assert 0 < int(held.sum()) < len(held)
+    assert (seen[0][held] == 0).all()
+    assert (seen[0][~held] != 0).any()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from spiking_family import TINY_FNO, TINY_PHASE, SpikingHall, make_store, training
 
-from noble.data import StimulusMix, Store, TraceCounts
+from noble.data import Store, TraceCounts
 from noble.operator import FeatureSpec, Operator, Scope
 from noble.operator.feedback.config import SpikeFeedbackConfig
 from noble.operator.spiking.config import SpikePhaseConfig
@@ -421,10 +421,3 @@ def test_the_feedback_core_trains_resumes_bit_for_bit_and_comes_back(tmp_path, s
     back = Operator.load(tmp_path / "bundle")
     neuron, step = {"rheobase": 0.05}, Step(5.0, 45.0, 0.15)
     np.testing.assert_array_equal(back.predict(neuron, step).voltage, whole.predict(neuron, step).voltage)
-
-
-def test_currents_that_are_held_from_the_start_are_not_shifted(tmp_path):
-    make_store(tmp_path / "held.zarr", mix=StimulusMix.model_validate({"step": 1, "held": 1}))
-    with pytest.raises(ValueError, match=r"held from the first sample on, .* set max_shift_ms to 0"):
-        fit(training(), tmp_path / "held.zarr", tmp_path / "run")
-    assert not (tmp_path / "run").exists()

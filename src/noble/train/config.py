@@ -58,7 +58,7 @@ class TrainConfig(Frozen):
             resumed with more.
         batch_size: traces a step.
         max_shift_ms: augmentation: each trace's onset moves by up to this, either way, at each step; at most the store's
-            onset and tail margin.
+            onset and tail margin. Traces whose current flows from the first sample on stay where they are.
         validation_limit: most validation traces predicted after each epoch; fewer than there are come evenly from the split.
         validate_every: epochs between validations.
         memory_gb: traces of a split are kept in memory if they take no more than this, 8 bytes a sample; those of a larger one

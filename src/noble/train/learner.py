@@ -51,6 +51,8 @@ class Learner(nn.Module):
         stored = batch.current_na.shape[1] - batch.window.count
         largest = min(math.floor(self.config.max_shift_ms / batch.window.dt_ms + 1e-9), stored)
         shift = torch.randint(-largest, largest + 1, batch.index.shape, generator=generator).to(batch.index.device)
+        # A neuron under a holding current is at rest at no time but the first.
+        shift = torch.where(batch.current_na[:, 0] == 0, shift, 0)
         return self._objective(self.operator, shifted_window(batch, shift), generator)
 
     @torch.no_grad()

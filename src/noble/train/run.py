@@ -194,11 +194,6 @@ def _check_fits(config: TrainConfig, data: StoreData) -> None:
                     f"{store.place} has no {split} traces of the models to learn from; generate a store with some in "
                     f"traces.{split}."
                 )
-        if config.max_shift_ms and any(part.facts.config["mix"].get("held") for part in store.parts):
-            raise ValueError(
-                f"max_shift_ms is {config.max_shift_ms:g}, but some currents of the store are held from the first sample on, "
-                "and a window that begins later would not begin at rest; set max_shift_ms to 0."
-            )
         window = store.protocol
         if config.max_shift_ms > min(window.tail_margin_ms, window.onset_ms) + 1e-9:
             raise ValueError(
