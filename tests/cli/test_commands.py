@@ -303,11 +303,24 @@ def test_generate_check_train_and_evaluate_afresh(noble, tmp_path, monkeypatch):
     ):
         refused = noble("evaluate", "run/bundle", *options)
         assert (refused.code, refused.error.startswith(message)) == (2, True)
-    result = noble("bench", "run/bundle", "--batch", 4, "--arbor-traces", 1, "--neuron-traces", 0, "--json", "b.json")
+    result = noble(
+        "bench",
+        "run/bundle",
+        "--batch",
+        4,
+        "--arbor-traces",
+        1,
+        "--neuron-traces",
+        0,
+        "--json",
+        "b.json",
+        "--currents",
+        "noise",
+    )
     assert result.code == 0, result.err
     speed = json.loads((tmp_path / "b.json").read_text())
     assert set(STABLE_SPEED_KEYS) <= set(speed)
-    assert speed["batch"] == 4
+    assert (speed["batch"], speed["currents"]) == (4, "noise")
     assert speed["speedup_vs_arbor"] > 1
     assert speed["speedup_vs_neuron"] is None
     assert "Arbor" in result.out

@@ -22,17 +22,25 @@ def bench(
     batch: Annotated[int, typer.Option(min=1, help="Traces that the operator answers at once.")] = 128,
     arbor_traces: Annotated[int, typer.Option(min=1, help="Traces simulated by Arbor on all cores.")] = 16,
     neuron_traces: Annotated[int, typer.Option(min=0, help="Traces simulated by NEURON on one core; 0 for none.")] = 2,
+    currents: Annotated[
+        str | None,
+        typer.Option(help="One kind of current, as `noble evaluate` names them; as in training if not given."),
+    ] = None,
     hall: HallName = None,
     data_folder: DataFolder = None,
     json: Json = None,
 ) -> None:
     """Time an operator, Arbor and serial NEURON in one run, on the same cell and currents."""
-    from noble.evaluation import hall_of, measure_speed
+    from noble.evaluation import generation_of, hall_of, measure_speed
+    from noble.evaluation.evaluate import check_kinds, of_kind
     from noble.evaluation.source import recorded_generation
     from noble.operator import Operator
     from noble.simulators import ArborSimulator, NeuronSimulator, SolverSettings
 
+    if currents is not None:
+        check_kinds([currents])
     operator = Operator.load(bundle)
+    config = recorded_generation(operator) if currents is None else of_kind(generation_of(operator), currents)
     numerics = SolverSettings(equilibration_ms=0.0)  # nobody waits for the operator to settle, so it would flatter
     with tracked("measuring") as progress:
         speed = measure_speed(
@@ -43,7 +51,8 @@ def bench(
             batch=batch,
             arbor_traces=arbor_traces,
             neuron_traces=neuron_traces,
-            config=recorded_generation(operator),
+            config=config,
+            currents=currents,
             progress=progress,
         )
     _print(speed, operator.config.kind)

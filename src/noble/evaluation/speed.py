@@ -56,6 +56,7 @@ class Speed(Result):
         arbor_threads: threads that Arbor used, if it says so.
         arbor_traces, neuron_traces: number of traces that were simulated.
         window_ms, dt_ms: length and sampling interval of the traces, ms.
+        currents: kind of the currents; None is as in the training.
         hall: name of the hall whose models were asked.
         cores, machine, torch: cores and architecture of the machine, and version of torch.
     """
@@ -74,6 +75,7 @@ class Speed(Result):
     neuron_traces: int
     window_ms: float
     dt_ms: float
+    currents: str | None
     hall: str
     cores: int | None
     machine: str
@@ -90,6 +92,7 @@ def measure_speed(
     arbor_traces: int = 16,
     neuron_traces: int = 2,
     config: GenerationConfig | None = None,
+    currents: str | None = None,
     progress: Progress | None = None,
 ) -> Speed:
     """Milliseconds a trace, and how many times faster than the simulators on the same cell and currents.
@@ -106,6 +109,7 @@ def measure_speed(
             without.
         batch: traces that the operator answers at once.
         arbor_traces, neuron_traces: traces simulated, spread over models and amplitudes.
+        currents: what the kind of these currents is called in the result.
         config: distribution of currents, and window; without it steps spread evenly over the paper's range, in its window.
         progress: called with parts done and parts in all.
 
@@ -138,6 +142,7 @@ def measure_speed(
         neuron_traces=0 if neuron is None else neuron_traces,
         window_ms=grid.duration_ms,
         dt_ms=grid.dt_ms,
+        currents=currents,
         hall=hall.name,
         cores=os.cpu_count(),
         machine=platform.machine(),
