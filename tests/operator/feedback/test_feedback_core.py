@@ -187,3 +187,13 @@ def test_what_does_not_continue_a_stream_is_refused(current, dt_ms, message):
 def test_shapes_may_not_reach_beyond_the_bin():
     with pytest.raises(ValueError, match="expected ahead_ms <= bin_ms"):
         CONFIG.model_validate({**CONFIG.model_dump(), "ahead_ms": 1.0})
+
+
+def test_traces_without_spikes_give_every_weight_a_gradient():
+    """Several devices wait for the gradient of each."""
+    core, current = core_of(operator_of()), two_currents()
+    silent = torch.full((2, 1), torch.inf)
+    examples = Examples(scaled_of(), current, torch.full_like(current, -70.0), silent, GRID.dt_ms)
+    core.objective(examples, LossConfig(), torch.Generator().manual_seed(0))["loss"].backward()
+    assert all(torch.isfinite(weight.grad).all() for weight in core.parameters() if weight.grad is not None)
+    assert [name for name, weight in core.named_parameters() if weight.grad is None] == []

@@ -251,7 +251,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         fired = spiked.sum().clamp(min=1)
         firing = nn.functional.binary_cross_entropy_with_logits(odds, spiked.to(odds), reduction="sum") / fired
         timing = pseudo_huber((guessed - place)[spiked], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
-        found, channels = self._spikes(spiked, place, description, 0)
+        # At least one column, so that several devices find a gradient for every weight, whatever fires.
+        found, channels = self._spikes(spiked, place, description, 0, least=1)
         drawing = Drawing(
             slow_mv=torch.cat([state.slow_mv[:, -1:], self._slow_mv(description) + beyond], dim=1),
             first_edge=0,
@@ -291,10 +292,12 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
     def _slow_mv(self, description: Tensor) -> Tensor:
         return self.config.rest_mv + self.config.scale_mv * self.slow(description)[..., 0]
 
-    def _spikes(self, spiked: Tensor, place_ms: Tensor, description: Tensor, first_bin: int) -> tuple[Tensor, Tensor]:
+    def _spikes(
+        self, spiked: Tensor, place_ms: Tensor, description: Tensor, first_bin: int, *, least: int = 0
+    ) -> tuple[Tensor, Tensor]:
         """Times of the spikes in some bins, filled up with infinity, and the weights of their shapes."""
         starts = (first_bin + torch.arange(spiked.shape[1], device=spiked.device)).double() * self.config.bin_ms
-        times, order = _packed(torch.where(spiked, starts + place_ms.double(), torch.inf))
+        times, order = _packed(torch.where(spiked, starts + place_ms.double(), torch.inf), least=least)
         return times, self.config.scale_mv * self.weigh(_rows(description, order))
 
     def _beyond_mv(self, scaled: Tensor, beyond_na: Tensor, before: Tensor) -> Tensor:
@@ -390,10 +393,10 @@ def _in_bins(spikes_ms: Tensor, bins: int, bin_ms: float) -> tuple[Tensor, Tenso
     return spiked[:, :bins], places[:, :bins]
 
 
-def _packed(times_ms: Tensor) -> tuple[Tensor, Tensor]:
-    """The finite of some times in order, rows filled up with infinity, and where they came from."""
+def _packed(times_ms: Tensor, *, least: int = 0) -> tuple[Tensor, Tensor]:
+    """The finite of some times in order, rows filled up with infinity, at least so many columns, and where they came from."""
     most = int(torch.isfinite(times_ms.detach()).sum(dim=1).max()) if times_ms.numel() else 0
-    order = times_ms.detach().argsort(dim=1, stable=True)[:, :most]
+    order = times_ms.detach().argsort(dim=1, stable=True)[:, : max(least, most)]
     return times_ms.gather(1, order), order
 
 
