@@ -44,6 +44,8 @@ _PASSIVE_MS: Final = 10.0
 # Errors of the place of a spike count as nats by this unit, ms.
 _PLACE_UNIT_MS: Final = 0.17
 _PLACE_SCALE_MS: Final = 0.05
+# Losses are those of a spike, but at most of so much time.
+_LONGEST_INTERVAL_MS: Final = 100.0
 # Spikes that are fed back in training are moved by a normal number of a standard deviation between these, ms.
 _JITTER_MS: Final = (0.001, 0.03)
 # Neurons x bins that are computed at once when no gradient is wanted; bounds the memory.
@@ -248,7 +250,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         moved = place + spread * torch.randn(place.shape, generator=generator).to(place)
         told = torch.where(spiked, moved.clamp(0, config.bin_ms), 0.0)
         odds, guessed, description = self.cell.told(context, rate, address, spiked, told, state.memory)
-        fired = spiked.sum().clamp(min=1)
+        # Per spike; where there are few, as if there were some, so that a silent batch counts for no more than it shows.
+        fired = spiked.sum().clamp(min=len(spiked) * bins * config.bin_ms / _LONGEST_INTERVAL_MS)
         firing = nn.functional.binary_cross_entropy_with_logits(odds, spiked.to(odds), reduction="sum") / fired
         timing = pseudo_huber((guessed - place)[spiked], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
         # At least one column, so that several devices find a gradient for every weight, whatever fires.
