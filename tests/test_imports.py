@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "noble"
 GROUND = {"units", "files", "configs", "progress", "results", "machine", "spikes"}
 ALLOWED: dict[str, set[str]] = {
     "jobs": set(),
+    "baselines": set(),
     "traces": set(),
     "stimuli": {"traces"},
     "protocols": {"stimuli", "traces"},
