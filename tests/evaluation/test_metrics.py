@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from noble.evaluation.metrics import REGIMES, TraceTable, concatenate, matched_errors_ms, summarise, trace_table
+from noble.evaluation.metrics import DRIVES, REGIMES, TraceTable, concatenate, matched_errors_ms, summarise, trace_table
 from noble.evaluation.results import STABLE_KEYS, Summary
 from noble.features import FEATURE_NAMES, extract
 from noble.spikes import coincidence_factor
@@ -147,7 +147,7 @@ def test_regimes_part_the_traces():
     np.testing.assert_array_equal(masks["spiking"], [0, 0, 0, 0, 1])
     found = summarise(table)
     assert found.regimes is not None
-    assert tuple(found.regimes) == REGIMES
+    assert tuple(found.regimes) == REGIMES + DRIVES
     assert [found.regimes[name].traces for name in REGIMES] == [1, 3, 1]
     written = found.to_dict()
     assert set(written) - {"regimes"} == set(written["regimes"]["spiking"])
@@ -236,3 +236,20 @@ def test_spikes_missed_and_too_many_are_counted():
     assert (summary.missed_spikes_percent, summary.extra_spikes_percent, summary.spikes) == (50.0, 25.0, 4)
     assert summary.matched_time_p90_ms == pytest.approx(0.45, abs=0.01)
     assert summary.ceiling_coincidence_1ms is None
+
+
+def test_a_trace_is_driven_by_its_mean_or_by_fluctuations():
+    grid = TimeGrid(0.1, 1000)
+    current = np.zeros((3, grid.count))
+    current[0, 200:800] = 0.1  # above the threshold of 0.08
+    current[1, 200:800] = np.resize([0.0, 0.15], 600)  # on average below it
+    current[2, 200:800] = 0.1  # threshold unknown
+    traces = TraceBatch(grid, np.full((3, grid.count), -70.0), current)
+    table = trace_table(
+        traces, traces, onset_ms=20.0, offset_ms=80.0, rheobase_na=np.array([0.08, 0.08, np.nan]), feature_names=()
+    )
+    np.testing.assert_allclose(table.mean_drive_na, [0.02, -0.005, np.nan], atol=1e-9)
+    assert {name: mask.tolist() for name, mask in table.drive_masks().items()} == {
+        "fluctuation_driven": [False, True, False],
+        "mean_driven": [True, False, False],
+    }

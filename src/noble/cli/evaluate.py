@@ -57,7 +57,11 @@ def evaluate(
         ),
     ] = None,
     by_regime: Annotated[
-        bool, typer.Option("--by-regime", help="Also sub-threshold, near-threshold and spiking traces apart.")
+        bool,
+        typer.Option(
+            "--by-regime",
+            help="Also apart by how traces fire, and by whether their mean current is above threshold.",
+        ),
     ] = False,
     json: Json = None,
 ) -> None:
@@ -84,8 +88,9 @@ def evaluate(
     for kind, evaluation in found.currents.items():
         print_metrics(evaluation.subsets, title=kind)
     if by_regime:
-        for subset, summary in found.subsets.items():
-            print_metrics(summary.regimes or {}, title=subset.replace("_", " "))
+        for kind, evaluation in {"": found, **found.currents}.items():
+            for subset, summary in evaluation.subsets.items():
+                print_metrics(summary.regimes or {}, title=f"{kind} {subset.replace('_', ' ')}".strip())
     if json is not None:
         write_json(json, found.to_dict())
 

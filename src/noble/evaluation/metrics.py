@@ -23,6 +23,7 @@ STABLE_FEATURES: Final[tuple[str, ...]] = ("AP1_width", "mean_AP_amplitude", "st
 """The e-features that every summary has a number of; others are computed on request."""
 
 REGIMES: Final[tuple[str, ...]] = ("sub_threshold", "near_threshold", "spiking")
+DRIVES: Final[tuple[str, ...]] = ("fluctuation_driven", "mean_driven")
 
 NEAR_THRESHOLD_NA: Final = 0.010
 NEAR_THRESHOLD_SPIKES: Final = 2
@@ -52,6 +53,7 @@ class TraceTable:
         matched_errors_ms: distances of spikes that lie within 4 ms of each other, one array a trace, ms.
         rmse_between_spikes_mv: root mean square error away from the spikes of either, mV; NaN where there is no such time.
         ceiling: coincidence factor at 1 ms of the reference with a finer simulation of the same; NaN where there is none.
+        mean_drive_na: mean current from onset to offset over the model's threshold current, nA; NaN where that is unknown.
         near_current: whether the drive comes within `NEAR_THRESHOLD_NA` of the model's threshold current.
         reference_features, predicted_features: e-features by name; NaN where there is none.
     """
@@ -67,6 +69,7 @@ class TraceTable:
     matched_errors_ms: tuple[np.ndarray, ...]
     rmse_between_spikes_mv: np.ndarray
     ceiling: np.ndarray
+    mean_drive_na: np.ndarray
     near_current: np.ndarray
     reference_features: Mapping[str, np.ndarray]
     predicted_features: Mapping[str, np.ndarray]
@@ -84,6 +87,14 @@ class TraceTable:
         silent = self.reference_spikes == 0
         near = self.near_current | (~silent & (self.reference_spikes <= NEAR_THRESHOLD_SPIKES))
         return {"sub_threshold": silent & ~near, "near_threshold": near, "spiking": ~silent & ~near}
+
+    def drive_masks(self) -> dict[str, np.ndarray]:
+        """Which traces fire by fluctuations and which by the mean of their current, where the threshold current is known.
+
+        Under a mean above threshold a neuron fires by itself, and errors of time add up from spike to spike; below it each
+        spike is a fluctuation's own.
+        """
+        return {"fluctuation_driven": self.mean_drive_na < 0, "mean_driven": self.mean_drive_na >= 0}
 
 
 def trace_table(
@@ -140,10 +151,17 @@ def trace_table(
         matched_errors_ms=tuple(row.matched_errors_ms for row in spikes),
         rmse_between_spikes_mv=np.array([row.rmse_between_mv for row in spikes], dtype=float),
         ceiling=_ceiling(reference, finer),
+        mean_drive_na=_mean_na(reference, onset_ms, offset_ms) - thresholds,
         near_current=np.abs(reference.current_na.max(axis=1) - thresholds) <= NEAR_THRESHOLD_NA + 1e-12,
         reference_features=extract(reference, **edges),
         predicted_features=extract(predicted, **edges),
     )
+
+
+def _mean_na(reference: TraceBatch, onset_ms: float, offset_ms: float) -> np.ndarray:
+    """Mean current between two instants, shape (batch,), nA."""
+    times = reference.grid.times_ms
+    return reference.current_na[:, (times >= onset_ms) & (times < offset_ms)].mean(axis=1, dtype=float)
 
 
 def _norms(predicted_mv: np.ndarray, reference_mv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -241,8 +259,9 @@ def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
 
 
 def summarise(table: TraceTable) -> Summary:
-    """The numbers of one subset, over all of its traces and over those of each regime (`TraceTable.regime_masks`)."""
-    regimes = {name: _summary(table, mask) for name, mask in table.regime_masks().items()}
+    """The numbers of one subset, over all of its traces and over those of each regime (`regime_masks`, `drive_masks`)."""
+    masks = table.regime_masks() | table.drive_masks()
+    regimes = {name: _summary(table, mask) for name, mask in masks.items()}
     return replace(_summary(table, np.ones(len(table), dtype=bool)), regimes=regimes)
 
 

@@ -67,6 +67,8 @@ SUBSET_LABELS: Final[Mapping[str, str]] = {
     "sub_threshold": "Sub-threshold",
     "near_threshold": "Near threshold",
     "spiking": "Spiking",
+    "fluctuation_driven": "Mean current below threshold",
+    "mean_driven": "Mean current above threshold",
 }
 """What subsets and regimes are called in tables."""
 
@@ -129,7 +131,8 @@ class Summary(Result):
         exact_count_percent: share of the firing traces whose spikes are as many as predicted.
         traces, firing_traces, spikes: number of traces, of those where the reference fires, and of the reference's spikes.
         all_features: errors of each compared e-feature.
-        regimes: the same numbers for sub-threshold, near-threshold and spiking traces apart; None within a regime.
+        regimes: the same numbers for sub-threshold, near-threshold and spiking traces apart, and for traces whose mean current
+            is below and above the model's threshold current; None within a regime.
         settings: what the numbers depend on besides operator and data; None where nobody said.
     """
 
