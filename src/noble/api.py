@@ -100,17 +100,17 @@ def read_recording(path: str | Path, *, electrode: str | None = None, junction_p
     """Read a current-clamp recording.
 
     Args:
-        path: an NWB 2 file.
-        electrode: which one, if the file has several.
+        path: a file of NWB 2 or ABF 1 or 2, an Igor binary wave, or a folder of such waves.
+        electrode: which electrode or channel, if the file has several.
         junction_potential_mv: liquid junction potential, subtracted from the voltage, mV.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it cannot be read, or has no sweep with a rectangular step.
     """
-    from noble.recordings import read_nwb
+    from noble.recordings import read_recording as read
 
-    return read_nwb(path, electrode=electrode, junction_potential_mv=junction_potential_mv)
+    return read(path, electrode=electrode, junction_potential_mv=junction_potential_mv)
 
 
 def extract_features(

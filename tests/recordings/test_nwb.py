@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noble.recordings import read_nwb
+from noble.recordings import read_recording
 from noble.spikes import spike_times_ms
 from nwb_files import (
     OFFSET_MS,
@@ -25,7 +25,7 @@ pytest.importorskip("pynwb")
 
 def test_a_sweep_in_mv_na_and_ms(tmp_path):
     sweep = Written(answer_mv(0.1, [20.0]), step_na(0.1, holding_na=-0.03), bias_na=0.01, voltage_offset_v=-0.005)
-    recording = read_nwb(write_nwb(tmp_path / "cell.nwb", [sweep]), junction_potential_mv=14.0)
+    recording = read_recording(write_nwb(tmp_path / "cell.nwb", [sweep]), junction_potential_mv=14.0)
     assert recording.source == "cell.nwb"
     assert recording.unusable == {}
     assert recording.junction_potential_mv == 14.0
@@ -44,7 +44,7 @@ def test_the_checksum_is_the_files(tmp_path):
     import hashlib
 
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1)])
-    assert read_nwb(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert read_recording(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("way", ["table", "sweep number", "name", "starting time"])
@@ -60,7 +60,7 @@ def test_a_response_finds_its_stimulus(tmp_path, way):
         if way == "starting time":
             sweep.start_s = 1.5 * index
     path = write_nwb(tmp_path / "cell.nwb", sweeps, table=way == "table", reverse_stimuli=True)
-    recording = read_nwb(path)
+    recording = read_recording(path)
     assert recording.unusable == {}
     assert [sweep.amplitude_na for sweep in recording.sweeps] == pytest.approx(amplitudes)
     for read, written in zip(recording.sweeps, sweeps, strict=True):
@@ -95,7 +95,7 @@ def test_rows_of_the_table_may_be_windows_of_one_long_series(tmp_path):
     file.add_intracellular_recording(electrode=electrode, stimulus=stimulus)  # a stimulus without a response
     with NWBHDF5IO(path=str(tmp_path / "long.nwb"), mode="w") as io:
         io.write(file)
-    recording = read_nwb(tmp_path / "long.nwb")
+    recording = read_recording(tmp_path / "long.nwb")
     assert [sweep.name for sweep in recording.sweeps] == ["all[0]", f"all[{count}]"]
     assert [sweep.amplitude_na for sweep in recording.sweeps] == pytest.approx([0.1, -0.05])
     assert recording.sweeps[1].onset_ms == pytest.approx(ONSET_MS)
@@ -107,7 +107,6 @@ def bad(**changes: object) -> Written:
 
 UNUSABLE = {
     "no stimulus": (bad(current_na=None), "no single stimulus belongs to it"),
-    "zero": (bad(current_na=step_na(0.0)), "no rectangular step"),
     "ramp": (bad(current_na=step_na(1.0) * (times_ms() - ONSET_MS) * 3e-3), "rectangular step"),
     "to the end": (bad(current_na=step_na(0.1, offset_ms=1e6)), "begins or ends with the sweep"),
     "rates": (bad(stimulus_rate_hz=20_000.0), "2200 samples at 0.1 ms and its stimulus 2200 at 0.05 ms"),
@@ -125,7 +124,7 @@ UNUSABLE = {
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_cannot_be_used_is_listed_with_a_reason(tmp_path, case):
     sweep, reason = UNUSABLE[case]
-    recording = read_nwb(write_nwb(tmp_path / "cell.nwb", [good(0.1), sweep, good(0.2)]))
+    recording = read_recording(write_nwb(tmp_path / "cell.nwb", [good(0.1), sweep, good(0.2)]))
     assert [kept.name for kept in recording.sweeps] == ["response_000", "response_002"]
     assert set(recording.unusable) == {"response_001"}
     assert re.search(reason, recording.unusable["response_001"])
@@ -138,12 +137,12 @@ def test_another_unit_in_the_file_is_seen_although_pynwb_hides_it(tmp_path):
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1), good(0.2)])
     with h5py.File(path, "a") as file:
         file["acquisition/response_001/data"].attrs["unit"] = "mV"  # type: ignore[union-attr]
-    assert "unit of response_001 is 'mV'; expected volts" in read_nwb(path).unusable["response_001"]
+    assert "unit of response_001 is 'mV'; expected volts" in read_recording(path).unusable["response_001"]
 
 
 def test_uniform_timestamps_are_as_good_as_a_rate(tmp_path):
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1, timestamps_s=5 + times_ms() / 1e3)])
-    [sweep] = read_nwb(path).sweeps
+    [sweep] = read_recording(path).sweeps
     assert sweep.trace.grid.dt_ms == pytest.approx(0.1)
 
 
@@ -152,22 +151,23 @@ def test_two_stimuli_of_one_number_are_no_pair(tmp_path):
     for index, sweep in enumerate(twice):
         sweep.response_name, sweep.stimulus_name = f"r{'ab'[index]}", f"s{'ab'[index]}"
     with pytest.raises(ValueError, match="no single stimulus belongs to it"):
-        read_nwb(write_nwb(tmp_path / "cell.nwb", twice))
+        read_recording(write_nwb(tmp_path / "cell.nwb", twice))
 
 
 def test_another_sweep_number_is_another_sweep_whatever_the_name(tmp_path):
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1, sweep_number=5, stimulus_sweep_number=7), good(0.2)])
-    assert set(read_nwb(path).unusable) == {"response_000"}
+    assert set(read_recording(path).unusable) == {"response_000"}
 
 
 def test_nothing_usable_is_an_error_with_all_reasons(tmp_path):
-    sweeps = [UNUSABLE["zero"][0], UNUSABLE["zero"][0], UNUSABLE["voltage clamp"][0]]
+    zero = bad(current_na=step_na(0.0))
+    sweeps = [zero, zero, UNUSABLE["voltage clamp"][0]]
     with pytest.raises(
         ValueError, match=r"cell\.nwb has no .* 2 sweep\(s\): no rectangular step.*; 1 sweep\(s\): .*VoltageClamp"
     ):
-        read_nwb(write_nwb(tmp_path / "cell.nwb", sweeps))
+        read_recording(write_nwb(tmp_path / "cell.nwb", sweeps))
     with pytest.raises(ValueError, match="it holds no response"):
-        read_nwb(write_nwb(tmp_path / "empty.nwb", []))
+        read_recording(write_nwb(tmp_path / "empty.nwb", []))
 
 
 def test_a_file_that_is_not_whole_or_not_nwb(tmp_path):
@@ -182,32 +182,32 @@ def test_a_file_that_is_not_whole_or_not_nwb(tmp_path):
         with pytest.raises(
             ValueError, match=rf"{name} cannot be read as NWB 2 \(.*\); expected a complete NWB 2 file\.$"
         ):
-            read_nwb(tmp_path / name)
+            read_recording(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="there is no recording"):
-        read_nwb(tmp_path / "none.nwb")
+        read_recording(tmp_path / "none.nwb")
 
 
 def test_a_junction_potential_in_volts_or_worse(tmp_path):
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1)])
     for value in (float("nan"), 14_000.0):
         with pytest.raises(ValueError, match=r"the junction potential is \S+ mV; expected"):
-            read_nwb(path, junction_potential_mv=value)
+            read_recording(path, junction_potential_mv=value)
 
 
 def test_of_several_electrodes_one_must_be_named(tmp_path):
     sweeps = [good(0.1, electrode="left"), good(0.2, electrode="right"), good(0.3, electrode="right")]
     path = write_nwb(tmp_path / "cell.nwb", sweeps)
     with pytest.raises(ValueError, match="holds the electrodes left, right; name the one to read"):
-        read_nwb(path)
+        read_recording(path)
     with pytest.raises(ValueError, match="has no electrode 'up'; expected one of left, right"):
-        read_nwb(path, electrode="up")
-    assert [sweep.amplitude_na for sweep in read_nwb(path, electrode="right").sweeps] == pytest.approx([0.2, 0.3])
+        read_recording(path, electrode="up")
+    assert [sweep.amplitude_na for sweep in read_recording(path, electrode="right").sweeps] == pytest.approx([0.2, 0.3])
 
 
 def test_reading_leaves_warnings_as_they_were(tmp_path):
     path = write_nwb(tmp_path / "cell.nwb", [good(0.1)])
     before = list(warnings.filters)
-    read_nwb(path)
+    read_recording(path)
     assert list(warnings.filters) == before
 
 
@@ -219,7 +219,7 @@ def test_reading_leaves_warnings_as_they_were(tmp_path):
     ],
 )
 def test_the_simulated_recordings(shared_data: Path, file, counts, rest_mv):
-    recording = read_nwb(shared_data / file)
+    recording = read_recording(shared_data / file)
     assert recording.unusable == {}
     groups = recording.by_amplitude()
     assert list(groups) == sorted(groups)
@@ -234,3 +234,11 @@ def test_the_simulated_recordings(shared_data: Path, file, counts, rest_mv):
         trace = groups[amplitude][0].trace
         assert spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms).size == count
         assert np.mean(trace.voltage_mv[:5000]) == pytest.approx(rest_mv, abs=0.3)
+
+
+def test_a_sweep_without_the_step_that_the_others_have_is_one_of_amplitude_zero(tmp_path):
+    recording = read_recording(write_nwb(tmp_path / "cell.nwb", [good(0.1), bad(current_na=step_na(0.0)), good(0.2)]))
+    assert [sweep.amplitude_na for sweep in recording.sweeps] == pytest.approx([0.1, 0.0, 0.2])
+    assert len({(sweep.onset_ms, sweep.offset_ms) for sweep in recording.sweeps}) == 1
+    with pytest.raises(ValueError, match="no rectangular step was found"):
+        read_recording(write_nwb(tmp_path / "silent.nwb", [bad(current_na=step_na(0.0))]))

@@ -136,11 +136,11 @@ def test_rates_of_a_family_are_those_of_its_neurons_in_order():
 
 def test_a_recording_has_a_point_a_sweep_by_amplitude(tmp_path: Path):
     pytest.importorskip("pynwb")
-    from noble.recordings import read_nwb
+    from noble.recordings import read_recording
     from nwb_files import good, write_nwb
 
     sweeps = [good(0.2, (20.0, 40.0, 60.0, 80.0)), good(-0.05), good(0.2, (20.0, 45.0, 70.0, 95.0)), good(0.1, (50.0,))]
-    recording = read_nwb(write_nwb(tmp_path / "cell.nwb", sweeps))
+    recording = read_recording(write_nwb(tmp_path / "cell.nwb", sweeps))
     points = recorded_points(recording, 1000.0)
     np.testing.assert_allclose(points[:, 0], [-0.05, 0.1, 0.2, 0.2])
     np.testing.assert_allclose(points[:, 1], [0, 10, 50, 40], rtol=1e-2)  # one spike in a step of 100 ms is 10 Hz

@@ -330,9 +330,9 @@ def test_a_file_that_is_no_targets_or_not_there(tmp_path):
 
 def test_the_simulated_recording(shared_data: Path):
     pytest.importorskip("pynwb")
-    from noble.recordings import read_nwb
+    from noble.recordings import read_recording
 
-    targets = measure_targets(read_nwb(shared_data / "HL23PV.nwb"))
+    targets = measure_targets(read_recording(shared_data / "HL23PV.nwb"))
     assert [step.amplitude_na for step in targets.silent if step.amplitude_na > 0] == [0.08, 0.11, 0.13, 0.15]
     assert [step.amplitude_na for step in targets.firing] == [0.18, 0.22, 0.28, 0.35]
     assert [step.spike_counts[0] for step in targets.firing] == [20, 44, 70, 89]

@@ -12,7 +12,7 @@ from noble.cli.app import ASK, app
 from noble.cli.options import Bundle, Count, HallName, Json, Models, Seed
 from noble.cli.output import command_line, print_unusable, shown, write_numbers
 from noble.cli.progress import console, tracked
-from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
+from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, recording_of
 
 if TYPE_CHECKING:
     from noble.comparison import RecordingComparison
@@ -42,7 +42,7 @@ def compare(
 
     operator = Operator.load(bundle)
     known = hall_of(operator, hall)
-    read = read_recording(recording, junction_potential, protocol, electrode)
+    read = recording_of(recording, junction_potential, protocol, electrode)
     with tracked("comparing") as progress:
         found = recording_study(operator, known, read, models=models, count=n, seed=seed, progress=progress)
     _print_rates(found.comparison)

@@ -92,10 +92,10 @@ def _recording(path: Path | None, evolution: Evolution) -> Recording | None:
     """The recording of the targets, refused before anything is evolved if it is another."""
     if path is None:
         return None
-    from noble.recordings import read_nwb
+    from noble.recordings import read_recording
     from noble.report.evolution_figures import check_recording
 
-    recording = read_nwb(path, junction_potential_mv=evolution.check_targets.junction_potential_mv)
+    recording = read_recording(path, junction_potential_mv=evolution.check_targets.junction_potential_mv)
     check_recording(recording, evolution.check_targets)
     return recording
 

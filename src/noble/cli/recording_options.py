@@ -19,9 +19,9 @@ Electrode = Annotated[
 ]
 
 
-def read_recording(path: Path, junction_potential: float, protocol: str | None, electrode: str | None) -> Recording:
+def recording_of(path: Path, junction_potential: float, protocol: str | None, electrode: str | None) -> Recording:
     """The recording that the options name."""
-    from noble.recordings import read_nwb
+    from noble.recordings import read_recording
 
-    read = read_nwb(path, junction_potential_mv=junction_potential, electrode=electrode)
+    read = read_recording(path, junction_potential_mv=junction_potential, electrode=electrode)
     return read if protocol is None else read.of_protocol(protocol)

@@ -11,7 +11,7 @@ from rich.table import Table
 from noble.cli.app import CELLS, app
 from noble.cli.output import print_unusable
 from noble.cli.progress import console
-from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, read_recording
+from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, recording_of
 from noble.files import write_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ def targets(
     junction_potential: JunctionPotential = 0.0,
     protocol: Protocol = None,
     electrode: Electrode = None,
-    min_trials: Annotated[int, typer.Option(min=1, help="Least number of trials of a step.")] = 2,
+    min_trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Least number of trials of a step; one is enough by default.", show_default=False),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write what is printed as JSON.", show_default=False)
     ] = None,
@@ -38,11 +41,15 @@ def targets(
     from noble.studies.targets import summarise_targets
     from noble.targets.targets import measure_targets
 
-    read = read_recording(recording, junction_potential, protocol, electrode)
+    read = recording_of(recording, junction_potential, protocol, electrode)
     measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)
     measured.save(output)
     summary = summarise_targets(measured, read)
     _print(summary)
+    if single := sum(step.trials == 1 for step in summary.steps):
+        console.print(
+            f"{single} of {len(summary.steps)} steps have one trial; their standard deviations are the documented floors."
+        )
     console.print(f"{output}: targets of {measured.name} for a step of {measured.step_ms:g} ms")
     if json is not None:
         write_json(json, summary.to_dict())

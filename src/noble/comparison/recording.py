@@ -207,7 +207,7 @@ def compare_recording(
     Args:
         operator: who answers; it must be causal, or trained on exactly that window.
         neurons: features of the family, by name.
-        recording: see `noble.recordings.read_nwb`; sweeps that cannot be answered alike are left out and listed.
+        recording: see `noble.recordings.read_recording`; sweeps that cannot be answered alike are left out and listed.
         dt_ms: sampling interval of the family, ms; by default the finest of the recording, since peaks and widths depend on it,
             or that of the training for an operator that answers no other window.
         progress: called with steps done and steps in all.

@@ -1,7 +1,22 @@
-"""Current-clamp recordings of rectangular steps, read from NWB 2 files."""
+"""Current-clamp recordings: the sweeps of a file, whatever its format, and those that answer rectangular steps."""
 
-from noble.recordings.nwb import read_nwb
+from noble.recordings.formats import FORMATS
+from noble.recordings.raw import RawRecording, RawSweep
+from noble.recordings.read import read_recording, read_sweeps
 from noble.recordings.recording import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na
 from noble.recordings.steps import StepFit, fit_step
 
-__all__ = ["NEGLIGIBLE_HOLDING_NA", "SAME_STEP_MS", "Recording", "StepFit", "Sweep", "fit_step", "mean_na", "read_nwb"]
+__all__ = [
+    "FORMATS",
+    "NEGLIGIBLE_HOLDING_NA",
+    "SAME_STEP_MS",
+    "RawRecording",
+    "RawSweep",
+    "Recording",
+    "StepFit",
+    "Sweep",
+    "fit_step",
+    "mean_na",
+    "read_recording",
+    "read_sweeps",
+]

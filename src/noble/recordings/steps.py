@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from noble.recordings.epochs import VaryingEpoch
+
 # Blocks of the coarse search, and how far from its answer an edge may be.
 _BLOCKS: Final = 700
 _EDGE_SEARCH_MS: Final = 10.0
@@ -20,13 +22,20 @@ _NOISE_BLOCK_MS: Final = 20.0
 # A step is one from here on: nA, and standard errors.
 _SMALLEST_STEP_NA: Final = 0.0005
 _SIGNIFICANT_ERRORS: Final = 6.0
-# A step is rectangular if both edges jump by this part of its amplitude, and if 1 ms means of the current are no further from
-# the rectangle than this part of it and so many times their noise; outside, test pulses may take this part of the time.
+# A step is rectangular if both edges jump by this part of its amplitude, and if 1 ms means of the current, all but a few, are
+# no further from the rectangle than this part of it and so many times their noise; outside, test pulses may take this part of
+# the time.
 _SMALLEST_JUMP: Final = 0.5
 _MEAN_MS: Final = 1.0
 _LARGEST_RESIDUAL: Final = 0.25
+_LARGEST_OFF: Final = 0.02
 _RESIDUAL_NOISE: Final = 10.0
 _TEST_PULSES: Final = 0.2
+# A level neither rises nor falls by more than this part of the amplitude, and this much, nA.
+_LARGEST_TREND: Final = 0.05
+_SMALLEST_TREND_NA: Final = 0.001
+# So much of a level must be flat; what an amplifier adds at its edges need not.
+_SMALLEST_FLAT: Final = 0.95
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,39 @@ def fit_step(current_na: np.ndarray, *, dt_ms: float) -> StepFit:
     return StepFit(onset, offset, levels.amplitude_na, levels.error_na, levels.holding_na)
 
 
+def fit_step_near(current_na: np.ndarray, epoch: VaryingEpoch, *, dt_ms: float) -> StepFit | None:
+    """The rectangular step of a sweep in the epoch that varies, whatever else the sweep holds; see `fit_step`.
+
+    Args:
+        current_na: shape (time,), nA.
+        epoch: where the sweeps of its protocol differ.
+        dt_ms: sampling interval, ms.
+
+    Returns:
+        None if the current does not differ there from what is beside it.
+
+    Raises:
+        ValueError: if it is not rectangular.
+    """
+    local = current_na[epoch.start : epoch.end]
+    onset, offset = _refined_edges(local, epoch.first - epoch.start, epoch.stop - epoch.start, dt_ms=dt_ms)
+    levels = _levels(local, onset, offset, dt_ms=dt_ms)
+    if abs(levels.amplitude_na) <= max(_SIGNIFICANT_ERRORS * levels.error_na, _SMALLEST_STEP_NA):
+        if not _flat(local[onset:offset], dt_ms=dt_ms):
+            raise ValueError("its stimulus is not one rectangular step.")
+        return None
+    if not _rectangular(local, onset, offset, levels, dt_ms=dt_ms):
+        raise ValueError("its stimulus is not one rectangular step.")
+    return StepFit(onset + epoch.start, offset + epoch.start, levels.amplitude_na, levels.error_na, levels.holding_na)
+
+
+def level_between(current_na: np.ndarray, epoch: VaryingEpoch, *, dt_ms: float) -> StepFit:
+    """What a current is in an epoch, and beside it: of a sweep without the step that others of its kind have."""
+    local = current_na[epoch.start : epoch.end]
+    levels = _levels(local, epoch.first - epoch.start, epoch.stop - epoch.start, dt_ms=dt_ms)
+    return StepFit(epoch.first, epoch.stop, levels.amplitude_na, levels.error_na, levels.holding_na)
+
+
 class _Levels(NamedTuple):
     """Mean inside a rectangle less holding, its standard error, and holding, nA."""
 
@@ -106,7 +148,28 @@ def _rectangular(current_na: np.ndarray, onset: int, offset: int, levels: _Level
     inside = (first >= onset + size) & (first <= offset - 2 * size)  # without the blocks at the edges
     outside = (first <= onset - 2 * size) | (first >= offset + size)
     jumping = bool(np.all(jumps / levels.amplitude_na >= _SMALLEST_JUMP))
-    return jumping and not np.any(off[inside]) and bool(np.sum(off[outside]) <= _TEST_PULSES * np.sum(outside))
+    return (
+        jumping
+        and _level_within(current_na[onset:offset], levels)
+        and not np.any(off[inside])
+        and bool(np.sum(off[outside]) <= _TEST_PULSES * np.sum(outside))
+    )
+
+
+def _level_within(inside_na: np.ndarray, levels: _Levels) -> bool:
+    """Whether a current ends where it began: a ramp does not."""
+    fifth = max(1, inside_na.size // 5)
+    trend = abs(float(np.median(inside_na[-fifth:]) - np.median(inside_na[:fifth])))
+    allowed = _LARGEST_TREND * abs(levels.amplitude_na) + _SMALLEST_TREND_NA + _SIGNIFICANT_ERRORS * levels.error_na
+    return trend <= allowed
+
+
+def _flat(values_na: np.ndarray, *, dt_ms: float) -> bool:
+    """Whether 1 ms means of a current stray from their median by no more than its noise."""
+    means = _block_means(values_na, max(1, min(round(_MEAN_MS / dt_ms), values_na.size // 4)))
+    noise = 1.4826 * float(np.median(np.abs(np.diff(means))))
+    strays = np.abs(means - np.median(means)) > _RESIDUAL_NOISE * noise + _SMALLEST_TREND_NA
+    return bool(np.mean(strays) <= 1 - _SMALLEST_FLAT)
 
 
 def _coarse_rectangle(values: np.ndarray) -> tuple[int, int]:

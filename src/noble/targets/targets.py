@@ -26,6 +26,8 @@ SCHEMA: Final = "noble-targets"
 SCHEMA_VERSION: Final = 1
 
 # `depol_block` is 1 for a block in this package and 1 for none in eFEL, whose `depol_block_bool` is meant.
+_USUAL_TRIALS: Final = 2
+_SAME_STEP_SHARE: Final = 0.015
 _EFEL_FEATURES: Final = {"depol_block": "depol_block_bool"}
 
 
@@ -245,7 +247,7 @@ def measure_targets(
     *,
     step_ms: float | None = None,
     names: Sequence[str] | None = None,
-    min_trials: int = 2,
+    min_trials: int | None = None,
     name: str | None = None,
 ) -> Targets:
     """Measure every step of a recording.
@@ -255,17 +257,19 @@ def measure_targets(
         step_ms: measure as if the step had ended then, ms; as recorded if None.
         names: eFEL names, each measured at the steps where it makes sense, and at every step if `efeatures.py` does not
             know it; all that it knows if None.
-        min_trials: least number of trials of a step, and of trials that have a feature.
+        min_trials: least number of trials of a step, and of trials that have a feature. None takes a step of one trial as it
+            is, with the documented floors for its deviations, and asks for two trials of a feature where there are more.
         name: of the targets; the recording's file name without its ending if None.
 
     Raises:
         ValueError: if a step has fewer than `min_trials` trials, if steps or sampling intervals differ, if `step_ms` is
             longer than the recorded step, or if eFEL does not know a feature or one asked for by name is at no step.
     """
-    if min_trials < 1:
+    if min_trials is not None and min_trials < 1:
         raise ValueError(f"min_trials is {min_trials}; expected at least 1.")
     groups = recording.by_amplitude()
-    _check(recording, groups, min_trials)
+    needed = min(_USUAL_TRIALS, *map(len, groups.values())) if min_trials is None else min_trials
+    _check(recording, groups, needed)
     recorded_ms = round(float(np.median([sweep.step_ms for sweep in recording.sweeps])), 6)
     step_ms = recorded_ms if step_ms is None else float(step_ms)
     if not 0 < step_ms <= recorded_ms + SAME_STEP_MS:
@@ -289,12 +293,17 @@ def measure_targets(
             settings=settings,
         )
         steps.append(
-            StepTargets(amplitude_na, mean_na(sweeps, "holding_na"), counts, *_over_trials(values, min_trials))
+            StepTargets(
+                amplitude_na,
+                mean_na(sweeps, "holding_na"),
+                counts,
+                *_over_trials(values, min(_USUAL_TRIALS, len(sweeps)) if min_trials is None else min_trials),
+            )
         )
     missing = [other for other in names or () if not any(other in step.features for step in steps)]
     if missing:
         raise ValueError(
-            f"feature {', '.join(map(repr, missing))} was asked for but at no step of {recording.source} do {min_trials} "
+            f"feature {', '.join(map(repr, missing))} was asked for but at no step of {recording.source} do {needed} "
             "trials have it; leave it out."
         )
     return Targets(
@@ -308,7 +317,7 @@ def measure_targets(
             "before_ms": round(before_ms, 6),
             "after_ms": round(after_ms, 6),
             "recorded_step_ms": recorded_ms,
-            "min_trials": min_trials,
+            "min_trials": needed,
             "efel": settings.to_dict(),
             "floors": _floors(steps),
         },
@@ -325,7 +334,7 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
         )
     for what, unit, tolerance, values in (
         ("sampling interval", "ms", 1e-6, [sweep.trace.grid.dt_ms for sweep in recording.sweeps]),
-        ("length of the step", "ms", SAME_STEP_MS, [sweep.step_ms for sweep in recording.sweeps]),
+        ("length of the step", "ms", _same_step_ms(recording), [sweep.step_ms for sweep in recording.sweeps]),
     ):
         low, high = int(np.argmin(values)), int(np.argmax(values))
         if values[high] - values[low] > tolerance:
@@ -334,6 +343,11 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
                 f"{values[high]:g} {unit} in {recording.sweeps[high].name}; expected the same in all, so read one protocol "
                 "alone (Recording.of_protocol, --protocol)."
             )
+
+
+def _same_step_ms(recording: Recording) -> float:
+    """Differences up to which steps last equally long: an amplifier's clock, or the edge of a small step in noise."""
+    return max(SAME_STEP_MS, _SAME_STEP_SHARE * max(sweep.step_ms for sweep in recording.sweeps))
 
 
 def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> tuple[TraceBatch, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from noble.files import file_sha256
-from noble.recordings.recording import Recording, Sweep
-from noble.recordings.steps import fit_step
-from noble.traces import TimeGrid, Trace
+from noble.recordings.formats import Options, Sweeps
+from noble.recordings.raw import RawSweep, base_unit, checked_trace
 from noble.units import MS_PER_SECOND, check_current_na
 
 _MV_PER_V: Final = 1e3
 _NA_PER_A: Final = 1e9
-_VOLTS: Final = ("volts", "volt", "V")
-_AMPERES: Final = ("amperes", "ampere", "amps", "A")
-# No membrane and no liquid junction goes further; data without their conversion factor do.
-_LARGEST_VOLTAGE_MV: Final = 500.0
-_LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
 # Timestamps may stray from a uniform grid by this part of dt.
 _UNIFORM: Final = 0.01
 # Over half an hour at 50 kHz; a file that claims more is damaged, and would only fill memory.
@@ -35,42 +28,21 @@ _MOST_SAMPLES: Final = 100_000_000
 _LONGEST_REASON: Final = 200
 
 
-def read_nwb(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> Recording:
-    """Read the current-clamp steps of one cell from an NWB 2 file.
+def read(path: Path, options: Options) -> Sweeps:
+    """The current-clamp sweeps of one electrode.
 
     Responses are paired with stimuli by the table of intracellular recordings where the file has one, else by sweep number,
     else by the number that ends both names, else by starting time.
 
-    Args:
-        path: of the file.
-        junction_potential_mv: liquid junction potential, subtracted from the recorded voltage: with 14 mV, what the file
-            holds as -70 mV is a membrane potential of -84 mV.
-        electrode: name of the electrode to read; needed only where the file holds several.
-
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not NWB 2 or truncated, if it holds several electrodes and none is named, or if none of its
-            sweeps can be used.
+        ValueError: if it is not NWB 2 or truncated, or if it holds several electrodes and none is named.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no recording {path}; expected an NWB 2 file.")
-    if not abs(junction_potential_mv) <= _LARGEST_JUNCTION_POTENTIAL_MV:
-        raise ValueError(
-            f"the junction potential is {junction_potential_mv:g} mV; expected a number of mV within "
-            f"±{_LARGEST_JUNCTION_POTENTIAL_MV:g}, such as 14."
-        )
-    sweeps: list[Sweep] = []
-    unusable: dict[str, str] = {}
     with _opened(path) as file:
-        for pair in _of_electrode(_pairs(file), electrode, path):
+        for number, pair in enumerate(_of_electrode(_pairs(file), options.electrode, path)):
             try:
-                sweeps.append(_sweep(pair, junction_potential_mv))
+                yield _sweep(pair, number, options.junction_potential_mv)
             except (ValueError, OSError) as error:  # HDF5 finds a damaged block only where it is read
-                unusable[pair.name] = str(error)
-    if not sweeps:
-        raise ValueError(f"{path} has no current-clamp step that can be used; {_summary(unusable)}.")
-    return Recording(path.name, file_sha256(path), tuple(sweeps), unusable, float(junction_potential_mv))
+                yield pair.name, str(error)
 
 
 @contextmanager
@@ -203,7 +175,7 @@ def _electrode_name(pair: _Pair) -> str | None:
     return None if electrode is None else str(electrode.name)
 
 
-def _sweep(pair: _Pair, junction_potential_mv: float) -> Sweep:
+def _sweep(pair: _Pair, number: int, junction_potential_mv: float) -> RawSweep:
     """The sweep of a pair; a ValueError says why there is none."""
     from pynwb.icephys import CurrentClampSeries, IZeroClampSeries
 
@@ -211,44 +183,31 @@ def _sweep(pair: _Pair, junction_potential_mv: float) -> Sweep:
         raise ValueError(f"it is a {type(pair.response).__name__}; expected a CurrentClampSeries with its stimulus.")
     if pair.stimulus is None:
         raise ValueError("no single stimulus belongs to it by table, sweep number, name or starting time.")
-    voltage_mv = _samples(pair.response, pair.response_window, _VOLTS) * _MV_PER_V - junction_potential_mv
-    current_na = _samples(pair.stimulus, pair.stimulus_window, _AMPERES) * _NA_PER_A
+    voltage_mv = _samples(pair.response, pair.response_window, "V") * _MV_PER_V - junction_potential_mv
+    current_na = _samples(pair.stimulus, pair.stimulus_window, "A") * _NA_PER_A
     dt_ms, stimulus_dt_ms = _dt_ms(pair.response), _dt_ms(pair.stimulus)
     if not np.isclose(dt_ms, stimulus_dt_ms, rtol=1e-6) or voltage_mv.size != current_na.size:
         raise ValueError(
             f"its response has {voltage_mv.size} samples at {dt_ms:g} ms and its stimulus {current_na.size} at "
             f"{stimulus_dt_ms:g} ms; expected equal numbers and intervals."
         )
-    if not (np.all(np.isfinite(voltage_mv)) and np.all(np.isfinite(current_na))):
-        raise ValueError("its response or its stimulus holds values that are not finite.")
-    if np.max(np.abs(voltage_mv)) > _LARGEST_VOLTAGE_MV:
-        raise ValueError(
-            f"its voltage reaches {np.max(np.abs(voltage_mv)):g} mV; expected volts times the conversion factor in the file."
-        )
-    check_current_na(float(np.max(np.abs(current_na))), what="its stimulus")
+    trace = checked_trace(voltage_mv, current_na, dt_ms)
     bias_na = float(pair.response.bias_current or 0.0) * _NA_PER_A
     bias_na = bias_na if np.isfinite(bias_na) else 0.0
     check_current_na(bias_na, what="its bias current")
-    step = fit_step(current_na, dt_ms=dt_ms)
-    trace = Trace(TimeGrid(dt_ms, voltage_mv.size), voltage_mv, current_na)
-    return Sweep(
-        pair.name,
-        step.amplitude_na,
-        step.amplitude_error_na,
-        step.holding_na + bias_na,
-        step.onset * dt_ms,
-        step.offset * dt_ms,
-        str(pair.response.stimulus_description or ""),
-        trace,
-    )
+    known = _sweep_number(pair.response)
+    start_ms = (_starting_time(pair.response) or 0.0) * MS_PER_SECOND + pair.response_window[0] * dt_ms
+    protocol = str(pair.response.stimulus_description or "")
+    return RawSweep(pair.name, number if known is None else known, protocol, trace, start_ms=start_ms, bias_na=bias_na)
 
 
-def _samples(series: Any, window: tuple[int, int], units: Sequence[str]) -> np.ndarray:
+def _samples(series: Any, window: tuple[int, int], base: str) -> np.ndarray:
     """Samples in the base unit: what the file holds times its conversion plus its offset. `gain` is not applied, by NWB."""
     # pynwb replaces the unit of the file by what the schema demands, so the file itself is asked.
     unit = getattr(series.data, "attrs", {}).get("unit", series.unit)
-    if unit not in units:
-        raise ValueError(f"the unit of {series.name} is {unit!r}; expected {units[0]}, as NWB 2 demands.")
+    if base_unit(str(unit)) != (base, 1.0):
+        expected = {"V": "volts", "A": "amperes"}[base]
+        raise ValueError(f"the unit of {series.name} is {unit!r}; expected {expected}, as NWB 2 demands.")
     start, count = window
     shape = np.shape(series.data)
     if len(shape) != 1 or shape[0] > _MOST_SAMPLES:
@@ -273,9 +232,3 @@ def _dt_ms(series: Any) -> float:
     if dt_ms <= 0 or np.max(np.abs(intervals - dt_ms)) > _UNIFORM * dt_ms:
         raise ValueError(f"the timestamps of {series.name} are not uniform; expected a constant sampling interval.")
     return dt_ms
-
-
-def _summary(unusable: Mapping[str, str]) -> str:
-    """Reasons and how often each."""
-    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
-    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"

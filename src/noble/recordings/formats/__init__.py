@@ -1,0 +1,77 @@
+"""Readers of the formats in which laboratories keep recordings, one file each, behind one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from noble.recordings.raw import RawSweep
+
+Unread = tuple[str, str]
+"""Name of a sweep that cannot be read, and why."""
+
+Sweeps = Iterator[RawSweep | Unread]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a reader is told.
+
+    Attributes:
+        junction_potential_mv: subtracted from the voltage.
+        electrode: which one to read where a file has several; None for the only one.
+    """
+
+    junction_potential_mv: float = 0.0
+    electrode: str | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of recordings.
+
+    Attributes:
+        name: what it is called.
+        suffixes: of its files, in lower case.
+        read: gives the sweeps of a file, or of a folder of them.
+        many: whether a recording may be a folder of such files.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, Options], Sweeps]
+    many: bool = False
+
+    def files(self, path: Path) -> list[Path]:
+        """The files of this format that a path names, in order."""
+        if path.is_dir():
+            return sorted(item for item in path.iterdir() if item.suffix.lower() in self.suffixes) if self.many else []
+        return [path] if path.suffix.lower() in self.suffixes else []
+
+
+def _nwb(path: Path, options: Options) -> Sweeps:
+    from noble.recordings.formats.nwb import read
+
+    return read(path, options)
+
+
+def _abf(path: Path, options: Options) -> Sweeps:
+    from noble.recordings.formats.abf import read
+
+    return read(path, options)
+
+
+def _ibw(path: Path, options: Options) -> Sweeps:
+    from noble.recordings.formats.ibw import read
+
+    return read(path, options)
+
+
+FORMATS: Final = (
+    Format("NWB 2", (".nwb",), _nwb),
+    Format("Axon binary format 1 or 2", (".abf",), _abf),
+    Format("Igor binary waves", (".ibw",), _ibw, many=True),
+)
+"""All formats that are read, in the order in which they are tried."""

@@ -1,0 +1,164 @@
+"""From a file or folder of any known format to its sweeps, and to those that answer steps of current."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from noble.files import file_sha256
+from noble.recordings.command import clean_command
+from noble.recordings.epochs import varying_epoch
+from noble.recordings.formats import FORMATS, Format, Options
+from noble.recordings.raw import RawRecording, RawSweep
+from noble.recordings.recording import Recording, Sweep
+from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_between
+
+_LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
+
+
+def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> RawRecording:
+    """Read everything of one cell that a file, or a folder of files, holds.
+
+    Args:
+        path: of a file, or of a folder of Igor binary waves; `noble.recordings.FORMATS` lists what is read.
+        junction_potential_mv: liquid junction potential, subtracted from the recorded voltage: with 14 mV, what the file
+            holds as -70 mV is a membrane potential of -84 mV.
+        electrode: name of the electrode or channel to read; needed only where there are several.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        ValueError: if it is of no known format, damaged, or holds several electrodes and none is named.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no recording {path}; expected {_expected()}.")
+    if not abs(junction_potential_mv) <= _LARGEST_JUNCTION_POTENTIAL_MV:
+        raise ValueError(
+            f"the junction potential is {junction_potential_mv:g} mV; expected a number of mV within "
+            f"±{_LARGEST_JUNCTION_POTENTIAL_MV:g}, such as 14."
+        )
+    chosen, files = _format_of(path)
+    sweeps: list[RawSweep] = []
+    unread: dict[str, str] = {}
+    for item in chosen.read(path, Options(junction_potential_mv, electrode)):
+        if isinstance(item, RawSweep):
+            sweeps.append(item)
+        else:
+            unread[item[0]] = item[1]
+    return RawRecording(path.name, _digest(files), tuple(sweeps), unread, float(junction_potential_mv))
+
+
+def read_recording(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> Recording:
+    """Read the current-clamp steps of one cell.
+
+    Args:
+        path, junction_potential_mv, electrode: see `read_sweeps`.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        ValueError: as `read_sweeps`, or if none of the sweeps can be used.
+    """
+    raw = read_sweeps(path, junction_potential_mv=junction_potential_mv, electrode=electrode)
+    found, unusable = steps_of(raw.sweeps)
+    unusable = {**raw.unread, **unusable}
+    if not found:
+        raise ValueError(f"{path} has no current-clamp step that can be used; {_summary(unusable)}.")
+    return Recording(raw.source, raw.sha256, found, unusable, raw.junction_potential_mv)
+
+
+def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, str]]:
+    """The sweeps that answer a step of current, in their order, and why the others do not.
+
+    Sweeps that the file calls alike, and that are equally long, share their test pulses and prepulses; what varies among them
+    is the step. Where nothing varies, or a sweep is alone, the rectangle that explains most of its current is.
+    """
+    groups: dict[tuple[str, int, float], list[RawSweep]] = {}
+    for item in sweeps:
+        groups.setdefault((item.protocol, item.trace.grid.count, item.trace.grid.dt_ms), []).append(item)
+    found: dict[str, Sweep] = {}
+    unusable: dict[str, str] = {}
+    for group in groups.values():
+        for item, step in zip(group, _fits(group), strict=True):
+            if isinstance(step, str):
+                unusable[item.name] = step
+            else:
+                found[item.name] = _sweep(item, step)
+    return tuple(found[item.name] for item in sweeps if item.name in found), unusable
+
+
+def _fits(group: Sequence[RawSweep]) -> list[StepFit | str]:
+    """The step of each sweep of a protocol, or why it has none."""
+    dt_ms = group[0].trace.grid.dt_ms
+    currents = [clean_command(item.trace.current_na, item.trace.voltage_mv, dt_ms=dt_ms) for item in group]
+    epoch = varying_epoch(currents, dt_ms=dt_ms) if len(group) > 1 else None
+    if epoch is None:
+        return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
+    fits: list[StepFit | str | None] = []
+    for current in currents:
+        try:
+            fits.append(fit_step_near(current, epoch, dt_ms=dt_ms))
+        except ValueError as error:
+            fits.append(str(error))
+    known = [fit for fit in fits if isinstance(fit, StepFit)]
+    if not known:
+        return [fit if isinstance(fit, str) else "no rectangular step was found in its stimulus." for fit in fits]
+    onset, offset = (round(float(np.median([getattr(fit, edge) for fit in known]))) for edge in ("onset", "offset"))
+    common = epoch._replace(first=onset, stop=offset)
+    return [
+        level_between(current, common, dt_ms=dt_ms) if fit is None else fit
+        for fit, current in zip(fits, currents, strict=True)
+    ]
+
+
+def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | str:
+    """The step of a sweep by itself: of its current as recorded, or, where spikes bent it, of the clean one."""
+    try:
+        return fit_step(item.trace.current_na, dt_ms=dt_ms)
+    except ValueError as error:
+        try:
+            return fit_step(cleaned_na, dt_ms=dt_ms)
+        except ValueError:
+            return str(error)
+
+
+def _sweep(raw: RawSweep, step: StepFit) -> Sweep:
+    dt_ms = raw.trace.grid.dt_ms
+    return Sweep(
+        raw.name,
+        step.amplitude_na,
+        step.amplitude_error_na,
+        step.holding_na + raw.bias_na,
+        step.onset * dt_ms,
+        step.offset * dt_ms,
+        raw.protocol,
+        raw.trace,
+    )
+
+
+def _format_of(path: Path) -> tuple[Format, list[Path]]:
+    for item in FORMATS:
+        if files := item.files(path):
+            return item, files
+    what = "holds no file of a known format" if path.is_dir() else "is of no known format"
+    raise ValueError(f"{path} {what}; expected {_expected()}.")
+
+
+def _expected() -> str:
+    return ", ".join(f"{item.name} ({', '.join(item.suffixes)})" for item in FORMATS)
+
+
+def _digest(files: list[Path]) -> str:
+    if len(files) == 1:
+        return file_sha256(files[0])
+    return hashlib.sha256(" ".join(f"{file.name}:{file_sha256(file)}" for file in files).encode()).hexdigest()
+
+
+def _summary(unusable: Mapping[str, str]) -> str:
+    """Reasons and how often each."""
+    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
+    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"
