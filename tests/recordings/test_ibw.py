@@ -1,5 +1,8 @@
 """Igor binary waves: paired by name, told by unit."""
 
+import os
+import re
+
 import numpy as np
 import pytest
 from igor_waves import write_wave
@@ -68,13 +71,13 @@ def test_what_cannot_be_used_is_listed_with_a_reason(tmp_path, harm, reason):
     read = read_sweeps(tmp_path)
     assert [sweep.name for sweep in read.sweeps] == ["X_IDrest_4"]
     assert set(read.unread) == {"X_IDrest_5"}
-    import re
-
     assert re.search(reason, read.unread["X_IDrest_5"])
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"holds no file of a known format; expected NWB 2 \(\.nwb\), Axon"):
         read_sweeps(tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is no recording"):
-        read_sweeps(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe.ibw")
+    for name in ("nothing", "pipe.ibw"):
+        with pytest.raises(FileNotFoundError, match="there is no recording"):
+            read_sweeps(tmp_path / name)

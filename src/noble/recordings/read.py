@@ -35,7 +35,7 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
         ValueError: if it is of no known format, damaged, or holds several electrodes and none is named.
     """
     path = Path(path)
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
         raise FileNotFoundError(f"there is no recording {path}; expected {_expected()}.")
     if not abs(junction_potential_mv) <= _LARGEST_JUNCTION_POTENTIAL_MV:
         raise ValueError(

@@ -47,8 +47,11 @@ class Format:
     def files(self, path: Path) -> list[Path]:
         """The files of this format that a path names, in order."""
         if path.is_dir():
-            return sorted(item for item in path.iterdir() if item.suffix.lower() in self.suffixes) if self.many else []
-        return [path] if path.suffix.lower() in self.suffixes else []
+            return sorted(filter(self._is_one, path.iterdir())) if self.many else []
+        return [path] if self._is_one(path) else []
+
+    def _is_one(self, path: Path) -> bool:
+        return path.suffix.lower() in self.suffixes and path.is_file()
 
 
 def _nwb(path: Path, options: Options) -> Sweeps:

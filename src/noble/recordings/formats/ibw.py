@@ -49,7 +49,7 @@ def read(path: Path, options: Options) -> Sweeps:
     """
     folder = path if path.is_dir() else path.parent
     groups: dict[str, list[Path]] = {}
-    for file in sorted(item for item in folder.iterdir() if item.suffix.lower() == ".ibw"):
+    for file in sorted(item for item in folder.iterdir() if item.suffix.lower() == ".ibw" and item.is_file()):
         groups.setdefault(_CHANNEL.sub("", file.stem), []).append(file)
     if path.is_file():
         key = _CHANNEL.sub("", path.stem)
