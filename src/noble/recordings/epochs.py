@@ -46,14 +46,14 @@ def varying_epoch(currents_na: Sequence[np.ndarray], *, dt_ms: float) -> Varying
     """
     size = max(1, round(_BLOCK_MS / dt_ms))
     count = currents_na[0].size // size
+    if count < 3:
+        return None
     blocks = np.stack([np.median(current[: count * size].reshape(count, size), axis=1) for current in currents_na])
     noise = 1.4826 * float(np.median(np.abs(np.diff(blocks, axis=1)))) / np.sqrt(2)
     # The spread over sweeps of one level is that of noise; extremes of many sweeps are wider.
     spread = np.ptp(blocks, axis=0)
-    quiet = float(np.quantile(spread, 0.1))
-    if count < 3:
-        return None
-    varies = spread > quiet + max(_SMALLEST_NA, _NOISE_TIMES * noise)
+    allowed = max(_SMALLEST_NA, _NOISE_TIMES * noise)
+    varies = spread > float(np.quantile(spread, 0.1)) + allowed
     runs = _runs(varies, gap=max(1, round(_GAP_MS / _BLOCK_MS)), shortest=round(_SHORTEST_MS / _BLOCK_MS))
     if not runs:
         return None
@@ -61,7 +61,7 @@ def varying_epoch(currents_na: Sequence[np.ndarray], *, dt_ms: float) -> Varying
     first, stop = next(run for run, value in zip(runs, most, strict=True) if value >= 0.5 * max(most))
     if first == 0 or stop == count:
         return None
-    typical, allowed = np.median(blocks, axis=0), max(_SMALLEST_NA, _NOISE_TIMES * noise)
+    typical = np.median(blocks, axis=0)
     before = _quiet(typical[:first][::-1], allowed)
     after = _quiet(typical[stop:], allowed)
     return VaryingEpoch(first * size, stop * size, (first - before) * size, (stop + after) * size)

@@ -133,7 +133,7 @@ def fine_tune(
     check_hyperpolarises(opened, limit=config.validation_limit)
     if weights_sha256(operator) != config.start_sha256:
         raise ValueError("the run was configured for an operator with other weights; make its configuration anew.")
-    data = open_data(config, [store], threads=threads)
+    data = open_data(config, store, threads=threads)
     term = FeatureTerm(soft_feature(config.feature), config.weight, scale=_training_scale(data, config.feature))
     learned = data.scope()
     scope = learned if operator.scope is None else operator.scope.united(learned)

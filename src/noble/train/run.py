@@ -79,7 +79,7 @@ def fit(
     """
     from noble.train.dataset import training_window
 
-    data = open_data(config, [store] if isinstance(store, str | Path) else store, threads=threads)
+    data = open_data(config, store, threads=threads)
     generation, *more = (generation_of(item) for item in data.stores)
     provenance = {
         "store_digest": data.digest,
@@ -105,7 +105,7 @@ def fit(
     return operator
 
 
-def open_data(config: TrainConfig, stores: Sequence[Path | str], *, threads: int | None) -> StoreData:
+def open_data(config: TrainConfig, store: Path | str | Sequence[Path | str], *, threads: int | None) -> StoreData:
     """The data of a run, which fit its configuration; sets the threads of torch. The first half of `fit`."""
     from noble.train.dataset import StoreData
 
@@ -113,7 +113,7 @@ def open_data(config: TrainConfig, stores: Sequence[Path | str], *, threads: int
     if threads is not None:
         torch.set_num_threads(threads)
     data = StoreData(
-        stores,
+        store,
         features=config.feature_names,
         validation_limit=config.validation_limit,
         seed=config.seed,
