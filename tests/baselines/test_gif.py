@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from noble.baselines import GIF, GIFSettings
+from noble.baselines import GIF, GIFSettings, gif
 from noble.spikes import coincidence_factor
 from noble.stimuli import OrnsteinUhlenbeck
 from noble.traces import TimeGrid
@@ -91,3 +91,28 @@ def test_trials_differ_and_repeat_with_their_seed():
 def test_what_cannot_be_fitted_is_refused(current, spikes, message):
     with pytest.raises(ValueError, match=message):
         GIF.fit(current, current, spikes, dt_ms=0.1)
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_the_compiled_loop_answers_as_python_does(monkeypatch, seed):
+    current = noise(1)[:5000]
+
+    def trial():
+        return TRUE.simulate(current, dt_ms=DT_MS, generator=None if seed is None else np.random.default_rng(seed))
+
+    voltage, spikes = trial()
+    monkeypatch.setattr(gif, "_simulate", gif._simulate.py_func)
+    assert len(spikes) > 0
+    np.testing.assert_allclose(trial()[0], voltage, atol=1e-9)
+    np.testing.assert_array_equal(trial()[1], spikes)
+
+
+def test_the_compiled_fit_answers_as_python_does(monkeypatch):
+    currents = np.stack([noise(seed)[:10_000] for seed in range(3)])
+    answers = [TRUE.simulate(current, dt_ms=DT_MS) for current in currents]
+    voltage, spikes = np.stack([voltage for voltage, _ in answers]), [spikes for _, spikes in answers]
+    compiled = GIF.fit(currents, voltage, spikes, dt_ms=DT_MS, settings=SETTINGS)
+    monkeypatch.setattr(gif, "_told", gif._told.py_func)
+    assert GIF.fit(currents, voltage, spikes, dt_ms=DT_MS, settings=SETTINGS).threshold_mv == pytest.approx(
+        compiled.threshold_mv, abs=1e-6
+    )
