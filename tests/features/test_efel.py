@@ -73,9 +73,12 @@ def test_spikes_at_known_times():
     assert values["AP1_width"] == pytest.approx(2.3548 * 0.2, rel=0.02)
 
 
-def test_spikes_outside_the_step_count_in_the_trace_but_not_in_the_step():
-    values = features(spikes(np.array([30.0, 60.0, 450.0])), names=("Spikecount", "Spikecount_stimint"))
-    assert values == {"Spikecount": 3, "Spikecount_stimint": 2}
+def test_spikes_outside_the_step_are_none_of_its_features():
+    names = ("Spikecount", "time_to_first_spike", "mean_frequency", "AP1_width", "inv_first_ISI")
+    inside = features(spikes(np.array([30.0, 60.0])), names=names)
+    assert inside["Spikecount"] == 2
+    assert inside["time_to_first_spike"] == pytest.approx(15.0, abs=0.06)
+    assert features(spikes(np.array([5.0, 30.0, 60.0, 450.0])), names=names) == pytest.approx(inside, rel=1e-6)
 
 
 def test_depolarisation_block_is_one_and_its_absence_zero():
@@ -84,6 +87,19 @@ def test_depolarisation_block_is_one_and_its_absence_zero():
     blocked[(GRID.times_ms > 40.0) & (GRID.times_ms < 400.0)] = -20.0
     values = extract(batch(free, blocked, decay(12.0, 5.0)), onset_ms=ONSET_MS, offset_ms=OFFSET_MS)
     np.testing.assert_array_equal(values["depol_block"], [0, 1, 0])
+
+
+@pytest.mark.parametrize("shift_mv", [-20.0, 0.0, 20.0])
+def test_a_shift_of_all_voltages_changes_no_block(shift_mv: float):
+    """eFEL's own takes a slow trough below -75 mV for a block."""
+    times = GRID.times_ms
+    slow = spikes(np.array([30.0, 60.0])) - 8.0 * np.exp(-(((times - 200.0) / 60.0) ** 2))
+    blocked = spikes(np.array([30.0]))
+    blocked[(times > 40.0) & (times < 400.0)] = -20.0
+    shifted = batch(slow + shift_mv, blocked + shift_mv)
+    settings = FeatureSettings(spike_threshold_mv=-30.0 + shift_mv)
+    found = extract(shifted, onset_ms=ONSET_MS, offset_ms=OFFSET_MS, names=("depol_block",), settings=settings)
+    np.testing.assert_array_equal(found["depol_block"], [0, 1])
 
 
 def test_interpolation_follows_dt_and_a_narrow_spike_keeps_its_width():
@@ -126,13 +142,13 @@ def test_efels_own_settings_are_neither_used_nor_changed():
         efel.reset()
 
 
-def test_stated_defaults_are_efels_but_for_threshold_and_step():
+def test_stated_defaults_are_efels_but_for_threshold_interval_and_step():
     import efel
 
     ours = FeatureSettings()._efel(0.06)
     theirs = vars(efel.Settings())
     differing = {name for name, value in ours.items() if name in theirs and theirs[name] != value}
-    assert differing == {"Threshold", "interp_step"}
+    assert differing == {"Threshold", "strict_stiminterval", "interp_step"}
     assert set(ours) - set(theirs) == {"decay_start_after_stim", "decay_end_after_stim"}  # known to its C++ half alone
 
 

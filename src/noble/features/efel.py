@@ -40,12 +40,16 @@ FEATURE_NAMES: Final[tuple[str, ...]] = (
 )
 """The paper's sixteen e-features, by their eFEL names, in the paper's order."""
 
+BLOCK: Final = "depol_block"
+"""The feature that is measured here, from where eFEL finds the spikes to begin."""
+
 _EFEL_STATE = threading.Lock()
 
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """What eFEL is told: its own defaults, spelled out, except for the spike threshold, which is the package's.
+    """What eFEL is told: its own defaults, spelled out, except for two that are the package's: the spike threshold, and that
+    spikes outside the step are none of it.
 
     The interpolation step is no setting: it is always the trace's dt.
 
@@ -69,7 +73,7 @@ class FeatureSettings:
     down_derivative_threshold_mv_per_ms: float = -12.0
     derivative_window: int = 3
     minimum_spike_height_mv: float = 20.0
-    strict_stimulus_interval: bool = False
+    strict_stimulus_interval: bool = True
     ignore_first_isi: bool = True
     voltage_base_start: float = 0.9
     voltage_base_end: float = 1.0
@@ -115,7 +119,8 @@ def extract(
     """One number a trace for each feature: the mean of the values eFEL returns, for example over all spikes.
 
     NaN where eFEL returns none (no spike, no sag, ...) and throughout a trace that holds values that are not finite.
-    `depol_block` is 1 where blocked and 0 where not. eFEL recognises a block only in a trace with a spike.
+    `depol_block` is 1 where the voltage stays above where spikes begin, and 0 where it does not or no spike tells where that is.
+    eFEL's own also asks how long the voltage is below -75 mV, so that a shift of all voltages changes its answer.
 
     Args:
         batch: the traces.
@@ -137,14 +142,26 @@ def extract(
         )
     columns = {name: np.full(len(batch), np.nan) for name in names}
     rows = np.flatnonzero(np.all(np.isfinite(batch.voltage_mv), axis=1))
-    with _efel_with((settings or FeatureSettings())._efel(batch.grid.dt_ms)) as efel:
+    chosen = settings or FeatureSettings()
+    with _efel_with(chosen._efel(batch.grid.dt_ms)) as efel:
         _check_names(names, known=efel.get_feature_names())
         traces = _efel_traces(batch, rows, onset_ms=onset_ms, offset_ms=offset_ms)
         efel_names = [_efel_name(name) for name in names]
         for row, trace in zip(rows, traces, strict=True):
             for name, value in zip(names, _mean_values(efel, trace, efel_names), strict=True):
                 columns[name][row] = value
+    if BLOCK in columns:  # what eFEL told of it is where the spikes begin
+        step = slice(round(onset_ms / batch.grid.dt_ms), round(offset_ms / batch.grid.dt_ms))
+        shortest = chosen.depolarisation_block_ms / batch.grid.dt_ms
+        for row in rows:
+            columns[BLOCK][row] = _longest_above(batch.voltage_mv[row, step], columns[BLOCK][row]) > shortest
     return columns
+
+
+def _longest_above(voltage_mv: np.ndarray, level_mv: float) -> int:
+    """Samples of the longest stretch above a level; 0 for a level of NaN."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], voltage_mv > level_mv, [False]]).astype(np.int8)))
+    return int(np.diff(edges)[::2].max(initial=0))
 
 
 def _efel_name(name: str) -> str:

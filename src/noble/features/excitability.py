@@ -15,7 +15,7 @@ import numpy as np
 
 from noble.protocols import StepProtocol
 from noble.responders import FiringResponder, NeuronT, Responder
-from noble.spikes import spike_times_ms, within
+from noble.spikes import THRESHOLD_MV, spike_times_ms, within
 from noble.stimuli import Stimulus
 from noble.traces import Trace, TraceBatch
 from noble.units import MS_PER_SECOND, check_current_na
@@ -83,9 +83,9 @@ def firing_rate_hz(times_ms: np.ndarray, *, onset_ms: float, offset_ms: float) -
     return MS_PER_SECOND * times_ms.size / (offset_ms - onset_ms)
 
 
-def trace_rate_hz(trace: Trace, *, onset_ms: float, offset_ms: float) -> float:
+def trace_rate_hz(trace: Trace, *, onset_ms: float, offset_ms: float, threshold_mv: float = THRESHOLD_MV) -> float:
     """`firing_rate_hz` of the spikes found in one trace, Hz; edges of the step from its first sample, ms."""
-    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
+    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms, threshold_mv=threshold_mv)
     return firing_rate_hz(within(times, onset_ms, offset_ms), onset_ms=onset_ms, offset_ms=offset_ms)
 
 

@@ -183,16 +183,15 @@ TRACE_RECORDS: Final = (
         (-math.inf, math.inf),
         protocol="any step that the neuron is silent at",
     ),
-    # eFEL's own `depol_block` answers 1 for *no* block and nothing for a block, so its absence cannot be told from a failure; the
-    # boolean form answers 1 for a block and 0 for none.
+    # eFEL tells where spikes begin; `extract` looks for the block.
     _efel(
         "depol_block",
         "1",
         "Depolarisation block",
-        "1 where the voltage stays above threshold for 50 ms or more, otherwise 0.",
+        "1 where the voltage stays above where its spikes begin for more than 50 ms within the step, otherwise 0.",
         (0.1, 0.0),
         (0.0, 1.0),
-        efel="depol_block_bool",
+        efel="AP_begin_voltage",
     ),
     _efel(
         "inv_first_ISI",
