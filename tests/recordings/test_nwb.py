@@ -165,7 +165,7 @@ def test_nothing_usable_is_an_error_with_all_reasons(tmp_path):
     with pytest.raises(
         ValueError, match=r"cell\.nwb has no .* 2 sweep\(s\): no rectangular step.*; 1 sweep\(s\): .*VoltageClamp"
     ):
-        read_recording(write_nwb(tmp_path / "cell.nwb", sweeps))
+        read_recording(write_nwb(tmp_path / "cell.nwb", sweeps)).with_steps()
     with pytest.raises(ValueError, match="it holds no response"):
         read_recording(write_nwb(tmp_path / "empty.nwb", []))
 
@@ -241,4 +241,4 @@ def test_a_sweep_without_the_step_that_the_others_have_is_one_of_amplitude_zero(
     assert [sweep.amplitude_na for sweep in recording.sweeps] == pytest.approx([0.1, 0.0, 0.2])
     assert len({(sweep.onset_ms, sweep.offset_ms) for sweep in recording.sweeps}) == 1
     with pytest.raises(ValueError, match="no rectangular step was found"):
-        read_recording(write_nwb(tmp_path / "silent.nwb", [bad(current_na=step_na(0.0))]))
+        read_recording(write_nwb(tmp_path / "silent.nwb", [bad(current_na=step_na(0.0))])).with_steps()

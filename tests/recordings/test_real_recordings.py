@@ -62,7 +62,7 @@ def test_a_ramp_that_goes_on_from_sweep_to_sweep(real):
     ends = [(sweep.trace.current_na[0], sweep.trace.current_na[-1]) for sweep in sweeps]
     assert ends == [pytest.approx((max(0, k - 1) * 0.01, k * 0.01)) for k in range(11)]
     with pytest.raises(ValueError, match="no current-clamp step"):
-        read_recording(real / "pyabf" / "171116sh_0016.abf")
+        read_recording(real / "pyabf" / "171116sh_0016.abf").with_steps()
 
 
 def test_one_cell_from_two_formats(real):

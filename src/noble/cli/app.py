@@ -68,6 +68,7 @@ def main() -> None:
         info,
         interpolate,
         map,
+        recording,
         report,
         resolution,
         simulate,

@@ -24,4 +24,4 @@ def recording_of(path: Path, junction_potential: float, protocol: str | None, el
     from noble.recordings import read_recording
 
     read = read_recording(path, junction_potential_mv=junction_potential, electrode=electrode)
-    return read if protocol is None else read.of_protocol(protocol)
+    return read.with_steps() if protocol is None else read.of_protocol(protocol)

@@ -23,7 +23,7 @@ def comparable_sweeps(recording: Recording) -> Recording:
     Raises:
         ValueError: if none is left.
     """
-    reasons = {sweep.name: _reason_against(sweep) for sweep in recording.sweeps}
+    reasons = {sweep.name: _reason_against(sweep) for sweep in recording.with_steps().sweeps}
     if sound := [sweep for sweep in recording.sweeps if not reasons[sweep.name]]:
         step_ms = _commonest_step_ms(sound)
         reasons |= {sweep.name: _reason_of_length(sweep, step_ms) for sweep in sound}

@@ -17,13 +17,14 @@ import numpy as np
 
 from noble.comparison.agreement import FeatureAgreement, FeatureSummary, StepRates, summarise_features
 from noble.comparison.comparable import after_step_ms, comparable_sweeps
-from noble.features import FEATURE_NAMES
+from noble.features import FEATURE_NAMES, FeatureSettings
 from noble.features.excitability import trace_rate_hz
 from noble.features.neurons import Neurons
 from noble.progress import Progress
 from noble.protocols import StepProtocol
 from noble.recordings import Recording, Sweep
 from noble.results import Result, plain
+from noble.spikes import THRESHOLD_MV
 from noble.traces import TimeGrid, Trace, TraceBatch
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def compare_recording(
             progress(done, len(groups))
         trials = tuple(_trial(sweep, before_ms=before_ms, after_ms=after_ms) for sweep in sweeps)
         answers = operator.respond(neurons, [protocol.stimulus(amplitude_na)] * len(neurons), protocol.grid)
-        steps.append(_compare_step(amplitude_na, trials, answers, protocol))
+        steps.append(_compare_step(amplitude_na, trials, answers, protocol, recording.spike_threshold_mv))
     if progress is not None:
         progress(len(groups), len(groups))
     return RecordingComparison(recording, protocol, len(neurons), tuple(steps))
@@ -251,11 +252,17 @@ def _trial(sweep: Sweep, *, before_ms: float, after_ms: float) -> Trial:
 
 
 def _compare_step(
-    amplitude_na: float, trials: tuple[Trial, ...], answers: TraceBatch, protocol: StepProtocol
+    amplitude_na: float,
+    trials: tuple[Trial, ...],
+    answers: TraceBatch,
+    protocol: StepProtocol,
+    recorded_threshold_mv: float,
 ) -> StepComparison:
     noisy = [trial for trial in trials if not trial.clean]
     counted = noisy if len(noisy) > 1 else trials
-    of_trials = [_measured(_alone(trial.trace), trial.onset_ms, trial.offset_ms) for trial in counted]
+    of_trials = [
+        _measured(_alone(trial.trace), trial.onset_ms, trial.offset_ms, recorded_threshold_mv) for trial in counted
+    ]
     recorded = {name: np.concatenate([values[name] for values in of_trials]) for name in FEATURE_NAMES}
     predicted = _measured(answers, protocol.onset_ms, protocol.offset_ms)
     shown = np.linspace(0, len(answers) - 1, min(_SINGLE_TRACES, len(answers))).round().astype(int)
@@ -263,7 +270,15 @@ def _compare_step(
         amplitude_na=amplitude_na,
         features={name: FeatureAgreement(name, recorded[name], predicted[name]) for name in FEATURE_NAMES},
         recorded_rates_hz=np.array(
-            [trace_rate_hz(trial.trace, onset_ms=trial.onset_ms, offset_ms=trial.offset_ms) for trial in counted]
+            [
+                trace_rate_hz(
+                    trial.trace,
+                    onset_ms=trial.onset_ms,
+                    offset_ms=trial.offset_ms,
+                    threshold_mv=recorded_threshold_mv,
+                )
+                for trial in counted
+            ]
         ),
         predicted_rates_hz=np.array(
             [trace_rate_hz(trace, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms) for trace in answers]
@@ -283,10 +298,17 @@ def _alone(trace: Trace) -> TraceBatch:
     return TraceBatch(trace.grid, trace.voltage_mv[None], trace.current_na[None])
 
 
-def _measured(batch: TraceBatch, onset_ms: float, offset_ms: float) -> dict[str, np.ndarray]:
+def _measured(
+    batch: TraceBatch, onset_ms: float, offset_ms: float, threshold_mv: float = THRESHOLD_MV
+) -> dict[str, np.ndarray]:
     """The sixteen e-features in the windows of targets."""
     from noble.features.windows import measure_step
 
     return measure_step(
-        batch, onset_ms=onset_ms, offset_ms=offset_ms, step_ms=offset_ms - onset_ms, names=FEATURE_NAMES
+        batch,
+        onset_ms=onset_ms,
+        offset_ms=offset_ms,
+        step_ms=offset_ms - onset_ms,
+        names=FEATURE_NAMES,
+        settings=FeatureSettings(spike_threshold_mv=threshold_mv),
     )

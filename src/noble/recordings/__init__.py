@@ -5,6 +5,7 @@ from noble.recordings.raw import RawRecording, RawSweep
 from noble.recordings.read import read_recording, read_sweeps
 from noble.recordings.recording import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na
 from noble.recordings.steps import StepFit, fit_step
+from noble.recordings.survey import RecordingSurvey, survey
 
 __all__ = [
     "FORMATS",
@@ -13,10 +14,12 @@ __all__ = [
     "RawRecording",
     "RawSweep",
     "Recording",
+    "RecordingSurvey",
     "StepFit",
     "Sweep",
     "fit_step",
     "mean_na",
     "read_recording",
     "read_sweeps",
+    "survey",
 ]

@@ -9,40 +9,67 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.signal import find_peaks
 
-# A spike stands out by so much from what is around it, mV, and rises at least so fast, mV/ms.
-_PROMINENCE_MV: Final = 15.0
-_AROUND_MS: Final = 20.0
-_UPSTROKE_MV_PER_MS: Final = 5.0
-_RISE_MS: Final = 2.0
+from noble.recordings.detection import spike_peaks
+
 # How long a spike bends the recorded current, before and after its peak, and what is taken for the current beside it.
 _BEFORE_MS: Final = 1.5
 _AFTER_MS: Final = 5.0
 _BESIDE_MS: Final = 2.0
+# The current leaves its range at spikes by more than so many times what it does at the worst tenth of so many other times.
+_TIMES_ELSEWHERE: Final = 3.0
+_WINDOWS_ELSEWHERE: Final = 200
 
 
 def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: float) -> np.ndarray:
     """A recorded current without what spikes add to it.
 
     Round each spike the current is kept within the range that it has just before it, up to where an edge explains it best, and
-    from there on within the range just after it: an edge of a step stays, an excursion that returns does not.
+    from there on within the range just after it: an edge of a step stays, an excursion that returns does not. A current that
+    does the same elsewhere, as noise does, or that shows nothing of the spikes, stays as it is.
 
     Args:
         current_na, voltage_mv: on the same instants, shape (time,).
         dt_ms: sampling interval.
     """
-    cleaned = current_na.copy()
     before, after, beside = (max(1, round(time / dt_ms)) for time in (_BEFORE_MS, _AFTER_MS, _BESIDE_MS))
-    for first, stop in _joined(_spikes(voltage_mv, dt_ms), before, after, current_na.size):
-        left = cleaned[max(0, first - beside) : first]
-        right = current_na[stop : stop + beside]
-        if not left.size or not right.size:
-            continue
-        edge = _edge(cleaned[first:stop], float(np.median(left)), float(np.median(right)))
-        for part, beside_it in ((slice(first, first + edge), left), (slice(first + edge, stop), right)):
-            cleaned[part] = np.clip(cleaned[part], *np.quantile(beside_it, [0.05, 0.95]))
+    windows = _joined(spike_peaks(voltage_mv, dt_ms=dt_ms), before, after, current_na.size)
+    quiet = _between(windows, before + after, current_na.size)
+    at_spikes = [_change(current_na, first, stop, beside) for first, stop in windows]
+    elsewhere = [_change(current_na, first, stop, beside) for first, stop in quiet]
+    if not at_spikes or (elsewhere and np.median(at_spikes) <= _TIMES_ELSEWHERE * np.quantile(elsewhere, 0.9)):
+        return current_na.copy()
+    cleaned = current_na.copy()
+    for first, stop in windows:
+        cleaned[first:stop] = _smoothed(cleaned, first, stop, beside)
     return cleaned
+
+
+def _change(current_na: np.ndarray, first: int, stop: int, beside: int) -> float:
+    """How far the current of a window leaves the range beside it, nA."""
+    return float(np.max(np.abs(_smoothed(current_na, first, stop, beside) - current_na[first:stop])))
+
+
+def _smoothed(current_na: np.ndarray, first: int, stop: int, beside: int) -> np.ndarray:
+    """The current of a window, kept within the range that it has beside it."""
+    kept = current_na[first:stop].copy()
+    left, right = current_na[max(0, first - beside) : first], current_na[stop : stop + beside]
+    if left.size and right.size:
+        edge = _edge(kept, float(np.median(left)), float(np.median(right)))
+        for part, beside_it in ((slice(edge), left), (slice(edge, None), right)):
+            kept[part] = np.clip(kept[part], *np.quantile(beside_it, [0.05, 0.95]))
+    return kept
+
+
+def _between(windows: list[tuple[int, int]], length: int, count: int) -> list[tuple[int, int]]:
+    """Windows of a length that touch none of some others, evenly spread over a trace."""
+    taken = np.zeros(count, dtype=bool)
+    for first, stop in windows:
+        taken[first:stop] = True
+    starts = np.unique(np.linspace(0, count - length, min(_WINDOWS_ELSEWHERE, max(1, count // length))).astype(int))
+    return [
+        (int(start), int(start) + length) for start in starts if start >= 0 and not taken[start : start + length].any()
+    ]
 
 
 def _edge(values_na: np.ndarray, before_na: float, after_na: float) -> int:
@@ -50,16 +77,6 @@ def _edge(values_na: np.ndarray, before_na: float, after_na: float) -> int:
     before, after = np.abs(values_na - before_na), np.abs(values_na - after_na)
     costs = np.concatenate([[0.0], np.cumsum(before)]) + np.concatenate([np.cumsum(after[::-1])[::-1], [0.0]])
     return int(np.argmin(costs))
-
-
-def _spikes(voltage_mv: np.ndarray, dt_ms: float) -> np.ndarray:
-    """Samples of the peaks of spikes, wherever the cell rests."""
-    width = max(3, 2 * round(_AROUND_MS / dt_ms) + 1)
-    peaks, _ = find_peaks(voltage_mv, prominence=_PROMINENCE_MV, wlen=width)
-    rise = max(1, round(_RISE_MS / dt_ms))
-    slopes = np.diff(voltage_mv) / dt_ms
-    fast = [slopes[max(0, peak - rise) : peak].max(initial=0.0) >= _UPSTROKE_MV_PER_MS for peak in peaks]
-    return peaks[np.array(fast, dtype=bool)]
 
 
 def _joined(peaks: np.ndarray, before: int, after: int, count: int) -> list[tuple[int, int]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +11,11 @@ import numpy as np
 
 from noble.files import file_sha256
 from noble.recordings.command import clean_command
+from noble.recordings.detection import spike_threshold_mv
 from noble.recordings.epochs import varying_epoch
 from noble.recordings.formats import FORMATS, Format, Options
 from noble.recordings.raw import RawRecording, RawSweep
-from noble.recordings.recording import Recording, Sweep
+from noble.recordings.recording import Recording, Sweep, reasons_in_short
 from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_between
 
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
@@ -54,21 +54,22 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
 
 
 def read_recording(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> Recording:
-    """Read the current-clamp steps of one cell.
+    """Read the current clamp of one cell: all of its sweeps, and which of them answer a rectangular step.
 
     Args:
         path, junction_potential_mv, electrode: see `read_sweeps`.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
-        ValueError: as `read_sweeps`, or if none of the sweeps can be used.
+        ValueError: as `read_sweeps`, or if none of the sweeps can be read.
     """
     raw = read_sweeps(path, junction_potential_mv=junction_potential_mv, electrode=electrode)
+    if not raw.sweeps:
+        raise ValueError(f"{path} has no current clamp that can be read; {reasons_in_short(raw.unread)}.")
     found, unusable = steps_of(raw.sweeps)
     unusable = {**raw.unread, **unusable}
-    if not found:
-        raise ValueError(f"{path} has no current-clamp step that can be used; {_summary(unusable)}.")
-    return Recording(raw.source, raw.sha256, found, unusable, raw.junction_potential_mv)
+    threshold_mv = spike_threshold_mv([item.trace for item in raw.sweeps])
+    return Recording(raw.source, raw.sha256, found, unusable, raw.junction_potential_mv, threshold_mv, raw.sweeps)
 
 
 def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, str]]:
@@ -156,9 +157,3 @@ def _digest(files: list[Path]) -> str:
     if len(files) == 1:
         return file_sha256(files[0])
     return hashlib.sha256(" ".join(f"{file.name}:{file_sha256(file)}" for file in files).encode()).hexdigest()
-
-
-def _summary(unusable: Mapping[str, str]) -> str:
-    """Reasons and how often each."""
-    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
-    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"

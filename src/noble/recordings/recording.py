@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
+from noble.recordings.raw import RawSweep
+from noble.spikes import THRESHOLD_MV
 from noble.traces import Trace
 
 SAME_STEP_MS: Final = 1.0
@@ -64,6 +67,8 @@ class Recording:
         sweeps: in the order of the file.
         unusable: name of every sweep that was not used, and why, in one sentence.
         junction_potential_mv: what was subtracted from the recorded voltage, mV.
+        spike_threshold_mv: what spikes of this cell cross upwards, and nothing else does, mV.
+        raw: everything that could be read, whatever its stimulus, in the order of the file; see `noble.recordings.survey`.
     """
 
     source: str
@@ -71,6 +76,8 @@ class Recording:
     sweeps: tuple[Sweep, ...]
     unusable: Mapping[str, str]
     junction_potential_mv: float = 0.0
+    spike_threshold_mv: float = THRESHOLD_MV
+    raw: tuple[RawSweep, ...] = ()
 
     def __repr__(self) -> str:
         names = ", ".join(sorted({sweep.protocol for sweep in self.sweeps if sweep.protocol})) or "unnamed stimuli"
@@ -97,6 +104,18 @@ class Recording:
             amplitude: tuple(sorted(group, key=lambda sweep: order[id(sweep)])) for amplitude, group in found.items()
         }
 
+    def with_steps(self) -> Recording:
+        """The recording, if any of its sweeps answers a rectangular step.
+
+        Raises:
+            ValueError: if none does; it says why, and how often.
+        """
+        if not self.sweeps:
+            raise ValueError(
+                f"{self.source} has no current-clamp step that can be used; {reasons_in_short(self.unusable)}."
+            )
+        return self
+
     def of_protocol(self, protocol: str) -> Recording:
         """The sweeps whose stimulus the file calls so; the others are listed as unusable.
 
@@ -113,6 +132,12 @@ class Recording:
             if sweep.protocol != protocol
         }
         return replace(self, sweeps=kept, unusable={**self.unusable, **others})
+
+
+def reasons_in_short(unusable: Mapping[str, str]) -> str:
+    """Reasons against sweeps, and how often each."""
+    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
+    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"
 
 
 def _same_amplitude(lower: Sweep, upper: Sweep) -> bool:

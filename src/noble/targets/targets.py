@@ -267,7 +267,7 @@ def measure_targets(
     """
     if min_trials is not None and min_trials < 1:
         raise ValueError(f"min_trials is {min_trials}; expected at least 1.")
-    groups = recording.by_amplitude()
+    groups = recording.with_steps().by_amplitude()
     needed = min(_USUAL_TRIALS, *map(len, groups.values())) if min_trials is None else min_trials
     _check(recording, groups, needed)
     recorded_ms = round(float(np.median([sweep.step_ms for sweep in recording.sweeps])), 6)
@@ -279,11 +279,11 @@ def measure_targets(
     dt_ms = recording.sweeps[0].trace.grid.dt_ms
     before_ms = min(BEFORE_MS, *(sweep.onset_ms for sweep in recording.sweeps))
     after_ms = min(AFTER_MS, *(sweep.trace.grid.duration_ms - dt_ms - sweep.offset_ms for sweep in recording.sweeps))
-    settings = FeatureSettings()
+    settings = FeatureSettings(spike_threshold_mv=recording.spike_threshold_mv)
     steps = []
     for amplitude_na, sweeps in groups.items():
         batch, onset_ms = _aligned(sweeps, before_ms=before_ms, after_ms=after_ms)
-        counts = tuple(_spikes_within(trace, onset_ms, step_ms) for trace in batch)
+        counts = tuple(_spikes_within(trace, onset_ms, step_ms, recording.spike_threshold_mv) for trace in batch)
         values = measure_step(
             batch,
             onset_ms=onset_ms,
@@ -368,9 +368,9 @@ def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> t
     return TraceBatch(TimeGrid(dt_ms, count), voltage, current), before * dt_ms
 
 
-def _spikes_within(trace: Trace, onset_ms: float, step_ms: float) -> int:
+def _spikes_within(trace: Trace, onset_ms: float, step_ms: float, threshold_mv: float) -> int:
     """Spikes that peak within the step."""
-    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms)
+    times = spike_times_ms(trace.voltage_mv, dt_ms=trace.grid.dt_ms, threshold_mv=threshold_mv)
     return within(times, onset_ms, onset_ms + step_ms).size
 
 
