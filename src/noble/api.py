@@ -96,21 +96,24 @@ def simulate(
     return answer_all(responder, chosen, currents, grid, labels=[model.name for model in chosen])
 
 
-def read_recording(path: str | Path, *, electrode: str | None = None, junction_potential_mv: float = 0.0) -> Recording:
-    """Read a current-clamp recording.
+def read_recording(
+    path: str | Path, *, electrode: str | None = None, junction_potential_mv: float = 0.0, epoch: int | None = None
+) -> Recording:
+    """Read a current-clamp recording: its sweeps, and which of them answer a rectangular step.
 
     Args:
         path: a file of NWB 2 or ABF 1 or 2, an Igor binary wave, or a folder of such waves.
         electrode: which electrode or channel, if the file has several.
         junction_potential_mv: liquid junction potential, subtracted from the voltage, mV.
+        epoch: which epoch of each stimulus is the step, counted from 1; what varies from sweep to sweep if None.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or has no sweep with a rectangular step.
+        ValueError: if it cannot be read, or has no sweep in current clamp.
     """
     from noble.recordings import read_recording as read
 
-    return read(path, electrode=electrode, junction_potential_mv=junction_potential_mv)
+    return read(path, electrode=electrode, junction_potential_mv=junction_potential_mv, epoch=epoch)
 
 
 def extract_features(

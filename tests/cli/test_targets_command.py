@@ -52,6 +52,20 @@ def test_the_same_as_json(noble, folder):
     assert summary["unusable"] == {"response_004": "no rectangular step was found in its stimulus."}
 
 
+def test_a_pattern_and_a_length_choose_among_stimuli(noble, folder):
+    """Long squares under two names beside 3 ms squares, as in every patch-seq file."""
+    short = Written(answer_mv(0), step_na(0.5) * (np.arange(step_na(0.5).size) < np.flatnonzero(step_na(0.5))[0] + 60))
+    short.protocol = "SHSQ"
+    long = [good(0.1, protocol="LS_1"), good(0.2, [10, 30], protocol="LS_2"), good(-0.1, protocol="LS_1")]
+    write_nwb(folder / "many.nwb", [*long, short])
+    assert "--step-ms" in noble("targets", "many.nwb", "-o", "all.json").error
+    for options in (["--protocol", "LS*"], ["--protocol", "LS_1", "--protocol", "LS_2"], ["--step-ms", 100]):
+        result = noble("targets", "many.nwb", "-o", "targets.json", "--json", "summary.json", *options)
+        assert result.code == 0, result.err
+        steps = json.loads((folder / "summary.json").read_text())["steps"]
+        assert [step["amplitude_na"] for step in steps] == [-0.1, 0.1, 0.2]
+
+
 def test_one_protocol_and_single_trials(noble, folder):
     write_nwb(folder / "two.nwb", [good(0.1), good(-0.1, protocol="Short"), good(0.2, [10, 30], protocol="Short")])
     result = noble("targets", "two.nwb", "-o", "targets.json", "--protocol", "Short", "--min-trials", 1)
@@ -67,7 +81,7 @@ def test_one_protocol_and_single_trials(noble, folder):
     [
         (("none.nwb",), "there is no recording none.nwb; expected NWB 2 (.nwb), Axon"),
         (("text.nwb",), "text.nwb cannot be read as NWB 2"),
-        (("cell.nwb", "--step-ms", 200), "step_ms is 200 but the steps of cell.nwb last 100 ms"),
+        (("cell.nwb", "--step-ms", 200), "cell.nwb has no step of 200 ms; the longest lasts 100 ms"),
         (("cell.nwb", "--min-trials", 3), "cell.nwb: -0.1 nA has 2, 0.2 nA has 2 of the 3 trials that a step needs"),
         (("cell.nwb", "--protocol", "Ramp"), "has no usable sweep of protocol 'Ramp'; its stimuli have LongSquare."),
         (("cell.nwb", "--electrode", "dendrite"), "has no electrode 'dendrite'; expected one of soma."),

@@ -144,7 +144,7 @@ def test_one_bad_sweep_is_listed_and_does_not_stop_the_others():
     assert left.unusable == {
         "ramp": "its stimulus is not one rectangular step.",
         "held": "it was recorded under a holding current of -0.02 nA; an operator rests without.",
-        "short": "its step lasts 40 ms; expected 100 ms, as most steps do. Name another with --protocol.",
+        "short": "its step lasts 40 ms; expected 100 ms, as most steps do. Choose another by --step-ms or --protocol.",
         "cut off": "only 2 ms lie before or after its step; expected at least 5 ms on both sides.",
         "early": "only 1 ms lie before or after its step; expected at least 5 ms on both sides.",
     }

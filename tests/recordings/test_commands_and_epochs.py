@@ -5,7 +5,7 @@ import pytest
 
 from noble.recordings import fit_step
 from noble.recordings.command import clean_command
-from noble.recordings.epochs import varying_epoch
+from noble.recordings.epochs import epochs, varying_epoch
 from noble.recordings.formats.abf import _levels
 from noble.recordings.raw import RawSweep
 from noble.recordings.read import steps_of
@@ -71,6 +71,42 @@ def test_of_two_that_vary_the_first_counts():
     found = varying_epoch(currents, dt_ms=DT_MS)
     assert found is not None
     assert np.array(found[:2]) * DT_MS == pytest.approx([100.0, 300.0], abs=1.0)
+
+
+def test_all_epochs_of_a_protocol_whatever_spikes_left_of_them():
+    """A test pulse, a prepulse, and a step on it; one sweep in six has a residue of a spike's current."""
+    shared = rectangle(20.0, 60.0, -0.02) + rectangle(100.0, 700.0, 0.1)
+    currents = [shared + rectangle(300.0, 500.0, 0.05 * k) + rectangle(400.0 + k, 402.0 + k, 0.3) for k in range(6)]
+    found = epochs(currents, dt_ms=DT_MS)
+    edges = [(20.0, 60.0), (100.0, 300.0), (300.0, 500.0), (500.0, 700.0)]
+    assert len(found) == len(edges)
+    for epoch, expected in zip(found, edges, strict=True):
+        assert np.array(epoch[:2]) * DT_MS == pytest.approx(expected, abs=1.0)
+
+
+def test_ramps_and_noise_are_no_epochs():
+    ramp = np.clip(TIMES - 200.0, 0.0, 500.0) * 1e-3 * (TIMES < 800)
+    assert [round(epoch.first * DT_MS) for epoch in epochs([ramp, 2 * ramp], dt_ms=DT_MS)] == []
+    generator = np.random.default_rng(3)
+    noise = [np.repeat(generator.normal(0, 0.1, 100), 100) for _ in range(3)]
+    assert epochs(noise, dt_ms=DT_MS) == []
+    assert epochs([np.zeros(5)], dt_ms=DT_MS) == []
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected_na"), [(1, [-0.1] * 4), (2, [0.0, 0.05, 0.1, 0.15]), (None, [0.0, 0.05, 0.1, 0.15])]
+)
+def test_the_user_chooses_the_epoch(epoch, expected_na):
+    sweeps = [raw(k, rectangle(100, 200, -0.1) + rectangle(ONSET, OFFSET, 0.05 * k) - 0.02) for k in range(4)]
+    found, unusable = steps_of(sweeps, epoch=epoch)
+    assert unusable == {}
+    assert [sweep.amplitude_na for sweep in found] == pytest.approx(expected_na, abs=1e-4)
+
+
+def test_an_epoch_that_is_not_there_is_said():
+    found, unusable = steps_of([raw(k, rectangle(ONSET, OFFSET, 0.05 * (k + 1))) for k in range(2)], epoch=3)
+    assert found == ()
+    assert set(unusable.values()) == {"its stimulus has 1 epochs; epoch 3 was asked for."}
 
 
 def test_where_nothing_varies_there_is_none():

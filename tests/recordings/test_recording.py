@@ -54,3 +54,29 @@ def test_sweeps_of_one_protocol():
     assert only.unusable == {"r99": "no step was found.", "r1": "its protocol is 'S'; 'L' was asked for."}
     with pytest.raises(ValueError, match=r"no usable sweep of protocol 'X'; its stimuli have L, S\."):
         recording(10, 20, 30, protocols="LSL").of_protocol("X")
+
+
+def test_sweeps_of_several_protocols_by_name_or_pattern():
+    several = recording(10, 20, 30, 40, protocols="LSLR")
+    assert [sweep.name for sweep in several.of_protocol("L", "R").sweeps] == ["r0", "r2", "r3"]
+    assert [sweep.name for sweep in several.of_protocol("[LS]").sweeps] == ["r0", "r1", "r2"]
+    assert len(several.of_protocol("*").sweeps) == 4
+    with pytest.raises(ValueError, match="no usable sweep of protocol 'X'"):
+        several.of_protocol("L", "X")
+
+
+def test_a_name_is_itself_before_it_is_a_pattern():
+    sweeps = tuple(Sweep(f"r{k}", 0.1, 0.0, 0.0, 2.0, 8.0, name, TRACE) for k, name in enumerate(["a[1]", "a1"]))
+    found = Recording("cell.nwb", "0" * 64, sweeps, {}).of_protocol("a[1]")
+    assert [sweep.protocol for sweep in found.sweeps] == ["a[1]"]
+
+
+def test_sweeps_by_the_length_of_their_step():
+    lengths = [1000.0, 3.0, 1009.0, 500.0]
+    sweeps = tuple(Sweep(f"r{k}", 0.1, 0.0, 0.0, 2.0, 2.0 + length, "", TRACE) for k, length in enumerate(lengths))
+    several = Recording("cell.nwb", "0" * 64, sweeps, {})
+    assert [sweep.name for sweep in several.of_step_ms(1000).sweeps] == ["r0", "r2"]
+    assert several.of_step_ms(1000).unusable["r1"] == "its step lasts 3 ms; 1000 ms was asked for."
+    assert [sweep.name for sweep in several.of_step_ms(600).sweeps] == ["r0", "r2"]  # as if they had ended then
+    with pytest.raises(ValueError, match="no step of 2000 ms; the longest lasts 1009 ms"):
+        several.of_step_ms(2000)

@@ -12,7 +12,7 @@ from noble.cli.app import ASK, app
 from noble.cli.options import Bundle, Count, HallName, Json, Models, Seed
 from noble.cli.output import command_line, print_unusable, shown, write_numbers
 from noble.cli.progress import console, tracked
-from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, recording_of
+from noble.cli.recording_options import Electrode, EpochNumber, JunctionPotential, Protocols, recording_of
 
 if TYPE_CHECKING:
     from noble.comparison import RecordingComparison
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=ASK)
 def compare(
     bundle: Bundle,
-    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with steps; see `noble recording`.")],
     models: Models = "hall",
     n: Count = 50,
     seed: Seed = 0,
     junction_potential: JunctionPotential = 0.0,
-    protocol: Protocol = None,
+    protocol: Protocols = None,
     electrode: Electrode = None,
+    epoch: EpochNumber = None,
+    step_ms: Annotated[
+        float | None, typer.Option(help="Steps of this length, ms; that of most by default.", show_default=False)
+    ] = None,
     hall: HallName = None,
     json: Json = None,
     output: Annotated[
@@ -42,7 +46,7 @@ def compare(
 
     operator = Operator.load(bundle)
     known = hall_of(operator, hall)
-    read = recording_of(recording, junction_potential, protocol, electrode)
+    read = recording_of(recording, junction_potential, protocol, electrode, epoch=epoch, step_ms=step_ms)
     with tracked("comparing") as progress:
         found = recording_study(operator, known, read, models=models, count=n, seed=seed, progress=progress)
     _print_rates(found.comparison)

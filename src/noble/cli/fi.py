@@ -14,7 +14,7 @@ from noble.cli.app import ASK, app
 from noble.cli.options import Bundle, Count, DataFolder, HallName, Json, Models, Seed
 from noble.cli.output import shown, write_figure, write_numbers
 from noble.cli.progress import console, tracked
-from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, recording_of
+from noble.cli.recording_options import Electrode, EpochNumber, JunctionPotential, Protocols, recording_of
 from noble.cli.stimulus_options import Onset, Sampling, StepLength, Window
 from noble.protocols import StepProtocol
 
@@ -50,7 +50,8 @@ def fi(
         Path | None, typer.Option(help="Show the firing rates of a recording (NWB 2), too.", show_default=False)
     ] = None,
     junction_potential: JunctionPotential = 0.0,
-    protocol: Protocol = None,
+    protocol: Protocols = None,
+    epoch: EpochNumber = None,
     electrode: Electrode = None,
     onset: Onset = 15.0,
     length: StepLength = 400.0,
@@ -74,7 +75,7 @@ def fi(
     from noble.studies import fi_study
 
     # Read first, so that a wrong name costs no time.
-    read = None if recording is None else recording_of(recording, junction_potential, protocol, electrode)
+    read = None if recording is None else recording_of(recording, junction_potential, protocol, electrode, epoch=epoch)
     operator = Operator.load(bundle)
     found = fi_study(
         operator,

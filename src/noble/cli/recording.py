@@ -13,7 +13,7 @@ from rich.table import Table
 from noble.cli.app import CELLS, app
 from noble.cli.output import write_figure
 from noble.cli.progress import console
-from noble.cli.recording_options import Electrode, JunctionPotential
+from noble.cli.recording_options import Electrode, EpochNumber, JunctionPotential
 from noble.files import write_json
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def recording(
     ] = None,
     junction_potential: JunctionPotential = 0.0,
     electrode: Electrode = None,
+    epoch: EpochNumber = None,
 ) -> None:
     """Show what a recording holds: stimuli, levels, repetitions, spikes, rest, and which sweeps to doubt."""
     from noble.recordings import read_recording, survey
 
-    found = survey(read_recording(path, junction_potential_mv=junction_potential, electrode=electrode))
+    found = survey(read_recording(path, junction_potential_mv=junction_potential, electrode=electrode, epoch=epoch))
     _print(found)
     if json is not None:
         write_json(json, found.to_dict())
@@ -63,6 +64,9 @@ def _print(found: RecordingSurvey) -> None:
             _range([sweep.rest_mv for sweep in members], digits=1),
         )
     console.print(table)
+    for stimulus in found.stimuli:
+        if len(stimulus.epochs) > 1:
+            console.print(f"epochs of {stimulus.stimulus or 'the unnamed'}: {_epochs(stimulus)}", markup=False)
     currents = Counter(sweep.current for sweep in found.sweeps if sweep.current)
     says = {
         "recorded": "as recorded",
@@ -99,6 +103,15 @@ def _levels(stimulus: StimulusSurvey) -> str:
     if len(amplitudes) <= _FEW_LEVELS:
         return ", ".join(f"{amplitude:.4g}" for amplitude in amplitudes) + times
     return f"{len(amplitudes)} from {amplitudes[0]:.4g} to {amplitudes[-1]:.4g}{times}"
+
+
+def _epochs(stimulus: StimulusSurvey) -> str:
+    """Epochs by number, time and current; the one that is measured is marked."""
+    return "; ".join(
+        f"{epoch.number}: {epoch.onset_ms:.0f} to {epoch.offset_ms:.0f} ms, "
+        f"{_range([epoch.lowest_na, epoch.highest_na], digits=3)} nA{' (measured)' if epoch.measured else ''}"
+        for epoch in stimulus.epochs
+    )
 
 
 def _range(values: list[float], *, digits: int) -> str:

@@ -13,15 +13,42 @@ if TYPE_CHECKING:
 JunctionPotential = Annotated[
     float, typer.Option(help="Liquid junction potential, mV, subtracted from the recorded voltage.")
 ]
-Protocol = Annotated[str | None, typer.Option(help="Only sweeps whose stimulus the file calls so.", show_default=False)]
+Protocols = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--protocol", help="Only sweeps of this stimulus, or pattern (Long*); repeatable.", show_default=False
+    ),
+]
 Electrode = Annotated[
     str | None, typer.Option(help="Which electrode, where the file holds several.", show_default=False)
 ]
+EpochNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--epoch",
+        min=1,
+        help="Which epoch is the step (see noble recording); default: what varies.",
+        show_default=False,
+    ),
+]
 
 
-def recording_of(path: Path, junction_potential: float, protocol: str | None, electrode: str | None) -> Recording:
-    """The recording that the options name."""
+def recording_of(
+    path: Path,
+    junction_potential: float,
+    protocols: list[str] | None,
+    electrode: str | None,
+    *,
+    epoch: int | None = None,
+    step_ms: float | None = None,
+) -> Recording:
+    """The sweeps with steps that the options name.
+
+    Raises:
+        ValueError: if there are none.
+    """
     from noble.recordings import read_recording
 
-    read = read_recording(path, junction_potential_mv=junction_potential, electrode=electrode)
-    return read.with_steps() if protocol is None else read.of_protocol(protocol)
+    read = read_recording(path, junction_potential_mv=junction_potential, electrode=electrode, epoch=epoch).with_steps()
+    chosen = read.of_protocol(*protocols) if protocols else read
+    return chosen if step_ms is None else chosen.of_step_ms(step_ms)

@@ -11,7 +11,7 @@ from rich.table import Table
 from noble.cli.app import CELLS, app
 from noble.cli.output import print_unusable
 from noble.cli.progress import console
-from noble.cli.recording_options import Electrode, JunctionPotential, Protocol, recording_of
+from noble.cli.recording_options import Electrode, EpochNumber, JunctionPotential, Protocols, recording_of
 from noble.files import write_json
 
 if TYPE_CHECKING:
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=CELLS)
 def targets(
-    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with steps; see `noble recording`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file of the targets; see `docs/targets.md`.")],
     step_ms: Annotated[
         float | None,
-        typer.Option(help="Measure as if the step had ended then, ms; as recorded by default.", show_default=False),
+        typer.Option(
+            help="Steps of this length, or longer ones as if they had ended then, ms; as recorded by default.",
+            show_default=False,
+        ),
     ] = None,
     junction_potential: JunctionPotential = 0.0,
-    protocol: Protocol = None,
+    protocol: Protocols = None,
     electrode: Electrode = None,
+    epoch: EpochNumber = None,
     min_trials: Annotated[
         int | None,
         typer.Option(min=1, help="Least number of trials of a step; one is enough by default.", show_default=False),
@@ -41,7 +45,7 @@ def targets(
     from noble.studies.targets import summarise_targets
     from noble.targets.targets import measure_targets
 
-    read = recording_of(recording, junction_potential, protocol, electrode)
+    read = recording_of(recording, junction_potential, protocol, electrode, epoch=epoch, step_ms=step_ms)
     measured = measure_targets(read, step_ms=step_ms, min_trials=min_trials)
     measured.save(output)
     summary = summarise_targets(measured, read)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from noble.recordings import SAME_STEP_MS, Recording, Sweep
+from noble.recordings import SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep
 
 # Too little to tell a rest before the step, or a decay after it.
 _LEAST_AROUND_MS: Final = 5.0
@@ -50,16 +50,24 @@ def _reason_against(sweep: Sweep) -> str:
 def _commonest_step_ms(sweeps: Sequence[Sweep]) -> float:
     """Length that most sweeps' steps have; the longer of two that are as frequent."""
     lengths = np.array([sweep.step_ms for sweep in sweeps])
-    alike = np.abs(lengths[:, None] - lengths) <= SAME_STEP_MS
+    alike = np.abs(lengths[:, None] - lengths) <= np.maximum(SAME_STEP_MS, SAME_STEP_SHARE * lengths)
     _, longest = max(zip(alike.sum(axis=1).tolist(), lengths.tolist(), strict=True))
-    return float(np.median(lengths[np.abs(lengths - longest) <= SAME_STEP_MS]))
+    return float(np.median(lengths[np.abs(lengths - longest) <= _same_ms(longest)]))
+
+
+def _same_ms(step_ms: float) -> float:
+    """Differences up to which steps of this length last equally long, ms."""
+    return max(SAME_STEP_MS, SAME_STEP_SHARE * step_ms)
 
 
 def _reason_of_length(sweep: Sweep, step_ms: float) -> str:
     """Why a step does not count among steps of this length; empty if it does."""
-    if abs(sweep.step_ms - step_ms) <= SAME_STEP_MS:
+    if abs(sweep.step_ms - step_ms) <= _same_ms(step_ms):
         return ""
-    return f"its step lasts {sweep.step_ms:.4g} ms; expected {step_ms:.4g} ms, as most steps do. Name another with --protocol."
+    return (
+        f"its step lasts {sweep.step_ms:.4g} ms; expected {step_ms:.4g} ms, as most steps do. "
+        "Choose another by --step-ms or --protocol."
+    )
 
 
 def after_step_ms(sweep: Sweep) -> float:

@@ -3,7 +3,7 @@
 from noble.recordings.formats import FORMATS
 from noble.recordings.raw import RawRecording, RawSweep
 from noble.recordings.read import read_recording, read_sweeps
-from noble.recordings.recording import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na
+from noble.recordings.recording import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep, mean_na
 from noble.recordings.steps import StepFit, fit_step
 from noble.recordings.survey import RecordingSurvey, survey
 
@@ -11,6 +11,7 @@ __all__ = [
     "FORMATS",
     "NEGLIGIBLE_HOLDING_NA",
     "SAME_STEP_MS",
+    "SAME_STEP_SHARE",
     "RawRecording",
     "RawSweep",
     "Recording",

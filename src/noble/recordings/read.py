@@ -12,7 +12,7 @@ import numpy as np
 from noble.files import file_sha256
 from noble.recordings.command import clean_command
 from noble.recordings.detection import spike_threshold_mv
-from noble.recordings.epochs import varying_epoch
+from noble.recordings.epochs import epochs, varying_epoch
 from noble.recordings.formats import FORMATS, Format, Options
 from noble.recordings.raw import RawRecording, RawSweep
 from noble.recordings.recording import Recording, Sweep, reasons_in_short
@@ -53,11 +53,15 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
     return RawRecording(path.name, _digest(files), tuple(sweeps), unread, float(junction_potential_mv))
 
 
-def read_recording(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> Recording:
+def read_recording(
+    path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None, epoch: int | None = None
+) -> Recording:
     """Read the current clamp of one cell: all of its sweeps, and which of them answer a rectangular step.
 
     Args:
         path, junction_potential_mv, electrode: see `read_sweeps`.
+        epoch: which epoch of each stimulus is the step, counted from 1 as `noble recording` lists them; the one that varies
+            from sweep to sweep if None.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
@@ -66,17 +70,18 @@ def read_recording(path: str | Path, *, junction_potential_mv: float = 0.0, elec
     raw = read_sweeps(path, junction_potential_mv=junction_potential_mv, electrode=electrode)
     if not raw.sweeps:
         raise ValueError(f"{path} has no current clamp that can be read; {reasons_in_short(raw.unread)}.")
-    found, unusable = steps_of(raw.sweeps)
+    found, unusable = steps_of(raw.sweeps, epoch=epoch)
     unusable = {**raw.unread, **unusable}
     threshold_mv = spike_threshold_mv([item.trace for item in raw.sweeps])
     return Recording(raw.source, raw.sha256, found, unusable, raw.junction_potential_mv, threshold_mv, raw.sweeps)
 
 
-def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, str]]:
+def steps_of(sweeps: Sequence[RawSweep], *, epoch: int | None = None) -> tuple[tuple[Sweep, ...], dict[str, str]]:
     """The sweeps that answer a step of current, in their order, and why the others do not.
 
     Sweeps that the file calls alike, and that are equally long, share their test pulses and prepulses; what varies among them
-    is the step. Where nothing varies, or a sweep is alone, the rectangle that explains most of its current is.
+    is the step. Where nothing varies, or a sweep is alone, the rectangle that explains most of its current is. With a number,
+    it is that epoch of each stimulus, counted from 1.
     """
     groups: dict[tuple[str, int, float], list[RawSweep]] = {}
     for item in sweeps:
@@ -84,7 +89,7 @@ def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, s
     found: dict[str, Sweep] = {}
     unusable: dict[str, str] = {}
     for group in groups.values():
-        for item, step in zip(group, _fits(group), strict=True):
+        for item, step in zip(group, _fits(group, epoch), strict=True):
             if isinstance(step, str):
                 unusable[item.name] = step
             else:
@@ -92,11 +97,17 @@ def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, s
     return tuple(found[item.name] for item in sweeps if item.name in found), unusable
 
 
-def _fits(group: Sequence[RawSweep]) -> list[StepFit | str]:
+def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
     """The step of each sweep of a protocol, or why it has none."""
     dt_ms = group[0].trace.grid.dt_ms
     currents = [clean_command(item.trace.current_na, item.trace.voltage_mv, dt_ms=dt_ms) for item in group]
-    epoch = varying_epoch(currents, dt_ms=dt_ms) if len(group) > 1 else None
+    if number is None:
+        epoch = varying_epoch(currents, dt_ms=dt_ms) if len(group) > 1 else None
+    else:
+        known = epochs(currents, dt_ms=dt_ms)
+        if not 1 <= number <= len(known):
+            return [f"its stimulus has {len(known)} epochs; epoch {number} was asked for."] * len(group)
+        epoch = known[number - 1]
     if epoch is None:
         return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
     fits: list[StepFit | str | None] = []

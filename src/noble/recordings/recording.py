@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from noble.traces import Trace
 
 SAME_STEP_MS: Final = 1.0
 """Steps whose lengths differ by no more than this last equally long."""
+SAME_STEP_SHARE: Final = 0.015
+"""Nor do those whose lengths differ by this part: an amplifier's clock, or the edge of a small step in noise."""
 NEGLIGIBLE_HOLDING_NA: Final = 0.005
 """So much is a bias of the amplifier, not a holding current."""
 
@@ -116,22 +119,61 @@ class Recording:
             )
         return self
 
-    def of_protocol(self, protocol: str) -> Recording:
-        """The sweeps whose stimulus the file calls so; the others are listed as unusable.
+    def of_protocol(self, *protocols: str) -> Recording:
+        """The sweeps whose stimulus the file calls by one of these names; the others are listed as unusable.
+
+        Args:
+            protocols: names, or patterns such as `"Long*"` (`*` is any text, `?` one character, `[ab]` one of these).
 
         Raises:
-            ValueError: if there are none.
+            ValueError: if a name or a pattern is that of no sweep with a step.
         """
-        kept = tuple(sweep for sweep in self.sweeps if sweep.protocol == protocol)
+        names = {sweep.protocol for sweep in self.sweeps}
+        chosen: set[str] = set()
+        for asked in protocols:
+            matching = {asked} & names or {name for name in names if name and fnmatchcase(name, asked)}
+            if not matching:
+                known = ", ".join(sorted(filter(None, names))) or "no name at all"
+                raise ValueError(f"{self.source} has no usable sweep of protocol {asked!r}; its stimuli have {known}.")
+            chosen |= matching
+        wanted = " or ".join(map(repr, protocols))
+        return self._only(
+            {
+                sweep.name: f"its protocol is {sweep.protocol!r}; {wanted} was asked for."
+                for sweep in self.sweeps
+                if sweep.protocol not in chosen
+            }
+        )
+
+    def of_step_ms(self, step_ms: float) -> Recording:
+        """The sweeps whose step lasts so long, or, if there are none, longer; the others are listed as unusable.
+
+        Args:
+            step_ms: length, to 1 ms or 1.5 %, ms.
+
+        Raises:
+            ValueError: if all steps are shorter.
+        """
+        allowed = max(SAME_STEP_MS, SAME_STEP_SHARE * step_ms)
+        alike = [sweep for sweep in self.sweeps if abs(sweep.step_ms - step_ms) <= allowed]
+        kept = alike or [sweep for sweep in self.sweeps if sweep.step_ms > step_ms]
         if not kept:
-            known = ", ".join(sorted({sweep.protocol for sweep in self.sweeps if sweep.protocol})) or "no name at all"
-            raise ValueError(f"{self.source} has no usable sweep of protocol {protocol!r}; its stimuli have {known}.")
-        others = {
-            sweep.name: f"its protocol is {sweep.protocol!r}; {protocol!r} was asked for."
-            for sweep in self.sweeps
-            if sweep.protocol != protocol
-        }
-        return replace(self, sweeps=kept, unusable={**self.unusable, **others})
+            longest = max((sweep.step_ms for sweep in self.sweeps), default=0.0)
+            raise ValueError(
+                f"{self.source} has no step of {step_ms:g} ms; the longest lasts {longest:.4g} ms. Ask for at most that."
+            )
+        return self._only(
+            {
+                sweep.name: f"its step lasts {sweep.step_ms:.4g} ms; {step_ms:g} ms was asked for."
+                for sweep in self.sweeps
+                if not any(sweep is other for other in kept)
+            }
+        )
+
+    def _only(self, left_out: Mapping[str, str]) -> Recording:
+        """Without these sweeps, which are listed with the reason."""
+        kept = tuple(sweep for sweep in self.sweeps if sweep.name not in left_out)
+        return replace(self, sweeps=kept, unusable={**self.unusable, **left_out})
 
 
 def reasons_in_short(unusable: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from noble.recordings.epochs import VaryingEpoch
+from noble.recordings.epochs import Epoch
 
 # Blocks of the coarse search, and how far from its answer an edge may be.
 _BLOCKS: Final = 700
@@ -83,7 +83,7 @@ def fit_step(current_na: np.ndarray, *, dt_ms: float) -> StepFit:
     return StepFit(onset, offset, levels.amplitude_na, levels.error_na, levels.holding_na)
 
 
-def fit_step_near(current_na: np.ndarray, epoch: VaryingEpoch, *, dt_ms: float) -> StepFit | None:
+def fit_step_near(current_na: np.ndarray, epoch: Epoch, *, dt_ms: float) -> StepFit | None:
     """The rectangular step of a sweep in the epoch that varies, whatever else the sweep holds; see `fit_step`.
 
     Args:
@@ -109,7 +109,7 @@ def fit_step_near(current_na: np.ndarray, epoch: VaryingEpoch, *, dt_ms: float) 
     return StepFit(onset + epoch.start, offset + epoch.start, levels.amplitude_na, levels.error_na, levels.holding_na)
 
 
-def level_between(current_na: np.ndarray, epoch: VaryingEpoch, *, dt_ms: float) -> StepFit:
+def level_between(current_na: np.ndarray, epoch: Epoch, *, dt_ms: float) -> StepFit:
     """What a current is in an epoch, and beside it: of a sweep without the step that others of its kind have."""
     local = current_na[epoch.start : epoch.end]
     levels = _levels(local, epoch.first - epoch.start, epoch.stop - epoch.start, dt_ms=dt_ms)

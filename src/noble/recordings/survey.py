@@ -10,6 +10,7 @@ import numpy as np
 
 from noble.recordings.command import clean_command
 from noble.recordings.detection import spike_peaks
+from noble.recordings.epochs import epochs
 from noble.recordings.kinds import SHORTEST_STEP_MS, Injection, Kind, injection
 from noble.recordings.quality import REST_WINDOW_MS, doubts
 from noble.recordings.raw import RawSweep
@@ -87,6 +88,25 @@ class Level(Result):
 
 
 @dataclass(frozen=True, repr=False)
+class EpochSurvey(Result):
+    """A part of a stimulus in which the current is level, and not what it is at the start.
+
+    Attributes:
+        number: counted from 1 in the order of time; `--epoch` takes it.
+        onset_ms, offset_ms: from the first sample, ms.
+        lowest_na, highest_na: least and largest current in it over the sweeps, nA.
+        measured: whether it is the step that levels are of.
+    """
+
+    number: int
+    onset_ms: float
+    offset_ms: float
+    lowest_na: float
+    highest_na: float
+    measured: bool
+
+
+@dataclass(frozen=True, repr=False)
 class StimulusSurvey(Result):
     """The sweeps that were given one stimulus.
 
@@ -94,12 +114,14 @@ class StimulusSurvey(Result):
         stimulus: what the file calls it; empty if nothing.
         kind: what the current is made of.
         levels: ascending by amplitude.
+        epochs: of steps, as far as the sweeps are equally long.
         sweeps: names of the sweeps, in the order of the file.
     """
 
     stimulus: str
     kind: Kind
     levels: tuple[Level, ...]
+    epochs: tuple[EpochSurvey, ...]
     sweeps: tuple[str, ...]
 
 
@@ -219,8 +241,23 @@ def _stimuli(sweeps: Iterable[SweepSurvey], steps: Mapping[str, Sweep]) -> Itera
                 _level(amplitude, [sweep for sweep in members if sweep.name in names])
                 for amplitude, names in levels.items()
             ),
+            tuple(_epochs(members)) if kind == "steps" else (),
             tuple(sweep.name for sweep in members),
         )
+
+
+def _epochs(sweeps: Sequence[SweepSurvey]) -> Iterable[EpochSurvey]:
+    """Epochs of the sweeps that are as long as the first."""
+    traces = [sweep.raw.trace for sweep in sweeps if sweep.raw is not None]
+    grid = traces[0].grid
+    currents = [
+        clean_command(trace.current_na, trace.voltage_mv, dt_ms=grid.dt_ms) for trace in traces if trace.grid == grid
+    ]
+    step_ms = (sweeps[0].onset_ms + sweeps[0].offset_ms) / 2
+    for number, epoch in enumerate(epochs(currents, dt_ms=grid.dt_ms), start=1):
+        levels = [float(np.median(current[epoch.first : epoch.stop])) for current in currents]
+        onset_ms, offset_ms = epoch.first * grid.dt_ms, epoch.stop * grid.dt_ms
+        yield EpochSurvey(number, onset_ms, offset_ms, min(levels), max(levels), onset_ms <= step_ms < offset_ms)
 
 
 def _level(amplitude_na: float, sweeps: Sequence[SweepSurvey]) -> Level:

@@ -324,7 +324,10 @@ def recorded_points(recording: Recording, step_ms: float) -> np.ndarray:
         (
             amplitude,
             trace_rate_hz(
-                sweep.trace, onset_ms=sweep.onset_ms, offset_ms=min(sweep.offset_ms, sweep.onset_ms + step_ms)
+                sweep.trace,
+                onset_ms=sweep.onset_ms,
+                offset_ms=min(sweep.offset_ms, sweep.onset_ms + step_ms),
+                threshold_mv=recording.spike_threshold_mv,
             ),
         )
         for amplitude, sweeps in recording.by_amplitude().items()

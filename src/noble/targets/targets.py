@@ -16,7 +16,7 @@ import numpy as np
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
 from noble.files import content_sha256, number, read_json, write_json
-from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na
+from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep, mean_na
 from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
 from noble.targets.soundness import check_sound
@@ -27,7 +27,6 @@ SCHEMA_VERSION: Final = 1
 
 # `depol_block` is 1 for a block in this package and 1 for none in eFEL, whose `depol_block_bool` is meant.
 _USUAL_TRIALS: Final = 2
-_SAME_STEP_SHARE: Final = 0.015
 _EFEL_FEATURES: Final = {"depol_block": "depol_block_bool"}
 
 
@@ -340,14 +339,14 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
         if values[high] - values[low] > tolerance:
             raise ValueError(
                 f"{recording.source}: the {what} is {values[low]:g} {unit} in {recording.sweeps[low].name} and "
-                f"{values[high]:g} {unit} in {recording.sweeps[high].name}; expected the same in all, so read one protocol "
-                "alone (Recording.of_protocol, --protocol)."
+                f"{values[high]:g} {unit} in {recording.sweeps[high].name}; expected the same in all, so choose by "
+                "protocol or length (Recording.of_protocol, of_step_ms; --protocol, --step-ms)."
             )
 
 
 def _same_step_ms(recording: Recording) -> float:
     """Differences up to which steps last equally long: an amplifier's clock, or the edge of a small step in noise."""
-    return max(SAME_STEP_MS, _SAME_STEP_SHARE * max(sweep.step_ms for sweep in recording.sweeps))
+    return max(SAME_STEP_MS, SAME_STEP_SHARE * max(sweep.step_ms for sweep in recording.sweeps))
 
 
 def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> tuple[TraceBatch, float]:
