@@ -55,7 +55,8 @@ def show(
     console.print(table)
     if worth["blocked"] is None:
         console.print(
-            f"{hall.name} holds no final check of every model, so how good they are is unknown; noble evolve makes one."
+            f"{hall.name} holds no final check of every model, so how good they are is unknown; noble evolve and noble hall "
+            "check make one."
         )
     if json is not None:
         write_json(json, worth)
