@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from noble.cells import MorphologySource, read_allen_fit, write_allen_fit
+from noble.cells.allen import AllenFit, OtherAxonWarning
 
 REGIONS = ("soma", "axon", "dend", "apic")
 SOURCE = MorphologySource("stylised-pv")
@@ -38,6 +39,43 @@ def test_an_active_soma_fit_is_read_region_by_region(fit: dict, tmp_path: Path) 
     assert model.region_values("soma") == {"Ra": 120.0, "e_pas": -80.0, "cm": 2.0, "gbar_NaV": 0.05}
     assert model.region_values("dend") == {"Ra": 120.0, "e_pas": -80.0, "cm": 1.5, "g_pas": 1e-5}
     assert (model.cell.celsius, model.cell.e_na_mv, model.cell.e_k_mv, model.cell.v_init_mv) == (34, 53, -107, -80)
+
+
+DELETED = ["forsec axonal{delete_section()}"]
+STUBBED = [*DELETED, "  create axon[2]", "connect axon(0), soma(0.5)"]
+SWC = "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n4 2 0 -6 0 1 1\n5 2 0 -50 0 1 4\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "axon"), [(None, "stub"), (STUBBED, "stub"), (DELETED, "none"), ([], "keep")], ids=str
+)
+def test_the_fit_says_what_becomes_of_the_axon(lines: list[str] | None, axon: str, fit: dict, tmp_path: Path) -> None:
+    if lines is not None:
+        fit["axon_morph"] = [{"delete_axon": lines, "setup_line": "create soma[1], dend[1], apic[1], axon[1]"}]
+    (tmp_path / "cell.swc").write_text(SWC)
+    model = read_allen_fit(written(fit, tmp_path), tmp_path / "cell.swc")
+    assert model.cell.morphology.axon == axon
+    write_allen_fit(model, tmp_path / "again.json")
+    assert AllenFit.load(tmp_path / "again.json").axon == axon
+
+
+def test_a_chosen_axon_wins_and_is_warned_of(fit: dict, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    fit["axon_morph"] = [{"delete_axon": DELETED}]
+    (tmp_path / "cell.swc").write_text(SWC)
+    path, swc = written(fit, tmp_path), tmp_path / "cell.swc"
+    assert read_allen_fit(path, MorphologySource.from_swc(swc, axon="none")).cell.morphology.axon == "none"
+    assert not recwarn.list
+    with pytest.warns(
+        OtherAxonWarning, match=r"fit\.json was fitted with the axon deleted \(none\); it is kept \(keep\)"
+    ):
+        model = read_allen_fit(path, MorphologySource.from_swc(swc, axon="keep"))
+    assert model.cell.morphology.axon == "keep"
+
+
+def test_the_junction_potential_is_what_recordings_lose(fit: dict, tmp_path: Path) -> None:
+    assert AllenFit.load(written(fit, tmp_path)).junction_potential_mv is None
+    fit["fitting"] = [{"junction_potential": -14.0, "sweeps": [38]}]
+    assert AllenFit.load(written(fit, tmp_path)).junction_potential_mv == 14.0
 
 
 def test_the_published_fits_are_read(shared_data: Path) -> None:
@@ -82,6 +120,15 @@ def test_a_written_fit_is_the_same_model(name: str, shared_data: Path, tmp_path:
         (lambda fit: fit["genome"][0].update(value="much"), r"fit\.json: gbar_NaV\.soma is 'much'; expected a number"),
         (lambda fit: fit["passive"][0].update(cm=[3.0]), r"fit\.json is not an Allen fit JSON"),
         (lambda fit: fit.update(genome=7), r"fit\.json is not an Allen fit JSON"),
+        (
+            lambda fit: fit.update(axon_morph=[{"delete_axon": 3}]),
+            r"fit\.json: delete_axon is 3; expected a list of lines",
+        ),
+        (lambda fit: fit.update(axon_morph=[]), r"fit\.json is not an Allen fit JSON"),
+        (
+            lambda fit: fit.update(fitting=[{"junction_potential": "much"}]),
+            "junction_potential is 'much'; expected a number",
+        ),
         (lambda fit: fit.update(passive=["no"]), r"fit\.json is not an Allen fit JSON"),
     ],
 )

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, Parameter, all_active_cell, builtin_cell, load_swc
+from noble.cells.cell import AxonKind
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 
+AXONS: tuple[AxonKind, ...] = ("stub", "keep", "none")
 BALL = "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 30 0 0 1 2\n"
 
 
@@ -116,6 +118,22 @@ def test_a_morphology_is_found_by_folder_variable_or_memory(tmp_path: Path, monk
     assert by_name.load().digest == digest
     stubbed = MorphologySource("found.swc", sha256=kept.sha256).load()
     assert stubbed.length_um("axon") == pytest.approx(60)
+
+
+def test_an_axon_is_replaced_kept_or_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "axon.swc"
+    path.write_text(BALL + "10 2 0 -6 0 1 1\n11 2 0 -50 0 1 10\n")
+    lengths = {kind: MorphologySource.from_swc(path, axon=kind).load().length_um("axon") for kind in AXONS}
+    assert lengths == pytest.approx({"stub": 60.0, "keep": 44.0, "none": 0.0})
+    assert MorphologySource("stylised-pv", "none").load().regions == ("soma", "dend")
+    assert MorphologySource("stylised-pv", "keep").load().length_um("axon") == pytest.approx(60.0)
+    with pytest.raises(ValueError, match="axon of the morphology is 'cut'; expected 'stub', 'keep' or 'none'"):
+        MorphologySource("axon.swc", "cut")  # type: ignore[arg-type]
+
+
+def test_nothing_of_a_deleted_axon_is_free() -> None:
+    cell = all_active_cell("c", MorphologySource("any.swc", "none"))
+    assert {parameter.region for parameter in cell.parameters} == {"soma", "dend", "all"}
 
 
 def test_a_missing_or_changed_morphology_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,8 +156,8 @@ def test_a_hall_that_does_not_fit_is_refused(change, message: str, tmp_path: Pat
 def test_of_several_problems_the_first_is_named_and_the_others_counted() -> None:
     content = tiny_hall().to_dict()
     for model in content["models"]:
-        model["score"] = None
-    with pytest.raises(ValueError, match=r"models\[0\]\.score is None.* \(and 2 more\); restore the file\.$"):
+        model["score"] = "good"
+    with pytest.raises(ValueError, match=r"models\[0\]\.score is 'good'.* \(and 2 more\); restore the file\.$"):
         HallOfFame.from_dict(content)
 
 
@@ -200,3 +200,13 @@ def test_a_hall_shows_itself_in_a_line_and_as_a_table():
     assert frame["rheobase"].tolist() == hall.feature_table(["rheobase"])[:, 0].tolist()
     assert frame.index[frame["held_out"]].tolist() == list(hall.held_out)
     assert "rheobase" in hall._repr_html_()
+
+
+def test_a_hall_may_have_no_scores_and_no_axon() -> None:
+    hall = tiny_hall()
+    cell = replace(hall.cell, morphology=MorphologySource("tiny.swc", "none", "0" * 64))
+    hall = replace(hall, cell=cell, models=tuple(replace(model, score=None) for model in hall.models))
+    assert HallOfFame.from_dict(json.loads(json.dumps(hall.to_dict()))) == hall
+    assert hall.digest != tiny_hall().digest
+    assert hall.to_frame()["score"].isna().all()
+    assert [model.rank for model in hall.models] == [math.inf] * 3

@@ -95,6 +95,14 @@ def test_the_stub_replaces_the_axon_and_what_grew_on_it(write_swc) -> None:
     assert stub.with_stub_axon().digest == stub.digest
 
 
+def test_without_its_axon_a_cell_is_as_if_it_had_never_been_there(write_swc) -> None:
+    axon = "6 2 0 -6 0 1 1\n7 2 0 -50 0 1 6\n8 3 10 -90 0 1 7\n9 2 -10 -90 0 1 7\n"  # with a dendrite that grows on it
+    without = load_swc(write_swc(BALL + FORK + axon)).without_axon()
+    assert without.digest == load_swc(write_swc(BALL + FORK)).digest
+    assert without.regions == ("soma", "dend")
+    assert without.without_axon().digest == without.digest
+
+
 def test_loose_pieces_are_dropped_and_counted(write_swc) -> None:
     loose = "6 2 100 0 0 1 -1\n7 2 110 0 0 1 6\n8 2 120 0 0 1 7\n"
     morphology = load_swc(write_swc(BALL + FORK + loose))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import typer
 
+from found_fits import allen_fit, write_fits
 from noble.evaluation import STABLE_KEYS, STABLE_SPEED_KEYS
 
 COMMANDS = (
@@ -134,6 +135,26 @@ def test_simulate_then_features(noble, tmp_path, monkeypatch):
     assert found["features"]["Spikecount"][0] > 0 == found["features"]["Spikecount"][1]
     assert len(found["features"]) == 16
     assert found["settings"]["interpolation_step"] == "dt of the trace"
+
+
+def test_simulate_and_cells_take_an_axon(noble, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_fits(tmp_path, {"fit.json": allen_fit()})
+    short = ("--step", 0.05, "--window", 30, "--onset", 5, "--length", 20)
+    deleted = noble("simulate", "fit.json", "--swc", "cell.swc", *short, "-o", "a.csv")
+    assert (deleted.code, deleted.err) == (0, "")
+    stub = noble("simulate", "fit.json", "--swc", "cell.swc", *short, "--axon", "stub")
+    assert stub.code == 2  # the fit has nothing for an axon
+    assert "warning: fit.json was fitted with the axon deleted (none)" in stub.err
+    assert "no cm and no g_pas or any channel on region axon" in stub.err
+    assert (
+        "a hall says itself what becomes of the axon"
+        in noble("simulate", "stylised-pv", *short, "--axon", "none").error
+    )
+    shown = noble("cells", "cell.swc", "--axon", "none")
+    assert shown.code == 0, shown.err
+    assert "axon" not in shown.out
+    assert "--axon none is for an SWC file" in noble("cells", "stylised-pv", "--axon", "none").error
 
 
 def test_predict_writes_what_simulate_writes(noble, place):

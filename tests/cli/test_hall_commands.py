@@ -10,12 +10,13 @@ import typer
 
 from checked_hall import checked_hall, targets
 from firing_soma import firing_soma_hall
+from found_fits import allen_fit, write_fits
 from noble.cells import HallOfFame
 from noble.cells.statistics import hall_statistics
 from noble.features.catalogue import HALL_FEATURES
 from noble.targets import StepTargets, Target
 
-COMMANDS = ("show", "check", "merge", "export", "interpolate")
+COMMANDS = ("show", "check", "merge", "import", "export", "interpolate")
 
 
 @pytest.fixture
@@ -152,3 +153,39 @@ def test_interpolate_refuses_what_it_cannot_do(noble, here):
     missing = noble("hall", "interpolate", "a.json", "--targets", "absent.json")
     assert (missing.code, "absent.json" in missing.error) == (2, True)
     assert noble("hall", "interpolate", "a.json").code == 2  # the targets are required
+
+
+def test_import_makes_a_hall_that_other_commands_take(noble, here):
+    pytest.importorskip("arbor")
+    swc = write_fits(
+        here / "fits", {"PV_seed_1_hof_0.json": allen_fit(), "PV_seed_1_hof_1.json": allen_fit(gbar_NaV=1e-4)}
+    )
+    (here / "fits" / "notes.json").write_text("{}")
+    options = ("--morphology", swc, "--prefix", "PV", "--largest-step", 0.4, "--workers", 0)
+    result = noble("hall", "import", "fits", *options, "-o", "theirs.json")
+    assert result.code == 0, result.err
+    assert "PV_seed_1_hof_1.json is left out: never fires, up to 0.4 nA" in plain(result.out)
+    assert re.search(r"theirs\.json: 1 of 2 models, 0 held out; rheobase and F-I gain .*; axon none", plain(result.out))
+    assert "a junction potential of 14 mV: subtract it from recordings too" in plain(result.out)
+    assert not list(here.glob("*.partial"))
+    hall = HallOfFame.load("theirs.json")
+    assert (hall.name, hall.cell.morphology.axon, hall.models[0].score) == ("theirs", "none", None)
+    assert hall.provenance["command"].startswith("noble hall import fits --morphology")
+    shown = noble("hall", "show", "theirs.json", "--models", "--json", "worth.json")
+    assert shown.code == 0, shown.err
+    assert json.loads((here / "worth.json").read_text())["mean_abs_z_median"] is None
+    assert noble("info", "theirs.json").code == 0
+    refused = noble("hall", "merge", "theirs.json", "theirs.json", "-o", "twice.json")
+    assert refused.code == 2
+    assert "do not say which recording they were checked against" in refused.error
+
+
+def test_import_refuses_in_one_sentence_and_writes_nothing(noble, here):
+    write_fits(here / "fits", {"fit.json": allen_fit()})
+    result = noble("hall", "import", "fits", "--morphology", "cell.swc", "-o", "theirs.json")
+    assert result.code == 2
+    assert "cell.swc" in result.error
+    result = noble("hall", "import", "fits", "--morphology", "fits/cell.swc", "--prefix", "VIP", "-o", "theirs.json")
+    assert result.code == 2
+    assert "no file in fits is called VIP..." in result.error
+    assert not (here / "theirs.json").exists()

@@ -48,6 +48,16 @@ def test_a_cell_beside_the_file_is_found_and_a_name_waits_for_the_data_folder(tm
     assert beside.build_cell() == config.build_cell(tmp_path / "data")
 
 
+def test_the_axon_of_a_reconstruction_may_be_kept_or_deleted(tmp_path):
+    (tmp_path / "stick.swc").write_text(SWC)
+    stub, without = (small_config(tmp_path, cell="stick.swc", start={}, axon=axon) for axon in ("stub", "none"))
+    assert stub.digest == small_config(tmp_path, cell="stick.swc", start={}).digest != without.digest
+    cell = without.build_cell()
+    assert cell.morphology.axon == "none"
+    assert "axon" not in {parameter.region for parameter in cell.parameters}
+    assert "axon is 'none', but the built-in cell stylised-pv has the stub" in refused(tmp_path, axon="none")
+
+
 def test_a_cell_that_is_nowhere_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("NOBLE_DATA", raising=False)
     assert "nowhere.swc" in refused(tmp_path, cell="nowhere.swc")

@@ -129,6 +129,21 @@ def test_currents_that_are_not_steps() -> None:
     assert max(below) < 0.1, below
 
 
+def test_a_deleted_axon(tmp_path: Path) -> None:
+    path = tmp_path / f"{tmp_path.name}.swc"
+    dendrite = "2 3 6 0 0 1 1\n3 3 300 40 0 1 2\n4 3 400 80 0 0.5 3\n"
+    axon = "5 2 0 -6 0 1 1\n6 2 0 -200 0 1 5\n7 2 300 100 0 1 3\n8 2 300 300 0 1 7\n"  # on the soma, and on a dendrite
+    path.write_text("1 1 0 0 0 6 -1\n" + dendrite + axon)
+    models = [
+        Cell(kind, MorphologySource.from_swc(path, axon=kind), fixed=FIRING).model({}) for kind in ("none", "keep")
+    ]
+    grid, numerics = TimeGrid.spanning(40.0, dt_ms=0.02), SolverSettings(equilibration_ms=50.0)
+    arbor, neuron = both(models * 2, [Step(5.0, 35.0, current) for current in (-0.02, -0.02, 0.1, 0.1)], grid, numerics)
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
+    assert assert_same_spikes(arbor[2], neuron[2], dt_ms=0.02, within_ms=0.02) >= 1
+    assert abs(arbor[0].min() - arbor[1].min()) > 1.0  # the axon would have drawn current
+
+
 @pytest.mark.parametrize(
     "soma",
     [

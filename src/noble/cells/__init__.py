@@ -5,6 +5,7 @@ from noble.cells.allen import read_allen_fit, write_allen_fit
 from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_parameters
 from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
 from noble.cells.export import export_bluepyopt
+from noble.cells.found import FoundModels, found_in_allen_fits, found_in_bluepyopt
 from noble.cells.hall import HallModel, HallOfFame, shipped_halls
 from noble.cells.morphology import Morphology, Section, load_swc
 from noble.cells.statistics import hall_statistics
@@ -13,6 +14,7 @@ __all__ = [
     "BUILTIN_CELLS",
     "Cell",
     "CellModel",
+    "FoundModels",
     "HallModel",
     "HallOfFame",
     "Morphology",
@@ -23,6 +25,8 @@ __all__ = [
     "all_active_cell_from_swc",
     "builtin_cell",
     "export_bluepyopt",
+    "found_in_allen_fits",
+    "found_in_bluepyopt",
     "hall_statistics",
     "load_swc",
     "read_allen_fit",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from noble.cells.cell import Cell, MorphologySource, Parameter
+from noble.cells.cell import AxonKind, Cell, MorphologySource, Parameter
 
 # (quantity, regions, low, high), in the units of `channels.py`.
 ALL_ACTIVE_BOUNDS: Final[tuple[tuple[str, tuple[str, ...], float, float], ...]] = (
@@ -40,20 +40,21 @@ def all_active_cell(name: str, source: MorphologySource, *, apical: bool = False
 
     Args:
         name: of the cell.
-        source: its morphology.
+        source: its morphology; where it deletes the axon, nothing of the axon is free.
         apical: whether it has apical dendrites (SWC type 4); they get parameters of their own, bounded as the others'.
     """
     parameters = tuple(
         Parameter(quantity, region, low, high)
         for quantity, regions, low, high in ALL_ACTIVE_BOUNDS
         for region in (*regions, *(("apic",) if apical and "dend" in regions else ()))
+        if not (region == "axon" and source.axon == "none")
     )
     return Cell(name=name, morphology=source, parameters=parameters)
 
 
-def all_active_cell_from_swc(path: Path | str) -> Cell:
+def all_active_cell_from_swc(path: Path | str, *, axon: AxonKind = "stub") -> Cell:
     """An all-active interneuron on an SWC file, named after it, with apical dendrites where the file has them."""
-    source = MorphologySource.from_swc(path)
+    source = MorphologySource.from_swc(path, axon=axon)
     return all_active_cell(Path(path).stem, source, apical="apic" in source.load().regions)
 
 

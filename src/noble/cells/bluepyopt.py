@@ -1,13 +1,14 @@
-"""BluePyOpt's parameters JSON, as its examples and evaluators read and write it."""
+"""BluePyOpt's parameters JSON, as its examples and evaluators read and write it, and halls of fame in its names."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from noble.cells.cell import Cell, MorphologySource, Parameter
+from noble.cells.cell import Cell, MorphologySource, Parameter, canonical_name
 from noble.cells.channels import split_quantity
-from noble.files import number, read_json, shortened, write_json
+from noble.files import number, numbers_by_name, read_json, shortened, write_json
 
 _SECTION_LISTS: Final = {"soma": "somatic", "axon": "axonal", "dend": "basal", "apic": "apical", "all": "all"}
 _REGIONS: Final = {section_list: region for region, section_list in _SECTION_LISTS.items()}
@@ -79,6 +80,61 @@ def read_bluepyopt_parameters(path: Path | str, morphology: MorphologySource, *,
             f"bounds or value ({type(error).__name__}: {error})."
         ) from error
     return Cell(name=name or path.stem, morphology=morphology, parameters=tuple(parameters), fixed=fixed, **conditions)
+
+
+@dataclass(frozen=True)
+class HallEntry:
+    """A model of a hall of fame in BluePyOpt's names.
+
+    Attributes:
+        values: by our parameter names.
+        score, seed: as `export_bluepyopt` writes them; None where the file does not say.
+    """
+
+    values: dict[str, float]
+    score: float | None
+    seed: int | None
+
+
+def read_bluepyopt_hall(path: Path | str) -> dict[str, HallEntry]:
+    """The models of a hall of fame: a JSON list of them, or an object of them by name.
+
+    A model is an object with `parameters` (as `export_bluepyopt` writes it, with its score and seed) or `params` (as BluePyEModel
+    does, whose score is another quantity and is left alone), or the object of values itself, as `param_dict` gives it.
+
+    Returns:
+        By the name of each; `model 0`, `model 1`, ... for a list.
+
+    Raises:
+        ValueError: for a file that is no such JSON, or names an unknown section list.
+    """
+    path = Path(path)
+    content = read_json(path, expected="a BluePyOpt hall of fame")
+    if isinstance(content, list):
+        content = {f"model {index}": entry for index, entry in enumerate(content)}
+    if not isinstance(content, dict) or not content or not all(isinstance(entry, dict) for entry in content.values()):
+        raise ValueError(
+            f"{path.name} is not a hall of fame of BluePyOpt; expected a JSON list of models, each an object of values by name "
+            "(gbar_NaV.somatic)."
+        )
+    return {name: _hall_entry(entry, what=f"{path.name}, {name}") for name, entry in content.items()}
+
+
+def _hall_entry(entry: dict[str, Any], *, what: str) -> HallEntry:
+    """One model, checked."""
+    raw = entry.get("parameters", entry.get("params", entry))
+    values = {}
+    for name, value in numbers_by_name(raw, what=what).items():
+        quantity, _, section_list = name.rpartition(".")
+        if section_list not in _REGIONS:
+            raise ValueError(f"{what}: {name} is on {section_list!r}; expected one of {', '.join(_REGIONS)}.")
+        values[canonical_name(f"{quantity}.{_REGIONS[section_list]}")] = float(value)
+    score, seed = (entry.get(key) if "parameters" in entry else None for key in ("score", "seed"))
+    if score is not None and (score := number(score, what=f"{what}: score")) < 0:
+        raise ValueError(f"{what}: score is {score:g}; expected a mean |z|, 0 or more.")
+    if seed is not None and (type(seed) is not int or seed < 0):
+        raise ValueError(f"{what}: seed is {shortened(seed)}; expected a whole number, 0 or more.")
+    return HallEntry(values, score, seed)
 
 
 def _free(entry: dict[str, Any], file: str) -> Parameter:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
@@ -18,7 +18,7 @@ from noble.files import file_sha256, number, numbers_by_name, read_bytes, shorte
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
-AxonKind = Literal["stub", "keep"]
+AxonKind = Literal["stub", "keep", "none"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class MorphologySource:
 
     Attributes:
         name: a built-in stylised morphology, or the name of an SWC file, without a folder.
-        axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it.
+        axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it; `none` deletes it, and puts nothing in its
+            place. The axon of a built-in morphology is the stub.
         sha256: checksum of the SWC file, to be sure that the one found is the one meant.
     """
 
@@ -41,8 +42,8 @@ class MorphologySource:
                 f"the morphology is {shortened(self.name)}; expected the plain name of an SWC file, without a folder. Its folder "
                 "is given by --data-folder."
             )
-        if self.axon not in ("stub", "keep"):
-            raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub' or 'keep'.")
+        if self.axon not in get_args(AxonKind):
+            raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub', 'keep' or 'none'.")
         if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", str(self.sha256)):
             raise ValueError(f"sha256 of the morphology is {shortened(self.sha256)}; expected 64 hexadecimal digits.")
 
@@ -62,7 +63,8 @@ class MorphologySource:
         """
         path = self.find(data_folder)
         if path is None:
-            return stylised_morphology(STYLISED_TREES[self.name])
+            stylised = stylised_morphology(STYLISED_TREES[self.name])
+            return stylised.without_axon() if self.axon == "none" else stylised
         return _load(path, self.axon, file_sha256(path))
 
     def find(self, data_folder: Path | str | None = None) -> Path | None:
@@ -109,6 +111,8 @@ _SEEN_FILES: Final[dict[tuple[str, str | None], Path]] = {}
 def _load(path: Path, axon: str, sha256: str) -> Morphology:
     """Read a file once for each content."""
     morphology = load_swc(path)
+    if axon == "none":
+        return morphology.without_axon()
     return morphology.with_stub_axon() if axon == "stub" else morphology
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +32,7 @@ class HallModel:
         values: by parameter name.
         features: features of the simulated model by the names of `noble.features.catalogue`, which aliases are turned into, in
             the catalogue's units.
-        score: mean absolute z-score against the targets; smaller is better.
+        score: mean absolute z-score against the targets; smaller is better; None where it was never held against any.
         seed: of the search that found it.
         held_out: whether it is kept from training, to test on.
         check: how it did in the final check of the evolution that found it (`docs/hall.md`), if there was one.
@@ -39,7 +40,7 @@ class HallModel:
 
     values: Mapping[str, float]
     features: Mapping[str, float]
-    score: float
+    score: float | None
     seed: int
     held_out: bool = False
     check: Mapping[str, Any] | None = None
@@ -50,6 +51,11 @@ class HallModel:
             raise ValueError(f"the features {', '.join(self.features)} name one of them twice; give each once.")
         object.__setattr__(self, "features", features)
 
+    @property
+    def rank(self) -> float:
+        """What models are sorted by, best first: the score; those without one come last."""
+        return math.inf if self.score is None else self.score
+
 
 @dataclass(frozen=True, repr=False)
 class HallOfFame:
@@ -58,7 +64,7 @@ class HallOfFame:
     Attributes:
         name: of the hall.
         cell: what they are models of.
-        models: best first.
+        models: best first, as far as they have scores.
         provenance: how they were found: command, seeds, versions, targets.
     """
 
@@ -85,7 +91,7 @@ class HallOfFame:
 
         names = [name for name in self.models[0].features if all(name in model.features for model in self.models)]
         frame = pandas.DataFrame(self.feature_table(names), columns=names).rename_axis("model")
-        frame.insert(0, "score", [model.score for model in self.models])
+        frame.insert(0, "score", np.array([model.score for model in self.models], dtype=float))
         frame.insert(1, "held_out", [model.held_out for model in self.models])
         return frame
 

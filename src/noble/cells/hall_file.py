@@ -79,7 +79,7 @@ class ModelPart(_Part):
 
     values: dict[Text, Number]
     features: dict[Text, Number]
-    score: Amount
+    score: Amount | None
     seed: Annotated[int, Field(strict=True, ge=0)]
     held_out: Annotated[bool, Field(strict=True)] = False
     check: CheckPart | None = None

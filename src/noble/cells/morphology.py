@@ -102,14 +102,19 @@ class Morphology:
             digest.update(np.round(section.points, 4).astype("<f8").tobytes())
         return digest.hexdigest()
 
-    def with_stub_axon(self) -> Morphology:
-        """The same cell with its axon, and whatever grew on it, replaced by the Allen workflow's 60 um stub."""
+    def without_axon(self) -> Morphology:
+        """The same cell without its axon and whatever grew on it."""
         kept: dict[int | None, int | None] = {None: None}
         sections: list[Section] = []
         for index, section in enumerate(self.sections):
             if section.region != "axon" and section.parent in kept:
                 kept[index] = len(sections)
                 sections.append(Section(section.region, section.points, kept[section.parent], section.parent_position))
+        return Morphology(tuple(sections), self.dropped_points)
+
+    def with_stub_axon(self) -> Morphology:
+        """The same cell with its axon, and whatever grew on it, replaced by the Allen workflow's 60 um stub."""
+        sections = list(self.without_axon().sections)
         start = _middle(sections[0].points)
         for piece in range(2):
             points = np.array([[*start, STUB_AXON_DIAMETER_UM]] * 2)

@@ -65,6 +65,7 @@ def main() -> None:
         fi,
         finetune,
         hall,
+        hall_import,
         info,
         interpolate,
         map,

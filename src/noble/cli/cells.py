@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from noble.cli.app import CELLS, app
 from noble.cli.hall import print_models
+from noble.cli.options import Axon, DataFolder
 from noble.cli.progress import console
 
 
@@ -18,11 +18,14 @@ def cells(
     name: Annotated[
         str | None, typer.Argument(help="A built-in cell, a hall of fame, or an SWC file.", show_default=False)
     ] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    data_folder: DataFolder = None,
+    axon: Axon = None,
 ) -> None:
     """List the built-in cells and the shipped halls of fame, or show one cell, hall or SWC file."""
     from noble.cells import BUILTIN_CELLS, HallOfFame, all_active_cell_from_swc, builtin_cell, shipped_halls
 
+    if axon is not None and not (name or "").endswith(".swc"):
+        raise ValueError(f"--axon {axon} is for an SWC file; cells and halls say themselves what becomes of the axon.")
     if name is None:
         table = Table("name", "kind", "models", "free parameters")
         for cell in BUILTIN_CELLS:
@@ -33,7 +36,7 @@ def cells(
         console.print(table)
         return
     if name.endswith(".swc"):
-        shown = all_active_cell_from_swc(name)
+        shown = all_active_cell_from_swc(name, axon=axon or "stub")
     elif name in shipped_halls() or name.endswith(".json"):
         hall = HallOfFame.load(name)
         print_models(hall)

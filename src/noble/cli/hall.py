@@ -21,7 +21,8 @@ hall_app = typer.Typer(
     name="hall",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Halls of fame: what one is worth; check one again; merge several; export to BluePyOpt; what is halfway between models.",
+    help="Halls of fame: what one is worth; check one again; merge several; import from Allen fits or BluePyOpt, export to it; "
+    "what is halfway between models.",
 )
 app.add_typer(hall_app, rich_help_panel=CELLS)
 
@@ -54,7 +55,8 @@ def show(
     console.print(table)
     if worth["blocked"] is None:
         console.print(
-            f"{hall.name} holds no final check of every model, so how good they are is unknown; noble evolve makes one."
+            f"{hall.name} holds no final check of every model, so how good they are is unknown; noble evolve and noble hall "
+            "check make one."
         )
     if json is not None:
         write_json(json, worth)
@@ -213,5 +215,6 @@ def print_models(hall: HallOfFame) -> None:
         table.caption = f"{len(others)} more features: {', '.join(others)}"
     for index, model in enumerate(hall.models):
         numbers = [f"{model.features[name]:.5g}" for name in names]
-        table.add_row(str(index), f"{model.score:.3f}", *numbers, "held out" if model.held_out else "train")
+        score = "-" if model.score is None else f"{model.score:.3f}"
+        table.add_row(str(index), score, *numbers, "held out" if model.held_out else "train")
     console.print(table)

@@ -74,12 +74,13 @@ def _print_hall(what: Path) -> None:
     from noble.cells import HallOfFame
 
     hall = HallOfFame.load(what)
+    scores = [model.score for model in hall.models if model.score is not None]
     _print_pairs(
         {
             "hall": hall.name,
             "cell": hall.cell.name,
             "models": f"{len(hall.train)} to train on, {len(hall.held_out)} held out",
-            "scores": f"{min(m.score for m in hall.models):.3f} to {max(m.score for m in hall.models):.3f}",
+            "scores": f"{min(scores):.3f} to {max(scores):.3f}" if scores else "none",
             "provenance": json.dumps(dict(hall.provenance)),
             "digest": hall.digest,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,5 +15,13 @@ HallName = Annotated[str | None, typer.Option(help="Hall; the bundle's own by de
 DataFolder = Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)]
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
+]
+Axon = Annotated[
+    Literal["stub", "keep", "none"] | None,
+    typer.Option(
+        help="What becomes of the reconstructed axon: replaced by the 60 um stub, kept, or deleted; what the fit says if not "
+        "given, and the stub where nothing is said.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers as JSON.", show_default=False)]

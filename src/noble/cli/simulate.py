@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from noble.cli.app import CELLS, app
-from noble.cli.options import DataFolder
+from noble.cli.options import Axon, DataFolder
 from noble.cli.progress import console, tracked
 from noble.cli.stimulus_options import (
     Figure,
@@ -35,6 +35,7 @@ def simulate(
     hall: Annotated[str, typer.Argument(help="A hall of fame, by name or file; or an Allen fit JSON (with --swc).")],
     model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
     swc: Annotated[Path | None, typer.Option(help="Morphology of an Allen fit.", show_default=False)] = None,
+    axon: Axon = None,
     step: Steps = None,
     stimulus: StimulusFile = None,
     onset: Onset = 15.0,
@@ -47,14 +48,18 @@ def simulate(
     figure: Figure = None,
 ) -> None:
     """Simulate one biophysical model under one or more stimuli."""
-    from noble.cells import HallOfFame, MorphologySource, read_allen_fit
+    from noble.cells import HallOfFame, read_allen_fit
+    from noble.cells.found import morphology_named
     from noble.simulators import ArborSimulator, NeuronSimulator
 
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimuli = stimuli_of(step, stimulus, protocol)
-    from_hall = swc is None
+    if swc is None and axon is not None:
+        raise ValueError(
+            f"--axon {axon} is for an Allen fit with its --swc; a hall says itself what becomes of the axon."
+        )
     chosen = (
-        HallOfFame.load(hall).cell_model(model) if from_hall else read_allen_fit(hall, MorphologySource.from_swc(swc))
+        HallOfFame.load(hall).cell_model(model) if swc is None else read_allen_fit(hall, morphology_named(swc, axon))
     )
     simulator = (ArborSimulator if backend == "arbor" else NeuronSimulator)(data_folder=data_folder)
     with tracked(f"simulating with {backend}") as progress:

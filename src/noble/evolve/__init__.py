@@ -4,6 +4,7 @@ from noble.evolve.check import check_candidates, full_scores, reasons_against
 from noble.evolve.config import EvolutionConfig, HallRules, Stage
 from noble.evolve.evolution import Candidate, Evolution, Generation, with_seeds
 from noble.evolve.gather import draw_held_out, gather_hall
+from noble.evolve.importing import Imported, import_hall
 from noble.evolve.interpolate import Interpolation, interpolate_parameters
 from noble.evolve.merge import merge_halls
 from noble.evolve.recheck import Rechecked, recheck_hall
@@ -14,6 +15,7 @@ __all__ = [
     "EvolutionConfig",
     "Generation",
     "HallRules",
+    "Imported",
     "Interpolation",
     "Rechecked",
     "Stage",
@@ -21,6 +23,7 @@ __all__ = [
     "draw_held_out",
     "full_scores",
     "gather_hall",
+    "import_hall",
     "interpolate_parameters",
     "merge_halls",
     "reasons_against",

@@ -154,24 +154,36 @@ class Assay:
         self, scores: list[dict[str, Any]], answers: TraceBatch, amplitude_na: float, targets: Mapping[str, Any]
     ) -> None:
         protocol, amplitude = self.protocol, f"{amplitude_na:g}"
-        found = measure_step(
-            answers,
-            onset_ms=protocol.onset_ms,
-            offset_ms=protocol.offset_ms,
-            step_ms=protocol.step_ms,
-            names=[*targets, *({"depol_block"} - set(targets))],
-        )
-        # eFEL sees a block only after a spike; a plateau without one is a block as well.
-        found["depol_block"] = np.where(_plateaus(answers.voltage_mv, protocol), 1.0, found["depol_block"])
+        found = measure_with_blocks(answers, protocol, [*targets, *({"depol_block"} - set(targets))])
         for feature, target in targets.items():
             off = np.abs(found[feature] - target.mean) / target.std
             for item, z in zip(scores, np.minimum(np.nan_to_num(off, nan=LARGEST_Z), LARGEST_Z), strict=True):
                 item["z"][f"{feature}@{amplitude}"] = round(float(z), 4)
-        for item, voltage, blocked in zip(scores, answers.voltage_mv, found["depol_block"], strict=True):
-            times = spike_times_ms(np.nan_to_num(voltage), dt_ms=answers.grid.dt_ms)
-            item["spike_counts"][amplitude] = within(times, protocol.onset_ms, protocol.offset_ms).size
+        counts = spikes_in_step(answers, protocol)
+        for item, count, blocked in zip(scores, counts, found["depol_block"], strict=True):
+            item["spike_counts"][amplitude] = count
             if blocked == 1:
                 item["blocked"].append(amplitude)
+
+
+def measure_with_blocks(answers: TraceBatch, protocol: StepProtocol, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """E-features of answers to a step, each of shape (batch,); `depol_block`, one of them, also sees blocks without a spike."""
+    found = measure_step(
+        answers,
+        onset_ms=protocol.onset_ms,
+        offset_ms=protocol.offset_ms,
+        step_ms=protocol.step_ms,
+        names=names,
+    )
+    # eFEL sees a block only after a spike; a plateau without one is a block as well.
+    found["depol_block"] = np.where(_plateaus(answers.voltage_mv, protocol), 1.0, found["depol_block"])
+    return found
+
+
+def spikes_in_step(answers: TraceBatch, protocol: StepProtocol) -> list[int]:
+    """How many spikes each trace has within the step."""
+    trains = (spike_times_ms(np.nan_to_num(voltage), dt_ms=answers.grid.dt_ms) for voltage in answers.voltage_mv)
+    return [within(times, protocol.onset_ms, protocol.offset_ms).size for times in trains]
 
 
 def _plateaus(voltage_mv: np.ndarray, protocol: StepProtocol) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, all_active_cell_from_swc, builtin_cell
+from noble.cells.cell import AxonKind
 from noble.cells.statistics import COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE, count_tolerance
 from noble.configs import Frozen
 from noble.files import content_sha256
@@ -101,6 +102,7 @@ class EvolutionConfig(Frozen):
     Attributes:
         name: of the hall.
         cell: a built-in cell, or an SWC file, by path or by its name in the data folder.
+        axon: what becomes of the axon of an SWC file: `stub`, `keep` or `none`, see `MorphologySource`.
         targets: targets file (`noble targets`) that the stages answer to.
         check: targets file of the final check, usually of the full step; `targets` if None.
         source: one sentence on the recording, for the hall's provenance.
@@ -116,6 +118,7 @@ class EvolutionConfig(Frozen):
 
     name: str
     cell: str
+    axon: AxonKind = "stub"
     targets: str
     check: str | None = None
     source: str = ""
@@ -167,18 +170,23 @@ class EvolutionConfig(Frozen):
 
         Raises:
             FileNotFoundError: if the SWC file is nowhere.
-            ValueError: if `bounds` or `start` name a parameter that the cell does not have, or the cell is neither.
+            ValueError: if `bounds` or `start` name a parameter that the cell does not have, the cell is neither, or a built-in
+                cell is to have another axon than the stub.
         """
         if self.cell in BUILTIN_CELLS:
+            if self.axon != "stub":
+                raise ValueError(
+                    f"axon is {self.axon!r}, but the built-in cell {self.cell} has the stub; leave axon out, or give an SWC file."
+                )
             cell = builtin_cell(self.cell)
         elif Path(self.cell).is_file():
-            cell = all_active_cell_from_swc(self.cell)
+            cell = all_active_cell_from_swc(self.cell, axon=self.axon)
         elif not self.cell.endswith(".swc"):
             raise ValueError(f"cell is {self.cell!r}; expected an SWC file or one of {', '.join(BUILTIN_CELLS)}.")
         else:
             found = MorphologySource(Path(self.cell).name).find(data_folder)
             assert found is not None, "only built-in morphologies have no file"
-            cell = all_active_cell_from_swc(found)
+            cell = all_active_cell_from_swc(found, axon=self.axon)
         return _with_bounds(cell, self.bounds, self.start)
 
     @property
@@ -191,8 +199,11 @@ class EvolutionConfig(Frozen):
             mode="json", exclude={"seeds", "hall", "targets", "check", "source", "models_per_run", "cell"}
         )
         del content["stages"][-1]["generations"]
+        # So that runs from before there were aims, or other axons than the stub, go on.
+        if self.axon == "stub":
+            del content["axon"]
         for stage in content["stages"]:
-            if not stage["aim"]:  # so that runs from before there were aims go on
+            if not stage["aim"]:
                 del stage["aim"]
         content["cell"] = Path(self.cell).name
         return content_sha256(content)

@@ -32,7 +32,7 @@ def merge_halls(halls: Sequence[HallOfFame], *, name: str, held_out: int = 10, s
         _check_alike(first, other)
     best: dict[str, HallModel] = {}
     everyone = [(hall, index, model) for hall in halls for index, model in enumerate(hall.models)]
-    for hall, index, model in sorted(everyone, key=lambda item: item[2].score):
+    for hall, index, model in sorted(everyone, key=lambda item: item[2].rank):
         best.setdefault(json.dumps(hall.cell_model(index).values, sort_keys=True), model)
     joined = HallOfFame(name, first.cell, _with_common_features(list(best.values())))
     joined.feature_table(LATENT_FEATURES)  # names what is lacking

@@ -77,7 +77,7 @@ def recheck_hall(
             )
     if not passed:
         raise ValueError(f"no model of {hall.name} passes; the first fails by {'; '.join(left_out[0])}.")
-    passed.sort(key=lambda item: item.score)
+    passed.sort(key=lambda item: item.rank)
     checked = replace(
         hall,
         models=with_held_out(passed, rules.held_out, rules.seed),

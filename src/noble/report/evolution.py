@@ -89,7 +89,7 @@ def _seed_table(evolution: Evolution, hall: HallOfFame) -> TextTable:
     rows = []
     for seed in evolution.config.seeds:
         tried = sum(len(evolution.candidates(seed, stage.name)) for stage in evolution.config.stages)
-        found = sorted(model.score for model in hall.models if model.seed == seed)
+        found = sorted(model.rank for model in hall.models if model.seed == seed)
         held_out = sum(model.held_out for model in hall.models if model.seed == seed)
         scores = (found[0], median(found), found[-1]) if found else (None, None, None)
         rows.append(
