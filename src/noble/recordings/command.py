@@ -6,6 +6,7 @@ for a few milliseconds, by up to 1 nA in some rigs. Those samples say nothing of
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 import numpy as np
@@ -55,7 +56,9 @@ def _edge(values_na: np.ndarray, before_na: float, after_na: float) -> int:
 def _spikes(voltage_mv: np.ndarray, dt_ms: float) -> np.ndarray:
     """Samples of the peaks of spikes, wherever the cell rests."""
     width = max(3, 2 * round(_AROUND_MS / dt_ms) + 1)
-    peaks, _ = find_peaks(voltage_mv, prominence=_PROMINENCE_MV, wlen=width)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of peaks without prominence, which are not wanted
+        peaks, _ = find_peaks(voltage_mv, prominence=_PROMINENCE_MV, wlen=width)
     rise = max(1, round(_RISE_MS / dt_ms))
     slopes = np.diff(voltage_mv) / dt_ms
     fast = [slopes[max(0, peak - rise) : peak].max(initial=0.0) >= _UPSTROKE_MV_PER_MS for peak in peaks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +13,16 @@ import numpy as np
 
 from noble.files import file_sha256
 from noble.recordings.command import clean_command
-from noble.recordings.epochs import varying_epoch
+from noble.recordings.epochs import VaryingEpoch, varying_epoch
 from noble.recordings.formats import FORMATS, Format, Options
 from noble.recordings.raw import RawRecording, RawSweep
 from noble.recordings.recording import Recording, Sweep
 from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_between
 
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
+_NUMBER: Final = re.compile(r"\d[\d.]*(e[-+]?\d+)?")
+# A step is over if this much was recorded after it.
+_AFTER_STEP_MS: Final = 2.0
 
 
 def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> RawRecording:
@@ -74,12 +78,14 @@ def read_recording(path: str | Path, *, junction_potential_mv: float = 0.0, elec
 def steps_of(sweeps: Sequence[RawSweep]) -> tuple[tuple[Sweep, ...], dict[str, str]]:
     """The sweeps that answer a step of current, in their order, and why the others do not.
 
-    Sweeps that the file calls alike, and that are equally long, share their test pulses and prepulses; what varies among them
-    is the step. Where nothing varies, or a sweep is alone, the rectangle that explains most of its current is.
+    Sweeps that the file calls alike, and that are equally long (what was not recorded at their ends included), share their test
+    pulses and prepulses; what varies among them is the step. Where nothing varies, or a sweep is alone, the rectangle that
+    explains most of its current is.
     """
     groups: dict[tuple[str, int, float], list[RawSweep]] = {}
     for item in sweeps:
-        groups.setdefault((item.protocol, item.trace.grid.count, item.trace.grid.dt_ms), []).append(item)
+        key = (item.protocol, item.trace.grid.count + item.padding, item.trace.grid.dt_ms)
+        groups.setdefault(key, []).append(item)
     found: dict[str, Sweep] = {}
     unusable: dict[str, str] = {}
     for group in groups.values():
@@ -95,11 +101,14 @@ def _fits(group: Sequence[RawSweep]) -> list[StepFit | str]:
     """The step of each sweep of a protocol, or why it has none."""
     dt_ms = group[0].trace.grid.dt_ms
     currents = [clean_command(item.trace.current_na, item.trace.voltage_mv, dt_ms=dt_ms) for item in group]
-    epoch = varying_epoch(currents, dt_ms=dt_ms) if len(group) > 1 else None
+    epoch = _epoch(currents, dt_ms)
     if epoch is None:
         return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
     fits: list[StepFit | str | None] = []
-    for current in currents:
+    for item, current in zip(group, currents, strict=True):
+        if current.size <= epoch.stop + round(_AFTER_STEP_MS / dt_ms):
+            fits.append(_incomplete(item))
+            continue
         try:
             fits.append(fit_step_near(current, epoch, dt_ms=dt_ms))
         except ValueError as error:
@@ -115,6 +124,19 @@ def _fits(group: Sequence[RawSweep]) -> list[StepFit | str]:
     ]
 
 
+def _epoch(currents_na: Sequence[np.ndarray], dt_ms: float) -> VaryingEpoch | None:
+    """The epoch that varies among sweeps of one protocol, some of which may end early: among the longest ones that tell it."""
+    for count in sorted({current.size for current in currents_na}, reverse=True):
+        long = [current[:count] for current in currents_na if current.size >= count]
+        if len(long) > 1 and (epoch := varying_epoch(long, dt_ms=dt_ms)) is not None:
+            return epoch
+    return None
+
+
+def _incomplete(item: RawSweep) -> str:
+    return f"its recording ends after {item.trace.grid.duration_ms:g} ms, before its step is over."
+
+
 def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | str:
     """The step of a sweep by itself: of its current as recorded, or, where spikes bent it, of the clean one."""
     try:
@@ -123,7 +145,7 @@ def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | st
         try:
             return fit_step(cleaned_na, dt_ms=dt_ms)
         except ValueError:
-            return str(error)
+            return _incomplete(item) if item.padding else str(error)
 
 
 def _sweep(raw: RawSweep, step: StepFit) -> Sweep:
@@ -159,6 +181,9 @@ def _digest(files: list[Path]) -> str:
 
 
 def _summary(unusable: Mapping[str, str]) -> str:
-    """Reasons and how often each."""
-    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
-    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"
+    """Reasons and how often each; those that differ in numbers alone are one, told by the first of them."""
+    told: dict[str, str] = {}
+    for reason in unusable.values():
+        told.setdefault(_NUMBER.sub("#", reason), reason.rstrip("."))
+    counts = Counter(told[_NUMBER.sub("#", reason)] for reason in unusable.values())
+    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in counts.most_common()) or "it holds no response"

@@ -73,7 +73,7 @@ def _ibw(path: Path, options: Options) -> Sweeps:
 
 
 FORMATS: Final = (
-    Format("NWB 2", (".nwb",), _nwb),
+    Format("NWB 1 or 2", (".nwb",), _nwb),
     Format("Axon binary format 1 or 2", (".abf",), _abf),
     Format("Igor binary waves", (".ibw",), _ibw, many=True),
 )
