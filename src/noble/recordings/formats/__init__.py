@@ -72,9 +72,16 @@ def _ibw(path: Path, options: Options) -> Sweeps:
     return read(path, options)
 
 
+def _text(path: Path, options: Options) -> Sweeps:
+    from noble.recordings.formats.text import read
+
+    return read(path, options)
+
+
 FORMATS: Final = (
     Format("NWB 1 or 2", (".nwb",), _nwb),
     Format("Axon binary format 1 or 2", (".abf",), _abf),
     Format("Igor binary waves", (".ibw",), _ibw, many=True),
+    Format("columns of text", (".csv", ".tsv", ".txt", ".dat"), _text, many=True),
 )
 """All formats that are read, in the order in which they are tried."""
