@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from noble.recordings.formats import Options, Sweeps
 from noble.recordings.formats.hdf5 import WHOLE, Series, Window
 from noble.recordings.raw import RawSweep, checked_sweep
@@ -26,6 +28,7 @@ class Pair:
         response, stimulus: as yet unread; None for a stimulus that is missing.
         response_window, stimulus_window: the samples that belong to the sweep.
         response_conversion, stimulus_conversion: the factor to V and A where the file's own is known to be wrong.
+        sound: number of samples from the first until the recording is known to be unsound; None if nothing is known.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Pair:
     stimulus_window: Window = WHOLE
     response_conversion: float | None = None
     stimulus_conversion: float | None = None
+    sound: int | None = None
 
 
 def sweeps(pairs: Sequence[Pair], options: Options, path: Path) -> Sweeps:
@@ -72,6 +76,8 @@ def _sweep(pair: Pair, position: int, options: Options) -> RawSweep:
         raise ValueError("no single stimulus belongs to it by table, sweep number, name or starting time.")
     voltage_mv = response.samples(pair.response_window, "V", conversion=pair.response_conversion) * _MV_PER_V
     current_na = stimulus.samples(pair.stimulus_window, "A", conversion=pair.stimulus_conversion) * _NA_PER_A
+    if pair.sound is not None:
+        voltage_mv[pair.sound :] = np.nan
     start_ms, dt_ms = response.clock_ms(pair.response_window, voltage_mv.size)
     _, stimulus_dt_ms = stimulus.clock_ms(pair.stimulus_window, current_na.size)
     if abs(dt_ms - stimulus_dt_ms) * voltage_mv.size > _SAME_CLOCK * dt_ms or voltage_mv.size != current_na.size:
