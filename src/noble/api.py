@@ -100,7 +100,7 @@ def read_recording(path: str | Path, *, electrode: str | None = None, junction_p
     """Read a current-clamp recording.
 
     Args:
-        path: a file of NWB 2 or ABF 1 or 2, an Igor binary wave, or a folder of such waves.
+        path: a file of NWB 1 or 2, ABF 1 or 2 or columns of text, an Igor binary wave, or a folder of such files.
         electrode: which electrode or channel, if the file has several.
         junction_potential_mv: liquid junction potential, subtracted from the voltage, mV.
 

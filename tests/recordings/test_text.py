@@ -210,6 +210,7 @@ def test_a_folder_of_tables_is_one_recording(tmp_path):
     assert [sweep.name for sweep in recording.sweeps] == [f"sweep_{index}.csv: V_mV" for index in range(3)]
     assert [round(sweep.amplitude_na, 4) for sweep in recording.sweeps] == list(AMPLITUDES)
     assert list(recording.unusable) == ["notes.txt"]
+    assert {sweep.protocol for sweep in recording.sweeps} == {"sweep"}
 
 
 def test_one_of_several_voltages_may_be_named(tmp_path):

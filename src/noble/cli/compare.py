@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=ASK)
 def compare(
     bundle: Bundle,
-    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    recording: Annotated[
+        Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB, ABF, Igor, CSV).")
+    ],
     models: Models = "hall",
     n: Count = 50,
     seed: Seed = 0,

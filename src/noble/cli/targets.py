@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=CELLS)
 def targets(
-    recording: Annotated[Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB 2).")],
+    recording: Annotated[
+        Path, typer.Argument(help="Current-clamp recording with rectangular steps (NWB, ABF, Igor, CSV).")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file of the targets; see `docs/targets.md`.")],
     step_ms: Annotated[
         float | None,

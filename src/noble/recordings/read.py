@@ -29,7 +29,7 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
     """Read everything of one cell that a file, or a folder of files, holds.
 
     Args:
-        path: of a file, or of a folder of Igor binary waves; `noble.recordings.FORMATS` lists what is read.
+        path: of a file, or of a folder of them (but of NWB each file is a cell); `noble.recordings.FORMATS` lists what is read.
         junction_potential_mv: liquid junction potential, subtracted from the recorded voltage: with 14 mV, what the file
             holds as -70 mV is a membrane potential of -84 mV.
         electrode: name of the electrode or channel to read; needed only where there are several.
@@ -49,7 +49,7 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
     chosen, files = _format_of(path)
     sweeps: list[RawSweep] = []
     unread: dict[str, str] = {}
-    for item in chosen.read(path, Options(junction_potential_mv, electrode)):
+    for item in chosen.sweeps(path, Options(junction_potential_mv, electrode)):
         if isinstance(item, RawSweep):
             sweeps.append(item)
         else:

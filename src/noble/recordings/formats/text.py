@@ -12,29 +12,17 @@ from noble.recordings.raw import RawSweep, checked_sweep
 from noble.traces.columns import TextSweep, read_text_sweeps
 from noble.traces.grid import uniform_interval
 
-_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".dat")
 # No amplifier samples faster, ms, and no recorded membrane stays so near to zero, mV: the unit is another one.
 _SHORTEST_INTERVAL_MS: Final = 0.001
 _SMALLEST_VOLTAGE_MV: Final = 0.5
 
 
 def read(path: Path, options: Options) -> Sweeps:
-    """The sweeps of a file, or of every file of a folder.
+    """The sweeps of a file.
 
     Raises:
-        ValueError: if a file that was named is no table with units in its header, or has no voltage of that name.
+        ValueError: if it is no table with units in its header, or has no voltage of the name that is asked for.
     """
-    if path.is_file():
-        yield from _of_file(path, options, prefix="")
-        return
-    for file in sorted(item for item in path.iterdir() if item.suffix.lower() in _SUFFIXES and item.is_file()):
-        try:
-            yield from _of_file(file, options, prefix=f"{file.name}: ")
-        except ValueError as error:
-            yield file.name, str(error)
-
-
-def _of_file(path: Path, options: Options, *, prefix: str) -> Sweeps:
     sweeps = read_text_sweeps(path, expected="a table of text")
     names = [sweep.name for sweep in sweeps]
     if options.electrode is not None and options.electrode not in names:
@@ -42,7 +30,7 @@ def _of_file(path: Path, options: Options, *, prefix: str) -> Sweeps:
     for number, sweep in enumerate(sweeps):
         if options.electrode not in (None, sweep.name):
             continue
-        name = f"{prefix}{sweep.name}" if names.count(sweep.name) == 1 else f"{prefix}{sweep.name} ({number})"
+        name = sweep.name if names.count(sweep.name) == 1 else f"{sweep.name} ({number})"
         try:
             yield _sweep(name, number, sweep, options)
         except ValueError as error:
