@@ -102,7 +102,7 @@ def read_recording(
     """Read a current-clamp recording: its sweeps, and which of them answer a rectangular step.
 
     Args:
-        path: a file of NWB 2 or ABF 1 or 2, an Igor binary wave, or a folder of such waves.
+        path: a file of NWB 1 or 2, ABF 1 or 2 or columns of text, an Igor binary wave, or a folder of such files.
         electrode: which electrode or channel, if the file has several.
         junction_potential_mv: liquid junction potential, subtracted from the voltage, mV.
         epoch: which epoch of each stimulus is the step, counted from 1; what varies from sweep to sweep if None.

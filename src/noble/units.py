@@ -5,10 +5,44 @@ current in nA, length in um, conductance density in S/cm2, rate in Hz, slope of 
 that use other units are converted where they are read or written.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
 MS_PER_SECOND = 1e3
 
 # Patch-clamp steps on a cortical neuron stay within a few nA. A larger number is almost always picoampere passed as nA.
 LARGEST_PLAUSIBLE_CURRENT_NA = 5.0
+
+_PREFIXES: Final[Mapping[str, float]] = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
+_WORDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("volt", "volts"), "V"),
+    **dict.fromkeys(("amp", "amps", "ampere", "amperes"), "A"),
+    **dict.fromkeys(("sec", "second", "seconds"), "s"),
+    **{
+        f"{prefix}{word}": f"{symbol}{base}"
+        for prefix, symbol in (("milli", "m"), ("micro", "u"), ("nano", "n"), ("pico", "p"))
+        for base, words in (
+            ("V", ("volt", "volts")),
+            ("A", ("amp", "amps", "ampere", "amperes")),
+            ("s", ("sec", "second", "seconds")),
+        )
+        for word in words
+    },
+    **dict.fromkeys(("msec", "msecs"), "ms"),
+}
+
+
+def base_unit(unit: str) -> tuple[str, float]:
+    """`V`, `A` or `s`, and the factor to it; ("", nan) for any other unit. Case counts in symbols and not in words."""
+    text = unit.strip()
+    symbol = _WORDS.get(text.lower(), text)
+    for base in ("V", "A", "s"):
+        prefix = symbol[: -len(base)] if symbol.endswith(base) else None
+        if prefix is not None and prefix in _PREFIXES:
+            return base, _PREFIXES[prefix]
+    return "", float("nan")
 
 
 def nanoseconds(duration_ms: float) -> int:

@@ -157,6 +157,21 @@ def test_simulate_and_cells_take_an_axon(noble, tmp_path, monkeypatch):
     assert "--axon none is for an SWC file" in noble("cells", "stylised-pv", "--axon", "none").error
 
 
+def test_features_of_a_table_whose_time_starts_late(noble, place):
+    times = 20.0 + np.arange(3000) / 10
+    voltage = -70 + 100 * np.exp(-0.5 * ((times - 100) / 0.4) ** 2)
+    rows = [f"{t:.1f};{v:.4f};{0.2 * (70 <= t < 270):g}" for t, v in zip(times, voltage, strict=True)]
+    Path("late.csv").write_text("\n".join(["time (ms);V (mV);I (nA)", *rows]).replace(".", ","))
+    result = noble("features", "late.csv", "--onset", 70, "--length", 200, "--json", "f.json")
+    assert result.code == 0, result.err
+    found = json.loads(Path("f.json").read_text())["features"]
+    assert found["time_to_first_spike"][0] == pytest.approx(30.0, abs=0.11)
+    assert found["voltage_base"][0] == pytest.approx(-70.0)
+    result = noble("features", "late.csv", "--onset", 10, "--length", 200)
+    assert result.code == 2
+    assert "expected it within the times of late.csv, 20 to 319.9 ms" in " ".join(result.err.split())
+
+
 def test_predict_writes_what_simulate_writes(noble, place):
     result = noble(
         "predict", "bundle", "--hall", "stylised-pv", "--model", 3, "--step", 0.1, "-o", "p.csv", "--figure", "p.svg"

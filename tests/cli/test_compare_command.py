@@ -96,7 +96,7 @@ def test_an_operator_that_is_not_causal_says_which_window_it_knows(noble, files)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("none.nwb",), "there is no recording none.nwb; expected NWB 2 (.nwb), Axon"),
+        (("none.nwb",), "there is no recording none.nwb; expected NWB 1 or 2 (.nwb), Axon"),
         (("held.nwb",), "has no sweep that an operator can answer alike; response_000, one of 1: it was recorded"),
         (("cell.nwb", "--models", "ring"), "the family 'ring' is unknown"),
         (("cell.nwb", "--protocol", "Ramp"), "has no usable sweep of protocol 'Ramp'"),

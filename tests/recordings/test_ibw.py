@@ -75,7 +75,7 @@ def test_what_cannot_be_used_is_listed_with_a_reason(tmp_path, harm, reason):
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no file of a known format; expected NWB 2 \(\.nwb\), Axon"):
+    with pytest.raises(ValueError, match=r"holds no file of a known format; expected NWB 1 or 2 \(\.nwb\), Axon"):
         read_sweeps(tmp_path)
     os.mkfifo(tmp_path / "pipe.ibw")
     for name in ("nothing", "pipe.ibw"):

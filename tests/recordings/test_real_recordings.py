@@ -82,6 +82,16 @@ def test_noise_is_read_though_it_holds_no_step(real):
     assert np.corrcoef(first.current_na, read.sweeps[1].trace.current_na)[0, 1] > 0.95  # frozen noise
 
 
+def test_a_folder_of_files_is_one_cell_whatever_its_protocols(real):
+    read = read_sweeps(real / "gifk-drn-noise" / "DRN162_5HT")
+    assert read.unread == {}
+    assert {sweep.name.partition(":")[0] for sweep in read.sweeps} == {
+        *("DRN162_5ht_aec.abf", "DRN162_5ht_test.abf", "DRN162_5ht_training.abf", "current_steps.abf")
+    }
+    steps = read_recording(real / "gifk-drn-noise" / "DRN162_5HT").of_protocol("current steps")
+    assert [sweep.name for sweep in steps.sweeps] == [f"current_steps.abf: sweep {number}" for number in range(16)]
+
+
 def test_voltage_clamp_is_refused(real):
     with pytest.raises(ValueError, match="it is a VoltageClampSeries"):
         read_recording(real / "nwb-osb" / "LantyerEtAl2018_171220_NC_156_ST100_C.nwb")

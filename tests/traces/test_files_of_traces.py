@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from noble.traces import TimeGrid, TraceBatch
-from noble.traces.files import read_traces, write_traces
+from noble.traces.files import read_timed_traces, read_traces, write_traces
 
 
 def batch_of(count: int, *, dt_ms: float = 0.06) -> TraceBatch:
@@ -39,7 +39,7 @@ def test_tables_of_other_programs_are_read(tmp_path):
     ("text", "message"),
     [
         ("", "expected time_ms"),
-        ("time_ms,voltage_mv_0\n0,1\n1,2\n", "expected time_ms, and current_na_K"),
+        ("time_ms,voltage_mv_0\n0,1\n1,2\n", "expected time_ms, and a voltage and a current a sweep with their units"),
         ("time_ms,current_na,voltage_mv\n0,0,0\n", "not uniform"),
         ("time_ms,current_na,voltage_mv\n1,0,0\n0,0,0\n-1,0,0\n", "not uniform"),
         ("time_ms,current_na,voltage_mv\n0,0\n1,0\n", "rows of 2 numbers under 3 names"),
@@ -55,3 +55,18 @@ def test_a_table_that_is_wrong(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no file .*none\.csv; write one with `noble simulate"):
         read_traces(tmp_path / "none.csv")
+
+
+def test_the_time_of_the_first_sample_is_kept(tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text("\ufefftime (s);V [mV];I [pA]\n0,02;-70;0\n0,0201;-70;100\n0,0202;-69;100\n")
+    batch, start_ms = read_timed_traces(path)
+    assert (start_ms, batch.grid) == (20.0, TimeGrid(0.1, 3))
+    np.testing.assert_allclose(batch.current_na, [[0.0, 0.1, 0.1]])
+
+
+def test_nan_is_named_with_its_time(tmp_path):
+    path = tmp_path / "holes.csv"
+    path.write_text("time_ms,current_na,voltage_mv\n20,0,-70\n20.1,0,nan\n20.2,0,-70\n")
+    with pytest.raises(ValueError, match=r"has a voltage at 20\.1 ms that is not finite"):
+        read_traces(path)

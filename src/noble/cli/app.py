@@ -41,7 +41,7 @@ _EXTRAS: Final = {
     "bluepyopt": "evolve",
     "deap": "evolve",
     "distributed": "evolve",
-    "pynwb": "recordings",
+    "h5py": "recordings",
     "lightning_fabric": "train",
     "pytorch_optimizer": "train",
     "neuron": "neuron",

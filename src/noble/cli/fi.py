@@ -47,7 +47,8 @@ def fi(
         ),
     ] = None,
     recording: Annotated[
-        Path | None, typer.Option(help="Show the firing rates of a recording (NWB 2), too.", show_default=False)
+        Path | None,
+        typer.Option(help="Show the firing rates of a recording (NWB, ABF, Igor, CSV), too.", show_default=False),
     ] = None,
     junction_potential: JunctionPotential = 0.0,
     protocol: Protocols = None,

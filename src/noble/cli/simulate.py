@@ -27,7 +27,7 @@ from noble.files import write_json
 from noble.protocols import StepProtocol
 from noble.spikes import spike_times_ms
 from noble.traces import TraceBatch
-from noble.traces.files import read_traces, write_traces
+from noble.traces.files import read_timed_traces, write_traces
 
 
 @app.command(rich_help_panel=CELLS)
@@ -91,7 +91,9 @@ def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None
 
 @app.command(rich_help_panel=CELLS)
 def features(
-    traces: Annotated[Path, typer.Argument(help="CSV written by `noble simulate -o` or `noble predict -o`.")],
+    traces: Annotated[
+        Path, typer.Argument(help="CSV written by `noble simulate -o` or `noble predict -o`, or columns of one's own.")
+    ],
     onset: Onset = 15.0,
     length: StepLength = 400.0,
     json: Annotated[Path | None, typer.Option("--json", help="Also write them as JSON.", show_default=False)] = None,
@@ -99,8 +101,14 @@ def features(
     """Measure the sixteen e-features of the paper on traces, by eFEL."""
     from noble.features import FEATURE_NAMES, FeatureSettings, extract, feature
 
-    batch = read_traces(traces)
-    found = extract(batch, onset_ms=onset, offset_ms=onset + length)
+    batch, start_ms = read_timed_traces(traces)
+    last_ms = start_ms + (batch.grid.count - 1) * batch.grid.dt_ms
+    if not start_ms <= onset < onset + length <= last_ms:
+        raise ValueError(
+            f"the stimulus runs from {onset:g} to {onset + length:g} ms; expected it within the times of {traces}, "
+            f"{start_ms:g} to {last_ms:g} ms. Pass --onset and --length in the file's own time."
+        )
+    found = extract(batch, onset_ms=onset - start_ms, offset_ms=onset - start_ms + length)
     table = Table("feature", "unit", *(f"trace {index}" for index in range(len(batch))))
     for name in FEATURE_NAMES:
         table.add_row(name, feature(name).unit, *("-" if np.isnan(value) else f"{value:.4g}" for value in found[name]))

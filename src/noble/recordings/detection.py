@@ -6,6 +6,7 @@ corrected, and spikes shrink. The threshold of a recording is then the voltage t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,7 +38,9 @@ def spike_peaks(voltage_mv: np.ndarray, *, dt_ms: float) -> np.ndarray:
         dt_ms: sampling interval, ms.
     """
     around = max(3, 2 * round(_AROUND_MS / dt_ms) + 1)
-    peaks, _ = find_peaks(voltage_mv, prominence=_PROMINENCE_MV, wlen=around, width=_NARROWEST_MS / dt_ms)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of peaks without prominence, which are not wanted
+        peaks, _ = find_peaks(voltage_mv, prominence=_PROMINENCE_MV, wlen=around, width=_NARROWEST_MS / dt_ms)
     rise = max(1, round(_RISE_MS / dt_ms))
     risen = [voltage_mv[peak] - voltage_mv[max(0, peak - rise) : peak + 1].min() for peak in peaks]
     return peaks[np.array(risen) >= _RISE_MV]

@@ -16,15 +16,9 @@ CurrentSource = Literal["recorded", "command"]
 
 # No membrane and no liquid junction goes further; data without their conversion factor do.
 _LARGEST_VOLTAGE_MV: Final = 500.0
-_PREFIXES: Final[Mapping[str, float]] = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
-_WORDS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("volt", "volts"), "V"),
-    **dict.fromkeys(("amp", "amps", "ampere", "amperes"), "A"),
-    **dict.fromkeys(("millivolt", "millivolts"), "mV"),
-    **dict.fromkeys(("nanoampere", "nanoamperes", "nanoamp", "nanoamps"), "nA"),
-    **dict.fromkeys(("picoampere", "picoamperes", "picoamp", "picoamps"), "pA"),
-    **dict.fromkeys(("sec", "second", "seconds"), "s"),
-}
+# Programs fill what was not recorded with zeros. A recorded voltage is not exactly zero for so long.
+_PADDING_MS: Final = 5.0
+_PADDING_SAMPLES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,7 @@ class RawSweep:
         start_ms: time of the first sample in the file's own clock, ms.
         bias_na: constant current of the amplifier that the current does not show, nA.
         current: whether the current was recorded or commanded.
+        padding: samples after the trace which the file holds although they were not recorded: zeros or NaN.
     """
 
     name: str
@@ -48,6 +43,7 @@ class RawSweep:
     start_ms: float = 0.0
     bias_na: float = 0.0
     current: CurrentSource = "recorded"
+    padding: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,32 +65,68 @@ class RawRecording:
     junction_potential_mv: float = 0.0
 
 
-def base_unit(unit: str) -> tuple[str, float]:
-    """`V`, `A` or `s`, and the factor to it; ("", nan) for any other unit. Case counts in symbols and not in words."""
-    text = unit.strip()
-    symbol = _WORDS.get(text.lower(), text)
-    for base in ("V", "A", "s"):
-        prefix = symbol[: -len(base)] if symbol.endswith(base) else None
-        if prefix is not None and prefix in _PREFIXES:
-            return base, _PREFIXES[prefix]
-    return "", float("nan")
+def checked_sweep(
+    name: str,
+    number: int,
+    protocol: str,
+    voltage_mv: np.ndarray,
+    current_na: np.ndarray,
+    dt_ms: float,
+    *,
+    junction_potential_mv: float,
+    start_ms: float = 0.0,
+    bias_na: float = 0.0,
+    current: CurrentSource = "recorded",
+    zero_mv: float = 0.0,
+) -> RawSweep:
+    """A sweep, once voltage and current can be what they are said to be. What was not recorded at its end is cut off.
 
-
-def checked_trace(voltage_mv: np.ndarray, current_na: np.ndarray, dt_ms: float) -> Trace:
-    """Voltage and current of a sweep, once they can be what they are said to be.
+    Args:
+        voltage_mv, current_na: as the file has them, shape (time,).
+        dt_ms: sampling interval, ms.
+        junction_potential_mv: subtracted from the voltage.
+        zero_mv: what a zero in the file stands for.
+        name, number, protocol, start_ms, bias_na, current: see `RawSweep`.
 
     Raises:
-        ValueError: for unequal lengths, values that are not finite, a voltage that no membrane has, or pA called nA.
+        ValueError: for unequal lengths, values within the recorded part that are not finite, a voltage that no membrane has, or
+            pA called nA.
     """
     if voltage_mv.size != current_na.size:
         raise ValueError(
             f"its response has {voltage_mv.size} samples and its stimulus {current_na.size}; expected equal numbers."
         )
-    if not (np.all(np.isfinite(voltage_mv)) and np.all(np.isfinite(current_na))):
-        raise ValueError("its response or its stimulus holds values that are not finite.")
+    stored, count = voltage_mv.size, _recorded(voltage_mv, current_na, dt_ms, zero_mv)
+    for what, values in (("response", voltage_mv[:count]), ("stimulus", current_na[:count])):
+        if (wrong := np.flatnonzero(~np.isfinite(values))).size:
+            at_ms = start_ms + wrong[0] * dt_ms
+            raise ValueError(
+                f"its {what} is not finite at {at_ms:.10g} ms; expected a number in every sample but after its end."
+            )
+    voltage_mv, current_na = voltage_mv[:count] - junction_potential_mv, current_na[:count]
     if np.max(np.abs(voltage_mv)) > _LARGEST_VOLTAGE_MV:
         raise ValueError(
             f"its voltage reaches {np.max(np.abs(voltage_mv)):g} mV; expected volts times the conversion factor in the file."
         )
     check_current_na(float(np.max(np.abs(current_na))), what="its stimulus")
-    return Trace(TimeGrid(dt_ms, voltage_mv.size), voltage_mv, current_na)
+    check_current_na(bias_na, what="its bias current")
+    trace = Trace(TimeGrid(dt_ms, count), voltage_mv, current_na)
+    return RawSweep(name, number, protocol, trace, start_ms, bias_na, current, padding=stored - count)
+
+
+def _recorded(voltage_mv: np.ndarray, current_na: np.ndarray, dt_ms: float, zero_mv: float) -> int:
+    """How many samples were recorded: all before a tail of NaN in either, or of zeros in the voltage.
+
+    Raises:
+        ValueError: if fewer than two were.
+    """
+    numbers = np.flatnonzero(~(np.isnan(voltage_mv) | np.isnan(current_na)))
+    count = int(numbers[-1]) + 1 if numbers.size else 0
+    if count and voltage_mv[count - 1] in (0.0, zero_mv):
+        others = np.flatnonzero(voltage_mv[:count] != voltage_mv[count - 1])
+        last = int(others[-1]) + 1 if others.size else 0
+        if count - last >= max(_PADDING_SAMPLES, _PADDING_MS / dt_ms):
+            count = last
+    if count < 2:
+        raise ValueError("its response holds nothing but zeros, or nothing but NaN.")
+    return count

@@ -12,20 +12,22 @@ import numpy as np
 from noble.files import file_sha256
 from noble.recordings.command import clean_command
 from noble.recordings.detection import spike_threshold_mv
-from noble.recordings.epochs import epochs, varying_epoch
+from noble.recordings.epochs import Epoch, epochs, varying_epoch
 from noble.recordings.formats import FORMATS, Format, Options
 from noble.recordings.raw import RawRecording, RawSweep
 from noble.recordings.recording import Recording, Sweep, reasons_in_short
 from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_between
 
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
+# A step is over if this much was recorded after it.
+_AFTER_STEP_MS: Final = 2.0
 
 
 def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> RawRecording:
     """Read everything of one cell that a file, or a folder of files, holds.
 
     Args:
-        path: of a file, or of a folder of Igor binary waves; `noble.recordings.FORMATS` lists what is read.
+        path: of a file, or of a folder of them (but of NWB each file is a cell); `noble.recordings.FORMATS` lists what is read.
         junction_potential_mv: liquid junction potential, subtracted from the recorded voltage: with 14 mV, what the file
             holds as -70 mV is a membrane potential of -84 mV.
         electrode: name of the electrode or channel to read; needed only where there are several.
@@ -45,7 +47,7 @@ def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electro
     chosen, files = _format_of(path)
     sweeps: list[RawSweep] = []
     unread: dict[str, str] = {}
-    for item in chosen.read(path, Options(junction_potential_mv, electrode)):
+    for item in chosen.sweeps(path, Options(junction_potential_mv, electrode)):
         if isinstance(item, RawSweep):
             sweeps.append(item)
         else:
@@ -79,13 +81,14 @@ def read_recording(
 def steps_of(sweeps: Sequence[RawSweep], *, epoch: int | None = None) -> tuple[tuple[Sweep, ...], dict[str, str]]:
     """The sweeps that answer a step of current, in their order, and why the others do not.
 
-    Sweeps that the file calls alike, and that are equally long, share their test pulses and prepulses; what varies among them
-    is the step. Where nothing varies, or a sweep is alone, the rectangle that explains most of its current is. With a number,
-    it is that epoch of each stimulus, counted from 1.
+    Sweeps that the file calls alike, and that are equally long (what was not recorded at their ends included), share their test
+    pulses and prepulses; what varies among them is the step. Where nothing varies, or a sweep is alone, the rectangle that
+    explains most of its current is. With a number, it is that epoch of each stimulus, counted from 1.
     """
     groups: dict[tuple[str, int, float], list[RawSweep]] = {}
     for item in sweeps:
-        groups.setdefault((item.protocol, item.trace.grid.count, item.trace.grid.dt_ms), []).append(item)
+        key = (item.protocol, item.trace.grid.count + item.padding, item.trace.grid.dt_ms)
+        groups.setdefault(key, []).append(item)
     found: dict[str, Sweep] = {}
     unusable: dict[str, str] = {}
     for group in groups.values():
@@ -102,16 +105,20 @@ def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
     dt_ms = group[0].trace.grid.dt_ms
     currents = [clean_command(item.trace.current_na, item.trace.voltage_mv, dt_ms=dt_ms) for item in group]
     if number is None:
-        epoch = varying_epoch(currents, dt_ms=dt_ms) if len(group) > 1 else None
+        epoch = _epoch(currents, dt_ms)
     else:
-        known = epochs(currents, dt_ms=dt_ms)
-        if not 1 <= number <= len(known):
-            return [f"its stimulus has {len(known)} epochs; epoch {number} was asked for."] * len(group)
-        epoch = known[number - 1]
+        longest = max(current.size for current in currents)
+        there = epochs([current for current in currents if current.size == longest], dt_ms=dt_ms)
+        if not 1 <= number <= len(there):
+            return [f"its stimulus has {len(there)} epochs; epoch {number} was asked for."] * len(group)
+        epoch = there[number - 1]
     if epoch is None:
         return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
     fits: list[StepFit | str | None] = []
-    for current in currents:
+    for item, current in zip(group, currents, strict=True):
+        if current.size <= epoch.stop + round(_AFTER_STEP_MS / dt_ms):
+            fits.append(_incomplete(item))
+            continue
         try:
             fits.append(fit_step_near(current, epoch, dt_ms=dt_ms))
         except ValueError as error:
@@ -127,6 +134,19 @@ def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
     ]
 
 
+def _epoch(currents_na: Sequence[np.ndarray], dt_ms: float) -> Epoch | None:
+    """The epoch that varies among sweeps of one protocol, some of which may end early: among the longest ones that tell it."""
+    for count in sorted({current.size for current in currents_na}, reverse=True):
+        long = [current[:count] for current in currents_na if current.size >= count]
+        if len(long) > 1 and (epoch := varying_epoch(long, dt_ms=dt_ms)) is not None:
+            return epoch
+    return None
+
+
+def _incomplete(item: RawSweep) -> str:
+    return f"its recording ends after {item.trace.grid.duration_ms:g} ms, before its step is over."
+
+
 def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | str:
     """The step of a sweep by itself: of its current as recorded, or, where spikes bent it, of the clean one."""
     try:
@@ -135,7 +155,7 @@ def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | st
         try:
             return fit_step(cleaned_na, dt_ms=dt_ms)
         except ValueError:
-            return str(error)
+            return _incomplete(item) if item.padding else str(error)
 
 
 def _sweep(raw: RawSweep, step: StepFit) -> Sweep:

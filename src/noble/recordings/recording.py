@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ NEGLIGIBLE_HOLDING_NA: Final = 0.005
 # Amplitudes are told apart to this, or to so many standard errors where noise was injected.
 _AMPLITUDE_RESOLUTION_NA: Final = 0.001
 _SAME_AMPLITUDE_ERRORS: Final = 3.0
+_NUMBER: Final = re.compile(r"\d[\d.]*(e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,12 @@ class Recording:
 
 
 def reasons_in_short(unusable: Mapping[str, str]) -> str:
-    """Reasons against sweeps, and how often each."""
-    reasons = Counter(reason.rstrip(".") for reason in unusable.values())
-    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in reasons.most_common()) or "it holds no response"
+    """Reasons against sweeps and how often each; those that differ in numbers alone are one, told by the first of them."""
+    told: dict[str, str] = {}
+    for reason in unusable.values():
+        told.setdefault(_NUMBER.sub("#", reason), reason.rstrip("."))
+    counts = Counter(told[_NUMBER.sub("#", reason)] for reason in unusable.values())
+    return "; ".join(f"{count} sweep(s): {reason}" for reason, count in counts.most_common()) or "it holds no response"
 
 
 def _same_amplitude(lower: Sweep, upper: Sweep) -> bool:

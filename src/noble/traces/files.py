@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from noble.files import read_text, write_text
-from noble.traces.batch import Trace, TraceBatch
-from noble.traces.grid import TimeGrid
+from noble.files import write_text
+from noble.traces.batch import TraceBatch
+from noble.traces.columns import TextSweep, read_text_sweeps
+from noble.traces.grid import TimeGrid, uniform_interval
 
-# A CSV file of 100 traces of 5 s at 0.06 ms has 150 MiB.
-_LARGEST_BYTES: Final = 512 * 2**20
 # No time in ms, current in nA or voltage in mV comes near it.
 _LARGEST_VALUE: Final = 1e9
 
@@ -30,50 +28,47 @@ def write_traces(batch: TraceBatch, path: Path) -> None:
 
 
 def read_traces(path: Path) -> TraceBatch:
-    """Read what `write_traces` wrote, or any CSV with columns time_ms, current_na[_K] and voltage_mv[_K].
+    """Read what `write_traces` wrote, or any table of text with a time, voltages and currents and their units in the header.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if columns are missing or the time is not uniform.
+        ValueError: if columns are missing, a value is not finite, or the time is not uniform.
+    """
+    return read_timed_traces(path)[0]
+
+
+def read_timed_traces(path: Path) -> tuple[TraceBatch, float]:
+    """What `read_traces` reads, and the time of its first sample, ms, which a grid does not know.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_traces` does.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}; write one with `noble simulate ... -o {path}`.")
-    text = read_text(path, expected="a CSV file of traces", limit_bytes=_LARGEST_BYTES)
-    header, _, rows = text.partition("\n")
-    names = [name.strip() for name in header.split(",")]
-    voltages = [name for name in names if name.startswith("voltage_mv")]
-    currents = [name.replace("voltage_mv", "current_na") for name in voltages]
-    if "time_ms" not in names or not voltages or set(currents) - set(names):
-        raise ValueError(
-            f"{path} has columns {', '.join(name[:40] for name in names[:6])}; "
-            "expected time_ms, and current_na_K and voltage_mv_K for each trace."
-        )
+    sweeps = read_text_sweeps(path, expected="a CSV file of traces")
+    for sweep in sweeps:
+        _check(sweep, path)
+    grids = {(float(sweep.times_ms[0]), _interval_ms(sweep, path), sweep.times_ms.size) for sweep in sweeps}
+    if len(grids) != 1:
+        raise ValueError(f"{path} has {len(sweeps)} traces of {len(grids)} time axes; expected one for all.")
+    [(start_ms, dt_ms, count)] = grids
+    voltages, currents = (np.stack([getattr(sweep, name) for sweep in sweeps]) for name in ("voltage_mv", "current_na"))
+    return TraceBatch(TimeGrid(dt_ms, count), voltages, currents), start_ms
+
+
+def _interval_ms(sweep: TextSweep, path: Path) -> float:
     try:
-        table = np.loadtxt(StringIO(rows), delimiter=",", ndmin=2)
+        return uniform_interval(sweep.times_ms)
     except ValueError as error:
-        raise ValueError(f"{path} is not a table of numbers ({error}).") from error
-    if table.shape[1] != len(names):
-        raise ValueError(
-            f"{path} has rows of {table.shape[1]} numbers under {len(names)} names; expected one a column."
-        )
-    if not np.all(np.abs(table) < _LARGEST_VALUE):  # NaN is not either
-        raise ValueError(
-            f"{path} has a value that is not finite, or beyond {_LARGEST_VALUE:g}; expected ms, nA and mV."
-        )
-    times = table[:, names.index("time_ms")]
-    steps = np.diff(times)
-    if steps.size == 0 or not steps.mean() > 0 or np.any(np.abs(steps - steps.mean()) > 1e-3 * steps.mean()):
-        raise ValueError(f"the times in {path} are not uniform; resample the traces.")
-    traces = [
-        Trace(
-            TimeGrid(float((times[-1] - times[0]) / steps.size), times.size),
-            table[:, names.index(voltage)],
-            table[:, names.index(current)],
-        )
-        for voltage, current in zip(voltages, currents, strict=True)
-    ]
-    return TraceBatch(
-        traces[0].grid,
-        np.stack([trace.voltage_mv for trace in traces]),
-        np.stack([trace.current_na for trace in traces]),
-    )
+        raise ValueError(f"the times in {path} {error}; resample the traces.") from error
+
+
+def _check(sweep: TextSweep, path: Path) -> None:
+    """Refuse what is no number of ms, mV or nA, with its time."""
+    for what, values in (("time", sweep.times_ms), ("voltage", sweep.voltage_mv), ("current", sweep.current_na)):
+        wrong = np.flatnonzero(~(np.abs(values) < _LARGEST_VALUE))  # NaN is not smaller either
+        if wrong.size:
+            where = f"row {wrong[0] + 1}" if what == "time" else f"{sweep.times_ms[wrong[0]]:.10g} ms"
+            raise ValueError(
+                f"{path} has a {what} at {where} that is not finite, or beyond {_LARGEST_VALUE:g}; expected ms, nA and mV."
+            )

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+
+# Times are uniform if none is further from its place than this part of an interval; a pause lasts this many intervals.
+_LARGEST_OFF: Final = 0.1
+_PAUSE: Final = 1.5
+# An interval may be rounded if the last time moves by no more than this part of it, or than times stray anyway.
+_NO_DRIFT: Final = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,3 +48,30 @@ class TimeGrid:
     def times_ms(self) -> np.ndarray:
         """The instants, shape (count,), ms."""
         return np.arange(self.count) * self.dt_ms
+
+
+def uniform_interval(times: np.ndarray) -> float:
+    """The interval of uniform times, in their unit, however roundly they are written: the roundest that fits them.
+
+    Args:
+        times: shape (count,).
+
+    Raises:
+        ValueError: if there are fewer than two, if they do not ascend, or if one is off the uniform grid by a tenth of an
+            interval: after a pause, say, or where the interval varies. The message goes after "the times of X".
+    """
+    interval = float(times[-1] - times[0]) / (times.size - 1) if times.size > 1 else 0.0
+    if not (np.isfinite(interval) and interval > 0):
+        raise ValueError("are not uniform: there are fewer than two, or the last is not after the first")
+    off = np.abs(times - times[0] - np.arange(times.size) * interval)
+    if not np.all(off <= _LARGEST_OFF * interval):  # NaN is not either
+        gaps = np.diff(times)
+        longest, typical = int(np.argmax(gaps)), float(np.median(gaps))
+        if gaps[longest] > _PAUSE * typical:
+            raise ValueError(
+                f"are not uniform: they pause after sample {longest}, for {gaps[longest] / typical:.4g} intervals"
+            )
+        raise ValueError(f"are not uniform: intervals from {np.min(gaps):.4g} to {np.max(gaps):.4g} occur")
+    allowed = max(_NO_DRIFT * interval, float(off.max()))
+    rounded = (float(f"{interval:.{digits}g}") for digits in range(3, 17))
+    return next((one for one in rounded if abs(one - interval) * times.size <= allowed), interval)

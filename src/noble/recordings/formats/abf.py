@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from noble.recordings.formats import Options, Sweeps
-from noble.recordings.raw import RawSweep, base_unit, checked_trace
-from noble.units import MS_PER_SECOND
+from noble.recordings.raw import checked_sweep
+from noble.units import MS_PER_SECOND, base_unit
 
 _LONGEST_REASON: Final = 200
 # Numbers of the format.
@@ -55,17 +55,19 @@ def read(path: Path, options: Options) -> Sweeps:
     for sweep in range(int(reader.header["nb_segment"][0])):
         name = f"sweep {sweep}"
         try:
-            trace = checked_trace(
-                _samples(reader, sweep, voltage) * 1e3 - options.junction_potential_mv,
+            yield checked_sweep(
+                name,
+                sweep,
+                protocol,
+                _samples(reader, sweep, voltage) * 1e3,
                 (command[sweep] if command is not None else _samples(reader, sweep, current)) * 1e9,
                 dt_ms,
+                junction_potential_mv=options.junction_potential_mv,
+                start_ms=float(reader.get_signal_t_start(0, sweep, 0)) * MS_PER_SECOND,
+                current="recorded" if command is None else "command",
             )
         except ValueError as error:
             yield name, str(error)
-            continue
-        start_ms = float(reader.get_signal_t_start(0, sweep, 0)) * MS_PER_SECOND
-        source = "recorded" if command is None else "command"
-        yield RawSweep(name, sweep, protocol, trace, start_ms=start_ms, current=source)
 
 
 def _opened(path: Path) -> Any:

@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from noble.recordings.formats import Options, Sweeps
-from noble.recordings.raw import RawSweep, base_unit, checked_trace
-from noble.units import MS_PER_SECOND
+from noble.recordings.raw import RawSweep, checked_sweep
+from noble.units import MS_PER_SECOND, base_unit
 
 _CHANNEL: Final = re.compile(r"_?ch(\d+)(?=_|$)", re.IGNORECASE)
 _LONGEST_REASON: Final = 200
@@ -72,8 +72,16 @@ def _sweep(name: str, waves: list[_Wave], options: Options) -> RawSweep:
             f"its voltage is sampled every {voltage.dt_ms:g} ms and its current every {current.dt_ms:g} ms; expected one "
             "interval."
         )
-    trace = checked_trace(voltage.samples * 1e3 - options.junction_potential_mv, current.samples * 1e9, voltage.dt_ms)
-    return RawSweep(name, _number(name), _protocol(name, voltage.note), trace, start_ms=voltage.start_ms)
+    return checked_sweep(
+        name,
+        _number(name),
+        _protocol(name, voltage.note),
+        voltage.samples * 1e3,
+        current.samples * 1e9,
+        voltage.dt_ms,
+        junction_potential_mv=options.junction_potential_mv,
+        start_ms=voltage.start_ms,
+    )
 
 
 def _wave(path: Path) -> _Wave:
