@@ -52,6 +52,15 @@ def test_the_same_as_json(noble, folder):
     assert summary["unusable"] == {"response_004": "no rectangular step was found in its stimulus."}
 
 
+def test_a_rest_that_no_membrane_has_is_questioned(noble, folder):
+    low, high = (Written(answer_mv(amplitude) + 60.0, step_na(amplitude)) for amplitude in (-0.1, 0.05))
+    write_nwb(folder / "offset.nwb", [low, high])
+    result = noble("targets", "offset.nwb", "-o", "targets.json")
+    assert result.code == 0, result.err
+    told = " ".join(result.out.split())
+    assert "questionable: response_000, response_001: it rests at -10 mV, where -100 to -40 mV is expected" in told
+
+
 def test_a_pattern_and_a_length_choose_among_stimuli(noble, folder):
     """Long squares under two names beside 3 ms squares, as in every patch-seq file."""
     short = Written(answer_mv(0), step_na(0.5) * (np.arange(step_na(0.5).size) < np.flatnonzero(step_na(0.5))[0] + 60))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Column, Table
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from noble.evaluation import Summary
+    from noble.recordings.survey import SweepSurvey
+
+
+_FEW_SWEEPS: Final = 4
 
 
 def command_line() -> str:
@@ -49,6 +53,18 @@ def print_unusable(unusable: Mapping[str, str]) -> None:
     """A line a sweep of a recording that is not used."""
     for name, reason in unusable.items():
         console.print(f"not used: {name}: {reason}", highlight=False)
+
+
+def print_doubts(sweeps: Sequence[SweepSurvey]) -> None:
+    """A line a reason to doubt sweeps, with those that it holds for."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for sweep in sweeps:
+        if sweep.verdict != "good":
+            reasons.setdefault((sweep.verdict, sweep.reason), []).append(sweep.name)
+    for (verdict, reason), names in reasons.items():
+        more = f" and {len(names) - _FEW_SWEEPS} more" if len(names) > _FEW_SWEEPS else ""
+        shown_names = ", ".join(names[:_FEW_SWEEPS])
+        console.print(f"{verdict}: {shown_names}{more}: {reason}", highlight=False, markup=False)
 
 
 def write_figure(figure: Figure, path: Path) -> None:

@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from noble.cli.app import CELLS, app
-from noble.cli.output import write_figure
+from noble.cli.output import print_doubts, write_figure
 from noble.cli.progress import console
 from noble.cli.recording_options import Electrode, EpochNumber, JunctionPotential
 from noble.files import write_json
 
 if TYPE_CHECKING:
-    from noble.recordings.survey import RecordingSurvey, StimulusSurvey, SweepSurvey
+    from noble.recordings.survey import RecordingSurvey, StimulusSurvey
 
 _FEW_LEVELS = 4
 
@@ -75,22 +75,9 @@ def _print(found: RecordingSurvey) -> None:
     }
     console.print("current: " + "; ".join(f"{says[source]} ({count})" for source, count in currents.items()))
     console.print(f"spike threshold: {found.spike_threshold_mv:g} mV")
-    _print_doubts(found.sweeps)
-
-
-def _print_doubts(sweeps: tuple[SweepSurvey, ...]) -> None:
-    """A line a reason, with the sweeps that it holds for."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for sweep in sweeps:
-        if sweep.verdict != "good":
-            reasons.setdefault((sweep.verdict, sweep.reason), []).append(sweep.name)
-    good = sum(sweep.verdict == "good" for sweep in sweeps)
-    console.print(f"{good} of {len(sweeps)} sweeps are good")
-    for (verdict, reason), names in reasons.items():
-        few = ", ".join(names[:_FEW_LEVELS]) + (
-            f" and {len(names) - _FEW_LEVELS} more" if len(names) > _FEW_LEVELS else ""
-        )
-        console.print(f"{verdict}: {few}: {reason}", highlight=False, markup=False)
+    good = sum(sweep.verdict == "good" for sweep in found.sweeps)
+    console.print(f"{good} of {len(found.sweeps)} sweeps are good")
+    print_doubts(found.sweeps)
 
 
 def _levels(stimulus: StimulusSurvey) -> str:

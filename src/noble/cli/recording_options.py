@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noble.cli.output import print_doubts
+
 if TYPE_CHECKING:
     from noble.recordings import Recording
 
@@ -42,13 +44,16 @@ def recording_of(
     epoch: int | None = None,
     step_ms: float | None = None,
 ) -> Recording:
-    """The sweeps with steps that the options name.
+    """The sweeps with steps that the options name; those among them to doubt are printed, with the reason.
 
     Raises:
         ValueError: if there are none.
     """
-    from noble.recordings import read_recording
+    from noble.recordings import read_recording, survey
 
     read = read_recording(path, junction_potential_mv=junction_potential, electrode=electrode, epoch=epoch).with_steps()
     chosen = read.of_protocol(*protocols) if protocols else read
-    return chosen if step_ms is None else chosen.of_step_ms(step_ms)
+    chosen = chosen if step_ms is None else chosen.of_step_ms(step_ms)
+    used = {sweep.name for sweep in chosen.sweeps}
+    print_doubts([sweep for sweep in survey(read).sweeps if sweep.name in used])
+    return chosen
