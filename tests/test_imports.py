@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "simulators": {"cells", "stimuli", "traces"},
     "targets": {"features", "recordings", "traces"},
     "evolve": {"cells", "features", "jobs", "protocols", "responders", "simulators", "targets", "traces"},
-    "data": {"cells", "features", "jobs", "protocols", "stimuli", "traces"},
+    "data": {"cells", "features", "jobs", "protocols", "recordings", "stimuli", "traces"},
     "family": {"cells", "features"},
     "operator": {"family", "features", "protocols", "responders", "stimuli", "traces"},
     "train": {"data", "features", "operator", "protocols", "stimuli", "traces"},

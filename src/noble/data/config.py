@@ -125,6 +125,22 @@ class StimulusMix(Frozen):
             raise ValueError(f"mix.{name} is {share!r}; expected a share, 0 or more")
 
 
+class RecordedCurrents(Frozen):
+    """Where the currents of the share `recording` come from.
+
+    Attributes:
+        path: of a recording, as `noble recording` opens it.
+        protocols: names or patterns of its stimuli; all if empty.
+        electrode: which one, where the file has several.
+        factor: range of a factor on the current, drawn uniformly: a smaller cell needs less of what was recorded from another.
+    """
+
+    path: str
+    protocols: tuple[str, ...] = ()
+    electrode: str | None = None
+    factor: tuple[float, float] = (1.0, 1.0)
+
+
 class GenerationConfig(Frozen):
     """Everything that decides a data set, and `workers`, which only decides how fast it comes.
 
@@ -133,6 +149,7 @@ class GenerationConfig(Frozen):
         traces: traces in each split.
         amplitude: distribution of the amplitude.
         mix: kinds of stimulus.
+        recording: needed by the share `recording` of the mix.
         onset_ms, step_ms, window_ms, tail_margin_ms, dt_ms, simulation_dt_ms: see `Window`.
         seed: of the whole data set.
         chunk_traces: traces in a chunk, which is simulated, written and read at once.
@@ -143,6 +160,7 @@ class GenerationConfig(Frozen):
     traces: TraceCounts = TraceCounts()
     amplitude: AmplitudeConfig = AmplitudeConfig()
     mix: StimulusMix = StimulusMix()
+    recording: RecordedCurrents | None = None
     onset_ms: float = Field(default=15.0, ge=0)
     step_ms: float = Field(default=400.0, gt=0)
     window_ms: float = Field(default=515.0, gt=0)
@@ -155,6 +173,8 @@ class GenerationConfig(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.recording is None and self.mix.shares.get("recording"):
+            raise ValueError("mix gives a share to a recording; expected the file under recording: {path: FILE}")
         # The window must show the end of the current: e-features are measured up to there and after it.
         grid = TimeGrid.spanning(self.window_ms, dt_ms=self.dt_ms)
         offset_ms, last_ms = step_end_ms(self.onset_ms, self.step_ms, grid), (grid.count - 1) * self.dt_ms
@@ -193,4 +213,5 @@ class GenerationConfig(Frozen):
 
         The hall is known by its digest, so a copy of it in another place is the same hall.
         """
-        return self.model_dump(mode="json", exclude={"workers", "hall"})
+        known = self.model_dump(mode="json", exclude={"workers", "hall"})
+        return known if self.recording is not None else {key: known[key] for key in known if key != "recording"}

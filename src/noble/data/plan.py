@@ -234,7 +234,8 @@ def check_shared(plans: Sequence[Plan]) -> None:
     shared = shared_samples(Plan.join(plans))
     if shared:
         raise ValueError(
-            f"{shared} test samples equal a sample that training sees; widen the amplitudes' range or change the seed."
+            f"{shared} test samples equal a sample that training sees; widen the amplitudes' range, "
+            "give recorded currents a factor, or change the seed."
         )
 
 

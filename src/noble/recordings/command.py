@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from noble.recordings.detection import spike_peaks
+from noble.recordings.raw import RawSweep
 
 # How long a spike bends the recorded current, before and after its peak, and what is taken for the current beside it.
 _BEFORE_MS: Final = 1.5
@@ -43,6 +44,12 @@ def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: floa
     for first, stop in windows:
         cleaned[first:stop] = _smoothed(cleaned, first, stop, beside)
     return cleaned
+
+
+def commanded_na(sweep: RawSweep) -> np.ndarray:
+    """The current of a sweep as it was commanded, the amplifier's bias included, shape (time,), nA."""
+    trace = sweep.trace
+    return clean_command(trace.current_na, trace.voltage_mv, dt_ms=trace.grid.dt_ms) + sweep.bias_na
 
 
 def _change(current_na: np.ndarray, first: int, stop: int, beside: int) -> float:

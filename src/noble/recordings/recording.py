@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -130,14 +130,7 @@ class Recording:
         Raises:
             ValueError: if a name or a pattern is that of no sweep with a step.
         """
-        names = {sweep.protocol for sweep in self.sweeps}
-        chosen: set[str] = set()
-        for asked in protocols:
-            matching = {asked} & names or {name for name in names if name and fnmatchcase(name, asked)}
-            if not matching:
-                known = ", ".join(sorted(filter(None, names))) or "no name at all"
-                raise ValueError(f"{self.source} has no usable sweep of protocol {asked!r}; its stimuli have {known}.")
-            chosen |= matching
+        chosen = named_protocols({sweep.protocol for sweep in self.sweeps}, protocols, source=self.source)
         wanted = " or ".join(map(repr, protocols))
         return self._only(
             {
@@ -176,6 +169,22 @@ class Recording:
         """Without these sweeps, which are listed with the reason."""
         kept = tuple(sweep for sweep in self.sweeps if sweep.name not in left_out)
         return replace(self, sweeps=kept, unusable={**self.unusable, **left_out})
+
+
+def named_protocols(names: Set[str], asked: Sequence[str], *, source: str) -> set[str]:
+    """Those of some names of stimuli that are asked for, by name or pattern; see `Recording.of_protocol`.
+
+    Raises:
+        ValueError: if a name or a pattern is none of them; `source` is named as their file.
+    """
+    chosen: set[str] = set()
+    for one in asked:
+        matching = {one} & names or {name for name in names if name and fnmatchcase(name, one)}
+        if not matching:
+            known = ", ".join(sorted(filter(None, names))) or "no name at all"
+            raise ValueError(f"{source} has no usable sweep of protocol {one!r}; its stimuli have {known}.")
+        chosen |= matching
+    return chosen
 
 
 def reasons_in_short(unusable: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from noble.data.laws import around_rheobase
 from noble.data.laws.around_rheobase import AroundRheobase
 from noble.data.laws.base import StimulusLaw
 from noble.data.laws.multiples import ChirpMultiples, NoiseMultiples, RampMultiples, StepLaw
+from noble.data.laws.recording import Recorded
 
 # By the name of the share, in the order in which a kind is drawn; `register_law` adds to it.
 LAWS: Final[dict[str, StimulusLaw]] = {
@@ -21,6 +22,7 @@ LAWS: Final[dict[str, StimulusLaw]] = {
     "pulses": AroundRheobase(around_rheobase.pulses),
     "steps": AroundRheobase(around_rheobase.steps),
     "held": AroundRheobase(around_rheobase.held),
+    "recording": Recorded(),
 }
 
 
