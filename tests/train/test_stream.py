@@ -107,21 +107,46 @@ def test_batches_are_copies_that_the_next_block_does_not_change(store):
         np.testing.assert_array_equal(batch.voltage_mv, store.voltage_mv(indices[batch.index.numpy()]))
 
 
-def test_one_block_is_read_ahead_and_no_more(store, monkeypatch):
-    traces, read = traces_of(store, 16 * LITTLE), []
-    original = TraceSet._read
+def noted_reads(traces: TraceSet, monkeypatch) -> list[str]:
+    """Will hold the name of the thread of every chunk that is read."""
+    read: list[str] = []
+    original = type(traces._store).read
 
-    def note(self, positions, arrays):
+    def note(self, indices):
         read.append(threading.current_thread().name)
-        return original(self, positions, arrays)
+        return original(self, indices)
 
-    monkeypatch.setattr(TraceSet, "_read", note)
+    monkeypatch.setattr(type(traces._store), "read", note)
+    return read
+
+
+def test_a_part_of_the_next_block_is_read_after_each_batch(store, monkeypatch):
+    traces = traces_of(store, 12 * LITTLE)
+    read = noted_reads(traces, monkeypatch)
+    order = traces.shuffled(seed=1, epoch=0, unit=1)
+    assert len(order) > 4
+    chunks = [len({position // 16 for position in block.tolist()}) for block in order]
+    counts = [len(read) for _ in traces.batches(order, 1)]
+    assert counts[0] == chunks[0]
+    assert counts[-1] == sum(chunks)
+    assert np.diff(counts).max() <= 2  # one, and one for the chunk that a batch and the next share
+    at_ends = np.array(counts)[np.cumsum([len(block) for block in order]) - 1]
+    assert np.all(at_ends[:-1] >= np.cumsum(chunks)[1:] - 1)  # the next block is there when it is needed
+    assert set(read) == {threading.current_thread().name}
+
+
+def test_a_store_on_a_server_is_read_by_a_thread_one_block_ahead_and_no_more(store, monkeypatch):
+    traces = traces_of(store, 16 * LITTLE)
+    read = noted_reads(traces, monkeypatch)
+    monkeypatch.setattr(type(store.place), "is_local", property(lambda self: False))
     order = traces.shuffled(seed=1, epoch=0, unit=4)
+    chunks = [len({position // 16 for position in block.tolist()}) for block in order]
     batches = traces.batches(order, 4)
     for _ in range(3):
         next(batches)
     batches.close()  # waits for the block that is being read
-    assert 1 <= len(read) <= 2 < len(order)
+    assert len(read) == chunks[0] + chunks[1]
+    assert len(order) > 2
     assert all(name.startswith("noble-read") for name in read)
 
 

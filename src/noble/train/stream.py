@@ -2,16 +2,18 @@
 
 The order of an epoch depends on seed and epoch alone, so a resumed run sees what the uninterrupted one saw. In memory it is
 one permutation of all traces. A split that does not fit is shuffled in two steps: its chunks are drawn in a random order and
-filled into blocks of an equal number of traces, and each block is shuffled. A block is read once an epoch, by a thread, while
-the block before it is learned from. Sets of traces of several lengths take turns, batch by batch.
+filled into blocks of an equal number of traces, and each block is shuffled. A block is read once an epoch, while the block
+before it is learned from: a part after each batch where the store lies on a disk of this machine, else by a thread, which waits
+for the answers of a server. Reading a disk keeps a core busy, and torch's threads wait for the slowest of them, so that a thread
+that reads beside them stops all of them. Sets of traces of several lengths take turns, batch by batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +68,53 @@ def bytes_of(store: Store, indices: np.ndarray) -> int:
     return _BYTES_PER_SAMPLE * store.grid.count * len(indices)
 
 
+_Reading = Generator[float, None, Block]
+"""Reads a block; tells after each chunk which part of it is there, and returns it."""
+
+
+class _Coming(Protocol):
+    """A block that is being read."""
+
+    def go_on(self, part: float) -> None:
+        """Another such part of the block before has been learned from."""
+
+    def whole(self) -> Block:
+        """The block, once it is there."""
+        ...
+
+
+class _InPieces:
+    """Reads when it is told to, as much as has been learned from meanwhile."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading, self._done, self._due = reading, 0.0, 0.0
+
+    def go_on(self, part: float) -> None:
+        self._due += part
+        while self._done < min(self._due, 1.0):
+            self._done = next(self._reading)
+
+    def whole(self) -> Block:
+        try:
+            while True:
+                next(self._reading)
+        except StopIteration as end:
+            return end.value
+
+
+class _ByThread:
+    """Reads all of it beside what is done meanwhile."""
+
+    def __init__(self, reading: _Reading, pool: ThreadPoolExecutor) -> None:
+        self._block = pool.submit(_InPieces(reading).whole)
+
+    def go_on(self, part: float) -> None:
+        pass
+
+    def whole(self) -> Block:
+        return self._block.result()
+
+
 class TraceSet:
     """Samples of a store for training; their positions count from zero in the order given.
 
@@ -97,7 +146,7 @@ class TraceSet:
     def load(self) -> None:
         """Read the traces now, and not with the first batch, if they are to be in memory."""
         if self.in_memory and self._whole is None:
-            self._whole = self._read(np.arange(len(self)), self._arrays(len(self)))
+            self._whole = _InPieces(self._reading(np.arange(len(self)), self._arrays(len(self)))).whole()
 
     def shuffled(self, *, seed: int, epoch: int, unit: int) -> list[np.ndarray]:
         """The order of an epoch, as positions of block after block; a function of the arguments and of the set alone.
@@ -128,39 +177,39 @@ class TraceSet:
         Raises:
             ValueError: if the store is damaged.
         """
-        for positions, block in self._blocks(order):
-            for start in range(0, len(positions), size):
-                yield block.batch(positions[start : start + size])
+        self.load()
+        if self._whole is not None:
+            for positions in order:
+                yield from (self._whole.batch(part) for part in _parts(positions, size))
+            return
+        largest = max(map(len, order))
+        # Read into in turn: fresh arrays for every block would scatter over the heap.
+        arrays = self._arrays(largest), self._arrays(largest)
+        with ThreadPoolExecutor(1, thread_name_prefix="noble-read") as pool:
+
+            def reading(number: int) -> _Coming:
+                block = self._reading(np.unique(order[number]), arrays[number % 2])
+                return _InPieces(block) if self._store.place.is_local else _ByThread(block, pool)
+
+            block = reading(0).whole()
+            for number, positions in enumerate(order):
+                coming = reading(number + 1) if number + 1 < len(order) else None
+                for part in _parts(positions, size):
+                    yield block.batch(part)
+                    if coming is not None:
+                        coming.go_on(len(part) / len(positions))
+                if coming is not None:
+                    block = coming.whole()
 
     def _cut(self, order: np.ndarray, unit: int) -> list[np.ndarray]:
         size = max(1, self._block_traces // unit) * unit
         return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def _blocks(self, order: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, Block]]:
-        self.load()
-        if self._whole is not None:
-            yield from ((positions, self._whole) for positions in order)
-            return
-        largest = max(map(len, order))
-        # Read into in turn: fresh arrays for every block would scatter over the heap.
-        arrays = self._arrays(largest), self._arrays(largest)
-        with ThreadPoolExecutor(1, thread_name_prefix="noble-read") as reader:
-
-            def read(number: int) -> Block:
-                return self._read(np.unique(order[number]), arrays[number % 2])
-
-            coming = reader.submit(read, 0)
-            for number, positions in enumerate(order):
-                block = coming.result()
-                if number + 1 < len(order):
-                    coming = reader.submit(read, number + 1)
-                yield positions, block
-
     def _arrays(self, traces: int) -> tuple[np.ndarray, np.ndarray]:
         shape = (traces, self._store.grid.count)
         return np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
 
-    def _read(self, positions: np.ndarray, arrays: tuple[np.ndarray, np.ndarray]) -> Block:
+    def _reading(self, positions: np.ndarray, arrays: tuple[np.ndarray, np.ndarray]) -> _Reading:
         """The traces at ascending positions, chunk by chunk, so that no more than a chunk is in memory twice."""
         voltage_mv, current_na = (array[: len(positions)] for array in arrays)
         indices = self._indices[positions]
@@ -172,6 +221,7 @@ class TraceSet:
             voltage_mv[part], current_na[part] = traces.voltage_mv, traces.current_na
             trains += [traces.spikes[train] for train in range(len(rows))]
             done += len(rows)
+            yield done / len(positions)
         features = self._table[self._store.model_index[indices]]
         return Block(
             positions,
@@ -243,3 +293,8 @@ class TraceSets:
 
     def _size(self, part: TraceSet, size: int) -> int:
         return max(1, round(size * self._sets[0].window.count / part.window.count))
+
+
+def _parts(positions: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Some positions, so many at a time."""
+    return (positions[start : start + size] for start in range(0, len(positions), size))
