@@ -38,11 +38,13 @@ class Format:
         make: writes a healthy example, and what its command needs besides, into a folder.
         damaged: the files of it that are damaged, one at a time, with what they hold (see `damage`); names or patterns.
         command: arguments of `noble`, or of a reader of ours if the first is `call`.
+        many: damaged files in the whole suite.
     """
 
     make: Callable[[Path], object]
     damaged: dict[str, str]
     command: tuple[str, ...]
+    many: int = 500
 
 
 def _bundle(folder: Path) -> None:
@@ -158,6 +160,41 @@ def _nwb(folder: Path) -> None:
     write_nwb(folder / "recording.nwb", sweeps)
 
 
+def _steps() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Voltage and current of three sweeps, two samples a millisecond."""
+    from nwb_files import answer_mv, step_na
+
+    return [(answer_mv(amplitude)[::5], step_na(amplitude)[::5]) for amplitude in (-0.05, 0.05, 0.1)]
+
+
+def _nwb1(folder: Path) -> None:
+    from nwb1_files import write_nwb1
+
+    write_nwb1(folder / "cell.nwb", generated_by=["pipeline", "IVSCC", "version", "1.1"])
+
+
+def _columns(folder: Path) -> None:
+    columns = [0.5 * np.arange(len(_steps()[0][0])), *(part for sweep in _steps() for part in sweep)]
+    rows = [",".join(f"{value:.6g}" for value in row) for row in np.column_stack(columns)]
+    header = "time (ms),V1 (mV),I1 (nA),V2 (mV),I2 (nA),V3 (mV),I3 (nA)"
+    (folder / "cell.csv").write_text("\n".join(["# a cell", header, *rows, ""]))
+
+
+def _abf(folder: Path) -> None:
+    from axon_files import write_abf1
+
+    write_abf1(folder / "cell.abf", _steps(), dt_ms=0.5)
+
+
+def _ibw(folder: Path) -> None:
+    from igor_waves import write_wave
+
+    (folder / "cell").mkdir()
+    for number, (voltage, current) in enumerate(_steps()):
+        write_wave(folder / "cell" / f"X_steps_ch0_{number}.ibw", current * 1e-9, unit="A", dt_s=5e-4)
+        write_wave(folder / "cell" / f"X_steps_ch1_{number}.ibw", voltage * 1e-3, unit="V", dt_s=5e-4)
+
+
 def _checkpoint(folder: Path) -> None:
     import torch
 
@@ -166,6 +203,8 @@ def _checkpoint(folder: Path) -> None:
     for epoch in (1, 2):
         write_checkpoint(folder, {"epoch": epoch, "weights": {"a": torch.arange(1000.0)}, "history": [0.5, 0.25]})
 
+
+READ: Final = ("call", "noble.recordings", "read_recording")
 
 FORMATS: Final[dict[str, Format]] = {
     "hall": Format(_hall, {"hall.json": "json"}, ("hall", "show", "hall.json")),
@@ -189,6 +228,10 @@ FORMATS: Final[dict[str, Format]] = {
     "bluepyopt": Format(
         _bluepyopt, {"parameters.json": "json"}, ("call", "noble.cells", "read_bluepyopt_parameters", "parameters.json")
     ),
+    "nwb1": Format(_nwb1, {"cell.nwb": "hdf5"}, (*READ, "cell.nwb"), many=2000),
+    "columns": Format(_columns, {"cell.csv": "table"}, (*READ, "cell.csv"), many=2000),
+    "abf": Format(_abf, {"cell.abf": "binary"}, (*READ, "cell.abf"), many=2000),
+    "ibw": Format(_ibw, {"cell/*.ibw": "binary"}, (*READ, "cell"), many=2000),
     "recording": Format(_nwb, {"recording.nwb": "hdf5"}, ("targets", "recording.nwb", "-o", "out.json")),
     "bundle": Format(
         _bundle,

@@ -19,6 +19,8 @@ from noble.recordings.recording import Recording, Sweep, reasons_in_short
 from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_between
 
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
+# More would be hashed for minutes.
+_LARGEST_BYTES: Final = 8 * 2**30
 # A step is over if this much was recorded after it.
 _AFTER_STEP_MS: Final = 2.0
 
@@ -175,6 +177,12 @@ def _sweep(raw: RawSweep, step: StepFit) -> Sweep:
 def _format_of(path: Path) -> tuple[Format, list[Path]]:
     for item in FORMATS:
         if files := item.files(path):
+            for file in files:
+                if (size := file.stat().st_size) > _LARGEST_BYTES:
+                    raise ValueError(
+                        f"{file} has {size / 2**30:,.0f} GiB; a recording of one cell has at most {_LARGEST_BYTES / 2**30:g}. "
+                        "It is another file, or damaged."
+                    )
             return item, files
     what = "holds no file of a known format" if path.is_dir() else "is of no known format"
     raise ValueError(f"{path} {what}; expected {_expected()}.")

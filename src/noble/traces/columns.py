@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -148,7 +148,7 @@ def _table(rows: str, separator: str | None, count: int, path: Path) -> np.ndarr
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # which would leave numbers out
             frame = pd.read_csv(
-                StringIO(rows),
+                BytesIO(rows.encode()),
                 sep=separator or r"\s+",
                 header=None,
                 names=range(count + 1),  # one more, for rows that end with a separator
