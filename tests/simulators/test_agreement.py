@@ -129,6 +129,19 @@ def test_currents_that_are_not_steps() -> None:
     assert max(below) < 0.1, below
 
 
+def test_the_channels_of_the_blue_brain_catalogue(tmp_path: Path) -> None:
+    values = {name: FIRING[name] for name in ("cm.all", "Ra.all", "g_pas.all", "e_pas.all")}
+    values |= {"gbar_NaTs2_t.soma": 1.0, "gbar_NaTa_t.soma": 0.2, "gbar_Nap_Et2.soma": 1e-3, "gbar_Kv3_1.soma": 0.3}
+    values |= {"gbar_K_Tst.soma": 0.05, "gbar_K_Pst.soma": 0.05, "gbar_NaTs2_t.dend": 1e-2}
+    stimuli = [Step(5.0, 95.0, -0.1), Step(5.0, 95.0, 0.02), Step(5.0, 95.0, 0.3)]
+    # Their rates are those at 34 C in both simulators, whatever the temperature.
+    for celsius in (34.0, 24.0):
+        model = stylised("stylised-pv", values | {"cm.axon": 1.0}, celsius=celsius)
+        arbor, neuron = both([model] * 3, stimuli)
+        np.testing.assert_allclose(arbor[:2], neuron[:2], atol=1e-2)
+        assert assert_same_spikes(arbor[2], neuron[2], dt_ms=0.02, within_ms=0.05) >= 3
+
+
 def test_a_deleted_axon(tmp_path: Path) -> None:
     path = tmp_path / f"{tmp_path.name}.swc"
     dendrite = "2 3 6 0 0 1 1\n3 3 300 40 0 1 2\n4 3 400 80 0 0.5 3\n"

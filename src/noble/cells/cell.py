@@ -156,7 +156,7 @@ def _check_region(region: str) -> None:
 
 
 def canonical_name(name: str) -> str:
-    """The parameter's name in canonical form: `gbar_K_Tst.soma` -> `gbar_K_T.soma`.
+    """The parameter's name as it is written everywhere, checked.
 
     Raises:
         ValueError: for a name that is not `quantity.region`, or an unknown quantity or region.
