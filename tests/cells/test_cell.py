@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,14 @@ def test_parameters_that_contradict_are_refused() -> None:
 
 def test_a_cell_survives_its_description(cell: Cell) -> None:
     assert Cell.from_dict(cell.to_dict()) == cell
+
+
+def test_a_holding_current_is_part_of_a_cell(cell: Cell) -> None:
+    held = replace(cell, holding_na=0.03)
+    assert Cell.from_dict(held.to_dict()) == held
+    assert "holding_na" not in cell.to_dict()  # or every digest from before there was one would change
+    with pytest.raises(ValueError, match="the holding current of cell small reaches 30 nA"):
+        replace(cell, holding_na=30.0)
 
 
 @pytest.mark.parametrize("name", BUILTIN_CELLS)

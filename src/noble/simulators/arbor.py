@@ -56,7 +56,7 @@ class ArborSimulator:
 
         Args:
             neurons: models, all at one temperature.
-            stimuli: one for each model.
+            stimuli: one for each model, on top of the holding current of its cell.
             grid: where the answer is wanted; its dt must be a multiple of the integration step.
 
         Returns:
@@ -137,6 +137,8 @@ class _Cable:
             ((time + delay_ms) * units.ms, current * units.nA) for time, current in zip(times, currents, strict=True)
         ]
         decor.place(_SOMA_CENTRE, arbor.i_clamp(envelope))
+        if model.cell.holding_na:
+            decor.place(_SOMA_CENTRE, arbor.i_clamp(model.cell.holding_na * units.nA))
         return arbor.cable_cell(self._tree, decor, self._labels, self._policy)
 
 
