@@ -88,12 +88,14 @@ def resting_at(*rests_mv: float) -> Neurons:
 
 
 class FakeOperator:
-    """Its neurons have one feature, the resting voltage, and otherwise answer as the recording does.
+    """Its neurons have one feature, the resting voltage, and otherwise answer as the recording does; nothing holds them.
 
     Attributes:
         asked: stimulus and grid of every call.
         silent: whether no step fires.
     """
+
+    holding_na = 0.0
 
     def __init__(self, *, silent: bool = False) -> None:
         self.asked: list[tuple[Step, TimeGrid]] = []

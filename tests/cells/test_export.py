@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,12 +80,9 @@ def test_the_models_keep_their_order_and_what_is_known_of_them(tmp_path: Path) -
     assert entries[2]["parameters"]["e_pas.all"] == hall.models[2].values["e_pas.all"]
 
 
-def test_older_names_of_channels_become_the_ones_of_the_parameters(tmp_path: Path) -> None:
+def test_the_files_are_named_and_the_parameters_come_back(tmp_path: Path) -> None:
     hall = checked_hall()
-    values = {name.replace("_K_T.", "_K_Tst."): value for name, value in hall.models[0].values.items()}
-    parameters, models = export_bluepyopt(replace(hall, models=(replace(hall.models[0], values=values),)), tmp_path)
+    parameters, models = export_bluepyopt(hall, tmp_path)
     assert {parameters.name, models.name} == {"parameters.json", "hall_of_fame.json"}
-    [entry] = json.loads(models.read_text())
-    assert entry["parameters"]["gbar_K_T.somatic"] == values["gbar_K_Tst.soma"]
     read = read_bluepyopt_parameters(parameters, MorphologySource("stylised-pv"))
     assert read.parameters == hall.cell.parameters

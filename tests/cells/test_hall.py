@@ -210,3 +210,10 @@ def test_a_hall_may_have_no_scores_and_no_axon() -> None:
     assert hall.digest != tiny_hall().digest
     assert hall.to_frame()["score"].isna().all()
     assert [model.rank for model in hall.models] == [math.inf] * 3
+
+
+def test_the_file_of_a_hall_keeps_its_holding_current(tmp_path: Path) -> None:
+    hall = replace(tiny_hall(), cell=replace(tiny_hall().cell, holding_na=-0.02))
+    hall.save(tmp_path / "held.json")
+    assert HallOfFame.load(tmp_path / "held.json") == hall
+    assert hall.digest != tiny_hall().digest

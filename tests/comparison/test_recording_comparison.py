@@ -157,6 +157,15 @@ def test_the_commonest_length_is_that_of_usable_sweeps_and_the_longer_of_two():
     assert len(left.unusable) == 6
 
 
+def test_an_operator_of_held_models_answers_recordings_that_are_held_alike():
+    sweeps = [sweep("free", 0.05), sweep("held", 0.05, holding_na=0.1), sweep("nearly", 0.05, holding_na=0.097)]
+    found = comparable_sweeps(recording(*sweeps), holding_na=0.1)
+    assert [item.name for item in found.sweeps] == ["held", "nearly"]
+    assert found.unusable == {
+        "free": "it was recorded under a holding current of 0 nA; an operator rests under 0.1 nA."
+    }
+
+
 def test_a_bias_of_the_amplifier_is_no_holding_current():
     assert len(comparable_sweeps(recording(sweep("biased", 0.05, holding_na=0.003))).sweeps) == 1
 

@@ -14,6 +14,7 @@ from noble.traces import TimeGrid, TraceBatch
 @dataclass(frozen=True)
 class FakeCell:
     name: str = "ball"
+    holding_na: float = 0.0
 
 
 @dataclass(frozen=True)

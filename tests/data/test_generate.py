@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_family import (
     ConstantResponder,
+    FakeCell,
     FakeHall,
     FakeModel,
     OhmicResponder,
@@ -33,6 +35,7 @@ from noble.data import (
 )
 from noble.data.laws import LAWS
 from noble.data.plan import draw_plan
+from noble.data.writing import store_attributes
 from noble.jobs import Pool
 from noble.simulators import ArborFactory
 from noble.spikes import SpikeTrains
@@ -466,3 +469,9 @@ def test_a_feature_that_is_not_finite_is_refused_before_anything_is_simulated(tm
             small_config(), FakeHall(models=models), tmp_path / "a.zarr", responder_factory=OhmicResponder(str(log))
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_knows_the_current_that_its_models_are_held_by() -> None:
+    held = replace(FakeHall(), cell=FakeCell(holding_na=0.02))
+    assert store_attributes(small_config(), held)["hall"]["holding_na"] == 0.02  # type: ignore[arg-type]
+    assert "holding_na" not in store_attributes(small_config(), FakeHall())["hall"]  # type: ignore[arg-type]

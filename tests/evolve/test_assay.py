@@ -62,6 +62,20 @@ def test_all_candidates_with_all_steps_are_one_run(monkeypatch):
     assert bases[0] != bases[1] != bases[2]
 
 
+def test_each_step_is_answered_under_its_own_holding_current(monkeypatch):
+    held: list[float] = []
+
+    def stub(self: ArborSimulator, neurons: Sequence[Any], stimuli: Sequence[Step], grid: TimeGrid) -> TraceBatch:
+        held.extend(model.cell.holding_na for model in neurons)
+        flat = np.full((len(neurons), grid.count), -80.0)
+        return TraceBatch(grid, flat, np.zeros_like(flat))
+
+    monkeypatch.setattr(ArborSimulator, "respond", stub)
+    steps = (replace(PASSIVE_STEP, holding_na=0.003), replace(BLOCK_STEP, holding_na=-0.05))
+    assay_of(small_targets(*steps)).score([GOOD, GOOD])
+    assert held == [0.0, 0.0, -0.05, -0.05]  # 3 pA are a bias of the amplifier
+
+
 def test_traces_that_do_not_share_out_to_the_steps_are_refused():
     grid = assay_of().protocol.grid
     three = TraceBatch(grid, np.full((3, grid.count), -80.0), np.zeros((3, grid.count)))

@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from small_runs import (
     ACTIVE_STAGE,
+    FIRING_STEP,
     GOALS,
     PASSIVE_STAGE,
     PASSIVE_STEP,
@@ -109,6 +111,16 @@ def refusal(config: EvolutionConfig, run: Path, **options: Any) -> str:
 
 
 # --- what a run does
+
+
+def test_models_are_held_by_the_current_that_the_neuron_was_recorded_under(tmp_path, landscape):
+    landscape()
+    for name in ("held", "free"):
+        (tmp_path / name).mkdir()
+    held = small_targets(replace(PASSIVE_STEP, holding_na=0.02), replace(FIRING_STEP, holding_na=0.022))
+    evolution = Evolution(small_config(tmp_path / "held", targets=held), tmp_path / "run")
+    assert evolution.cell.holding_na == 0.021
+    assert Evolution(small_config(tmp_path / "free"), tmp_path / "other").cell.holding_na == 0.0
 
 
 def test_every_generation_of_every_stage_and_seed_is_a_file(tmp_path, landscape):

@@ -43,14 +43,6 @@ def test_of_a_model_that_two_halls_have_the_better_score_stays() -> None:
     assert [model.values for model in merged.models].count(values_of(0.54)) == 1
 
 
-def test_an_older_name_of_a_channel_does_not_hide_a_duplicate() -> None:
-    first, second = two()
-    older = {name.replace("_K_T.", "_K_Tst."): value for name, value in second.models[2].values.items()}
-    assert older != second.models[2].values
-    models = (*second.models[:2], replace(second.models[2], values=older), *second.models[3:])
-    assert len(merge_halls((first, replace(second, models=models)), name="x", held_out=0)) == 12
-
-
 def test_held_out_models_are_drawn_anew_inside_the_hull() -> None:
     merged = merge_halls(two(), name="both", held_out=3, seed=5)
     plane = [(model.features["rheobase"], model.features["fi_gain"]) for model in merged.models]

@@ -28,6 +28,16 @@ def folder(operator, tmp_path) -> Path:
     return tmp_path / "runs" / "bundle"
 
 
+def test_a_bundle_knows_the_current_that_its_models_are_held_by(operator, tmp_path):
+    assert operator.holding_na == 0.0
+    operator.provenance["hall"] = {"name": "held", "digest": "0" * 64, "holding_na": -0.02}
+    operator.save(tmp_path / "held", card="# A card\n", metrics=METRICS)
+    assert Operator.load(tmp_path / "held").holding_na == -0.02
+    operator.provenance["hall"]["holding_na"] = "much"
+    with pytest.raises(ValueError, match="holding_na"):
+        operator.save(tmp_path / "wrong", card="# A card\n", metrics=METRICS)
+
+
 def test_a_round_trip_is_bit_exact(operator, folder):
     loaded = Operator.load(folder)
     assert (loaded.config, loaded.spec, loaded.grid) == (operator.config, operator.spec, operator.grid)

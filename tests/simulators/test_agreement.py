@@ -7,6 +7,7 @@ difference comes from the channels' solvers, shrinks with dt, and accumulates fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,35 @@ def test_currents_that_are_not_steps() -> None:
     # Arbor takes a step's current at its start, NEURON at its middle: half a step of a changing current apart.
     below = [fired[index] for index in (0, 2, 4, 5, 6)]
     assert max(below) < 0.1, below
+
+
+def test_the_channels_of_the_blue_brain_catalogue(tmp_path: Path) -> None:
+    values = {name: FIRING[name] for name in ("cm.all", "Ra.all", "g_pas.all", "e_pas.all")}
+    values |= {"gbar_NaTs2_t.soma": 1.0, "gbar_NaTa_t.soma": 0.2, "gbar_Nap_Et2.soma": 1e-3, "gbar_Kv3_1.soma": 0.3}
+    values |= {"gbar_K_Tst.soma": 0.05, "gbar_K_Pst.soma": 0.05, "gbar_NaTs2_t.dend": 1e-2}
+    stimuli = [Step(5.0, 95.0, -0.1), Step(5.0, 95.0, 0.02), Step(5.0, 95.0, 0.3)]
+    # Their rates are those at 34 C in both simulators, whatever the temperature.
+    for celsius in (34.0, 24.0):
+        model = stylised("stylised-pv", values | {"cm.axon": 1.0}, celsius=celsius)
+        arbor, neuron = both([model] * 3, stimuli)
+        np.testing.assert_allclose(arbor[:2], neuron[:2], atol=1e-2)
+        assert assert_same_spikes(arbor[2], neuron[2], dt_ms=0.02, within_ms=0.05) >= 3
+
+
+def test_a_held_model_settles_under_its_current_and_answers_on_top_of_it() -> None:
+    model = stylised("stylised-pv", ALL_ACTIVE)
+    held = CellModel(replace(model.cell, holding_na=0.03), {})
+    step = Step(20.0, 80.0, 0.2)
+    arbor, neuron = both([held, held], [Step(0.0, 1.0, 0.0), step])
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=1e-2)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.05) >= 3
+    # As if a free model had been given the current for long enough, and then the step on top of it.
+    settled = ArborSimulator(threads=1).respond([held], [step], WINDOW).voltage_mv[0]
+    grid = TimeGrid.spanning(600.0, dt_ms=0.02)
+    later = Step(0.0, 600.0, 0.03) + Step(520.0, 580.0, 0.2)
+    free = ArborSimulator(threads=1).respond([model], [later], grid).voltage_mv[0, 25_000:]
+    assert settled[:500].mean() == pytest.approx(free[:500].mean(), abs=0.02)
+    assert assert_same_spikes(settled, free[: settled.size], dt_ms=0.02, within_ms=0.1) >= 3
 
 
 def test_a_deleted_axon(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class Operator:
 
     spec = SPEC
     feature_names = NAMES
+    holding_na = 0.0
 
     def __init__(self) -> None:
         self.asked: list[np.ndarray] = []
@@ -113,6 +114,14 @@ def test_an_operators_answers_are_scored_as_models_are():
     assert [score.z["Spikecount@0.4"] for score in scores] == [20.0] * 9
     assert seen == [(0, 9), (8, 9), (9, 9)]
     assert [len(rows) for rows in operator.asked] == [8 * 5, 1 * 5]
+
+
+def test_an_operator_is_not_scored_by_steps_under_another_holding_current():
+    held = replace(targets(), steps=tuple(replace(step, holding_na=0.02) for step in targets().steps))
+    with pytest.raises(
+        ValueError, match=r"Step_-0\.05 of made was recorded under a holding current of 0\.02 nA, but the"
+    ):
+        operator_scores(Operator(), HALL.cell, held, Neurons(NAMES, np.array([[0.16, 300.0]])))
 
 
 def scored(z: float) -> Score:

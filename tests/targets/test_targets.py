@@ -338,3 +338,16 @@ def test_the_simulated_recording(shared_data: Path):
     assert [step.spike_counts[0] for step in targets.firing] == [20, 44, 70, 89]
     assert all(step.left_out == {} for step in targets.steps)
     assert targets.step(-0.07).features["voltage_base"].mean == pytest.approx(-83.4, abs=0.5)
+
+
+def test_a_step_has_its_holding_current_and_the_cell_that_of_the_median_step():
+    original = by_hand()
+
+    def held(*currents_na):
+        steps = [replace(step, holding_na=na) for step, na in zip(original.steps, currents_na, strict=True)]
+        return replace(original, steps=tuple(steps))
+
+    assert held(-0.02, -0.05).holding_na == -0.035
+    assert [step.held_na for step in held(-0.02, -0.05).steps] == [-0.02, -0.05]
+    assert held(0.004, 0.002).holding_na == 0.0  # a bias of the amplifier
+    assert [step.held_na for step in held(0.004, 0.05).steps] == [0.0, 0.05]

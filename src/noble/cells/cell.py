@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -15,6 +15,7 @@ from noble.cells.channels import canonical_quantity, split_quantity, unit_of
 from noble.cells.morphology import REGIONS, Morphology, load_swc
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
 from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
+from noble.units import check_current_na
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
 
@@ -156,7 +157,7 @@ def _check_region(region: str) -> None:
 
 
 def canonical_name(name: str) -> str:
-    """The parameter's name in canonical form: `gbar_K_Tst.soma` -> `gbar_K_T.soma`.
+    """The parameter's name as it is written everywhere, checked.
 
     Raises:
         ValueError: for a name that is not `quantity.region`, or an unknown quantity or region.
@@ -189,6 +190,8 @@ class Cell:
         celsius: temperature, degrees Celsius.
         e_na_mv, e_k_mv: reversal potentials, mV.
         v_init_mv: potential from which it settles to rest, mV.
+        holding_na: constant current into the middle of the soma, while it settles and ever after, nA: the bias under which the
+            cell was recorded. Stimuli come on top of it, as amplitudes of recorded steps are counted from holding.
     """
 
     name: str
@@ -199,6 +202,7 @@ class Cell:
     e_na_mv: float = 53.0
     e_k_mv: float = -107.0
     v_init_mv: float = -80.0
+    holding_na: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fixed", {canonical_name(name): float(value) for name, value in self.fixed.items()})
@@ -207,6 +211,7 @@ class Cell:
                 raise ValueError(
                     f"{name} of cell {self.name} is {getattr(self, name):g}; expected {low:g} to {high:g}."
                 )
+        check_current_na(self.holding_na, what=f"the holding current of cell {self.name}")
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names) or set(names) & set(self.fixed):
             raise ValueError(f"cell {self.name} sets a parameter twice among {', '.join([*names, *self.fixed])}.")
@@ -236,6 +241,8 @@ class Cell:
             "e_na_mv": self.e_na_mv,
             "e_k_mv": self.e_k_mv,
             "v_init_mv": self.v_init_mv,
+            # Absent without one, so that digests of what was made before there was any stay.
+            **({"holding_na": self.holding_na} if self.holding_na else {}),
         }
 
     @classmethod
@@ -255,7 +262,8 @@ class Cell:
             raise ValueError(f"the name of the cell is {shortened(description['name'])}; expected text.")
         conditions = {
             key: number(description[key], what=f"{key} of the cell")
-            for key in ("celsius", "e_na_mv", "e_k_mv", "v_init_mv")
+            for key in ("celsius", "e_na_mv", "e_k_mv", "v_init_mv", "holding_na")
+            if key != "holding_na" or key in description
         }
         return cls(
             name=description["name"],
@@ -298,6 +306,12 @@ class CellModel:
                     f"{parameter.name} is {value:g} {parameter.unit}; expected {parameter.low:g} to {parameter.high:g}. "
                     "Change the value or widen the bounds of the cell."
                 )
+
+    def held_by(self, holding_na: float) -> CellModel:
+        """The model held by a constant current, nA, instead of its cell's."""
+        if holding_na == self.cell.holding_na:
+            return self
+        return CellModel(replace(self.cell, holding_na=holding_na), self.values, name=self.name)
 
     def region_values(self, region: str) -> dict[str, float]:
         """Every quantity set on a region; a value for the region itself goes before one for `all`."""

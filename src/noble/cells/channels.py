@@ -14,15 +14,18 @@ class Channel:
         name: SUFFIX of its NMODL file and its name in Arbor's Allen catalogue.
         units: unit of each parameter that a model may set.
         source: where its kinetics come from.
+        bbp: whether Arbor has it in its Blue Brain catalogue instead, where `gbar` is called `gNAMEbar`. Its rates are those at
+            34 C whatever the temperature of the cell.
     """
 
     name: str
     units: dict[str, str]
     source: str
+    bbp: bool = False
 
 
-def _conductance(name: str, source: str) -> Channel:
-    return Channel(name, {"gbar": "S/cm2"}, source)
+def _conductance(name: str, source: str, *, bbp: bool = False) -> Channel:
+    return Channel(name, {"gbar": "S/cm2"}, source, bbp)
 
 
 CHANNELS: Final = {
@@ -44,11 +47,15 @@ CHANNELS: Final = {
         _conductance("Ca_LVA", "Avery and Johnston 1996"),
         _conductance("Ih", "Kole et al. 2006"),
         Channel("CaDynamics", {"gamma": "", "decay": "ms"}, "Destexhe et al. 1994"),
+        # Of the all-active workflow since Buchin et al. 2022. They are no other names of the above: K_T opens 37 mV lower than
+        # K_Tst, and a model of the one is silent with the other.
+        _conductance("NaTs2_t", "Colbert and Pan 2002, as in Hay et al. 2011", bbp=True),
+        _conductance("NaTa_t", "Colbert and Pan 2002, as in Hay et al. 2011", bbp=True),
+        _conductance("Nap_Et2", "Magistretti and Alonso 1999, as in Hay et al. 2011", bbp=True),
+        _conductance("K_Tst", "Korngreen and Sakmann 2000, as in Hay et al. 2011", bbp=True),
+        _conductance("K_Pst", "Korngreen and Sakmann 2000, as in Hay et al. 2011", bbp=True),
     )
 }
-
-# The published workflow writes two potassium channels by their older names.
-CHANNEL_ALIASES: Final = {"K_Tst": "K_T", "K_Pst": "K_P"}
 
 # What the cable itself has, painted without a channel.
 CABLE_UNITS: Final = {"cm": "uF/cm2", "Ra": "Ohm cm", "g_pas": "S/cm2", "e_pas": "mV"}
@@ -63,7 +70,7 @@ def split_quantity(quantity: str) -> tuple[str | None, str]:
     if quantity in CABLE_UNITS:
         return None, quantity
     parameter, _, suffix = quantity.partition("_")
-    channel = CHANNELS.get(CHANNEL_ALIASES.get(suffix, suffix))
+    channel = CHANNELS.get(suffix)
     if channel is None:
         raise ValueError(
             f"{quantity!r} names channel {suffix or quantity!r}, which is not known; expected one of "
@@ -77,7 +84,7 @@ def split_quantity(quantity: str) -> tuple[str | None, str]:
 
 
 def canonical_quantity(quantity: str) -> str:
-    """The quantity by its canonical name: `gbar_K_Tst` -> `gbar_K_T`."""
+    """The quantity as it is written everywhere; one that is not known is refused."""
     channel, parameter = split_quantity(quantity)
     return parameter if channel is None else f"{parameter}_{channel}"
 

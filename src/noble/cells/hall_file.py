@@ -62,6 +62,7 @@ class CellPart(_Part):
     e_na_mv: Number
     e_k_mv: Number
     v_init_mv: Number
+    holding_na: Number = 0.0
 
 
 class CheckPart(BaseModel):

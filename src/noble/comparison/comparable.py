@@ -8,22 +8,27 @@ from typing import Final
 
 import numpy as np
 
-from noble.recordings import SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep
+from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep
 
 # Too little to tell a rest before the step, or a decay after it.
 _LEAST_AROUND_MS: Final = 5.0
 
 
-def comparable_sweeps(recording: Recording) -> Recording:
+def comparable_sweeps(recording: Recording, *, holding_na: float = 0.0) -> Recording:
     """The sweeps that an operator can answer alike; the others join the unusable ones, with the reason.
 
-    An operator rests without current before a step, so there must be no holding current; some time before and after the step is
-    needed; and of the steps that are left, those count that last as long as most (the longer, where two lengths are as frequent).
+    An operator rests under its own holding current before a step, so the recording must be held by the same; some time before and
+    after the step is needed; and of the steps that are left, those count that last as long as most (the longer, where two lengths
+    are as frequent).
+
+    Args:
+        recording: all that can be read.
+        holding_na: current under which the operator's neurons rest, nA.
 
     Raises:
         ValueError: if none is left.
     """
-    reasons = {sweep.name: _reason_against(sweep) for sweep in recording.with_steps().sweeps}
+    reasons = {sweep.name: _reason_against(sweep, holding_na) for sweep in recording.with_steps().sweeps}
     if sound := [sweep for sweep in recording.sweeps if not reasons[sweep.name]]:
         step_ms = _commonest_step_ms(sound)
         reasons |= {sweep.name: _reason_of_length(sweep, step_ms) for sweep in sound}
@@ -37,10 +42,11 @@ def comparable_sweeps(recording: Recording) -> Recording:
     return replace(recording, sweeps=kept, unusable={**recording.unusable, **left_out})
 
 
-def _reason_against(sweep: Sweep) -> str:
+def _reason_against(sweep: Sweep, holding_na: float) -> str:
     """Why an operator cannot answer like this sweep, whatever the others are; empty if it can."""
-    if sweep.is_held:
-        return f"it was recorded under a holding current of {sweep.holding_na:.3g} nA; an operator rests without."
+    if abs(sweep.holding_na - holding_na) > NEGLIGIBLE_HOLDING_NA:
+        own = f"rests under {holding_na:.3g} nA" if holding_na else "rests without"
+        return f"it was recorded under a holding current of {sweep.holding_na:.3g} nA; an operator {own}."
     around_ms = min(sweep.onset_ms, after_step_ms(sweep))
     if around_ms < _LEAST_AROUND_MS:
         return f"only {around_ms:.2g} ms lie before or after its step; expected at least {_LEAST_AROUND_MS:g} ms on both sides."

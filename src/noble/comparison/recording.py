@@ -218,7 +218,7 @@ def compare_recording(
     """
     from noble.features.windows import AFTER_MS, BEFORE_MS
 
-    recording = comparable_sweeps(recording)
+    recording = comparable_sweeps(recording, holding_na=operator.holding_na)
     if dt_ms is None:
         finest_ms = min(sweep.trace.grid.dt_ms for sweep in recording.sweeps)
         dt_ms = finest_ms if math.isfinite(operator.core.latency_ms) else operator.grid.dt_ms

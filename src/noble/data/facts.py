@@ -31,6 +31,7 @@ class HallFacts(_Facts):
         name, digest: of the hall.
         models: how many.
         train, held_out: their positions.
+        holding_na: constant current on top of which every stimulus comes, nA.
     """
 
     name: str
@@ -38,6 +39,7 @@ class HallFacts(_Facts):
     models: int = Field(ge=1)
     train: tuple[int, ...]
     held_out: tuple[int, ...]
+    holding_na: float = 0.0
 
 
 class StoreFacts(_Facts):

@@ -89,6 +89,7 @@ def store_attributes(config: GenerationConfig, hall: HallOfFame) -> dict[str, An
             "models": len(hall),
             "train": [int(index) for index in hall.train],
             "held_out": [int(index) for index in hall.held_out],
+            **({"holding_na": hall.cell.holding_na} if hall.cell.holding_na else {}),
         },
     }
 

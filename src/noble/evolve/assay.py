@@ -105,7 +105,7 @@ class Assay:
         return [f"{name}@{step.amplitude_na:g}" for step in self.targets.steps for name in step.features]
 
     def score(self, values: Sequence[Mapping[str, float]], *, threads: int = 1) -> list[Score]:
-        """Simulate candidates, each with every step, in one run; one score a candidate.
+        """Simulate candidates, each with every step under that step's holding current, in one run; one score a candidate.
 
         Args:
             values: parameter values of each candidate.
@@ -142,9 +142,11 @@ class Assay:
 
     def _simulate(self, models: Sequence[CellModel], threads: int) -> TraceBatch:
         protocol = self.protocol
-        stimuli = [protocol.stimulus(step.amplitude_na) for step in self.targets.steps for _ in models]
+        steps = self.targets.steps
+        stimuli = [protocol.stimulus(step.amplitude_na) for step in steps for _ in models]
+        held = [model.held_by(step.held_na) for step in steps for model in models]
         responder = ArborSimulator(threads=threads, numerics=self.numerics, data_folder=self.data_folder)
-        return responder.respond([*models] * len(self.targets.steps), stimuli, protocol.grid)
+        return responder.respond(held, stimuli, protocol.grid)
 
     def _by_model(self, batch: TraceBatch, models: int) -> np.ndarray:
         """Voltages of each model, shape (models, steps, time), mV."""

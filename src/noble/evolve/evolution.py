@@ -109,23 +109,19 @@ class Evolution:
 
     Raises:
         ValueError: if the folder holds a run of another configuration or of other targets; if a stage names what cell or
-            targets do not have; if the targets were recorded under a holding current.
+            targets do not have.
     """
 
     def __init__(self, config: EvolutionConfig, folder: Path | str, *, data_folder: Path | str | None = None) -> None:
         self.config, self.folder = config, Path(folder)
-        self.cell: Cell = config.build_cell(data_folder)
+        self.targets = Targets.load(config.targets)
+        self.check_targets = Targets.load(config.check) if config.check else self.targets
+        # Each step is answered under its own holding current; what is made of the models, under that of the median step.
+        self.cell: Cell = replace(config.build_cell(data_folder), holding_na=self.targets.holding_na)
         found = self.cell.morphology.find(data_folder)
         # Workers look for the file themselves, and know no folder but this one.
         self.data_folder = None if found is None else found.resolve().parent
-        self.targets = Targets.load(config.targets)
-        self.check_targets = Targets.load(config.check) if config.check else self.targets
         self.space = Space.of(config, self.cell)
-        if held := [step.label for step in self.targets.steps if step.is_held]:
-            raise ValueError(
-                f"{', '.join(held)} of {config.targets} were recorded under a holding current, but models settle without; "
-                "use steps without."
-            )
         self._assays = {stage.name: self.assay(stage) for stage in config.stages}
         for stage in config.stages:
             self.space.moving(stage.free)

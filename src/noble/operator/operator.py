@@ -71,6 +71,11 @@ class Operator(nn.Module):
         self.name = ""
         self.metrics: Mapping[str, Any] = {}
 
+    @property
+    def holding_na(self) -> float:
+        """The constant current under which the neurons that it learned settle and answer, nA; currents come on top of it."""
+        return float((self.provenance.get("hall") or {}).get("holding_na", 0.0))
+
     def __repr__(self) -> str:
         return one_line(self)
 

@@ -120,7 +120,8 @@ def _answers(evolution: Evolution, hall: HallOfFame, recording: Recording | None
     protocol, shown = assay.protocol, range(min(_SHOWN, len(hall)))
     recorded = None if recording is None else _recorded(recording, targets, amplitudes, protocol)
     responder = ArborSimulator(numerics=assay.numerics, data_folder=assay.data_folder)
-    models = [hall.cell_model(index) for index in shown for _ in amplitudes]
+    held = [targets.step(amplitude).held_na for amplitude in amplitudes]
+    models = [hall.cell_model(index).held_by(holding_na) for index in shown for holding_na in held]
     stimuli = [protocol.stimulus(amplitude) for _ in shown for amplitude in amplitudes]
     batch = responder.respond(models, stimuli, protocol.grid)
     times = protocol.grid.times_ms - protocol.onset_ms

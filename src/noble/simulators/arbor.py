@@ -7,13 +7,14 @@ its own cell group, and Arbor's threads take groups as they come.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, SupportsInt
 
 import numpy as np
 
 from noble.cells.cell import CellModel, MorphologySource
+from noble.cells.channels import CHANNELS
 from noble.cells.morphology import REGIONS, Morphology
 from noble.machine.cores import available_cores
 from noble.simulators.numerics import SolverSettings, check_membrane, check_pairs, decimate, decimation_factor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _REGION_TAGS: Final = {region: tag for tag, region in enumerate(REGIONS, start=1)}
 _SOMA_CENTRE: Final = "(location 0 1)"
 _PROBE: Final = "voltage"
+_BBP_PREFIX: Final = "bbp_"
 
 
 class ArborSimulator:
@@ -54,7 +56,7 @@ class ArborSimulator:
 
         Args:
             neurons: models, all at one temperature.
-            stimuli: one for each model.
+            stimuli: one for each model, on top of the holding current of its cell.
             grid: where the answer is wanted; its dt must be a multiple of the integration step.
 
         Returns:
@@ -135,6 +137,8 @@ class _Cable:
             ((time + delay_ms) * units.ms, current * units.nA) for time, current in zip(times, currents, strict=True)
         ]
         decor.place(_SOMA_CENTRE, arbor.i_clamp(envelope))
+        if model.cell.holding_na:
+            decor.place(_SOMA_CENTRE, arbor.i_clamp(model.cell.holding_na * units.nA))
         return arbor.cable_cell(self._tree, decor, self._labels, self._policy)
 
 
@@ -208,7 +212,14 @@ def _paint(decor: arbor.decor, model: CellModel, region: str) -> None:
     if "g_pas" in values:
         decor.paint(quoted, arbor.density(f"pas/e={values.get('e_pas', -70.0)}", {"g": values["g_pas"]}))
     for channel, parameters in model.channel_values(region).items():
-        decor.paint(quoted, arbor.density(channel, parameters))
+        decor.paint(quoted, arbor.density(*_mechanism(channel, parameters)))
+
+
+def _mechanism(channel: str, parameters: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+    """A channel and its parameters by the names of the joined catalogues."""
+    if CHANNELS[channel].bbp:
+        return f"{_BBP_PREFIX}{channel}", {f"g{channel}bar": parameters["gbar"]}
+    return channel, dict(parameters)
 
 
 def _population(cells: list[arbor.cable_cell], celsius: float) -> arbor.recipe:
@@ -219,6 +230,7 @@ def _population(cells: list[arbor.cable_cell], celsius: float) -> arbor.recipe:
     properties = arbor.neuron_cable_properties()
     catalogue = arbor.allen_catalogue()
     catalogue.extend(arbor.default_catalogue(), "")
+    catalogue.extend(arbor.bbp_catalogue(), _BBP_PREFIX)  # has an Ih, an Im and a Ca_HVA of its own
     properties.catalogue = catalogue
     properties.set_property(tempK=(celsius + 273.15) * units.Kelvin)
     # As NEURON does where a mechanism writes the calcium concentration and another reads its reversal potential.

@@ -1,4 +1,6 @@
-"""The Allen channels for NEURON: found in the installed BMTK, compiled once into the user's cache, never copied elsewhere.
+"""The channels for NEURON: the Allen ones found in the installed BMTK, compiled once into the cache, never copied elsewhere.
+
+Those of Hay et al. (2011) that BMTK lacks are written here from the published equations (`nmodl/`).
 
 BMTK is only located, not imported: its NMODL files are package data.
 """
@@ -20,6 +22,7 @@ from typing import Final
 from noble.files import replacing
 
 _INSTALL: Final = "pip install 'noble-neuro[neuron]'"
+_OWN_SOURCES: Final = Path(__file__).parent / "nmodl"
 _SOURCES: Final = Path("utils/scripts/bionet/mechanisms/modfiles")
 # An artificial spike source, not a channel; NEURON may already know one of that name.
 _NOT_A_CHANNEL: Final = "vecevent.mod"
@@ -27,7 +30,7 @@ _LIBRARY_NAMES: Final = ("libnrnmech.so", "libnrnmech.dylib")
 
 
 def channel_sources() -> list[Path]:
-    """The NMODL files of the channels, in the installed BMTK.
+    """The NMODL files of the channels: the Allen ones in the installed BMTK, and ours of those that it lacks.
 
     Raises:
         ModuleNotFoundError: if BMTK is not installed, or has no such files.
@@ -41,7 +44,7 @@ def channel_sources() -> list[Path]:
             f"BMTK, which brings the Allen channels for NEURON, {found}. Install it with: {_INSTALL}",
             name="bmtk",
         )
-    return sources
+    return sources + sorted(_OWN_SOURCES.glob("*.mod"))
 
 
 def cache_folder() -> Path:

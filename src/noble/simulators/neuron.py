@@ -54,7 +54,7 @@ class NeuronSimulator:
 
         Args:
             neurons: models; each at the temperature of its cell.
-            stimuli: one for each model.
+            stimuli: one for each model, on top of the holding current of its cell.
             grid: where the answer is wanted; its dt must be a multiple of the integration step.
 
         Returns:
@@ -190,13 +190,15 @@ def _set_parameters(section: Any, channel: str, parameters: Mapping[str, float])
 
 
 def _integrate(h: Any, soma: Any, run: _Run) -> np.ndarray:
-    """Settle without current, then follow the stimulus, by implicit Euler of fixed step."""
+    """Settle with no current but the holding one, then follow the stimulus, by implicit Euler of fixed step."""
     numerics = run.numerics
     h.celsius = run.model.cell.celsius
     h.secondorder = 0
     h.CVode().active(False)
     clamp = h.IClamp(soma(0.5))
     clamp.delay, clamp.dur = 0.0, _FOREVER_MS
+    holding = h.IClamp(soma(0.5))
+    holding.delay, holding.dur, holding.amp = 0.0, _FOREVER_MS, run.model.cell.holding_na
     # A played vector holds its first value before it starts, and after a jump at its end the mean of both values: the added
     # points keep it at zero before and after.
     settle_steps = (

@@ -129,7 +129,7 @@ def fi_study(
     Raises:
         ValueError: for a family that does not exist, amplitudes out of order, or a recording without a comparable sweep.
     """
-    recording = None if recording is None else comparable_sweeps(recording)
+    recording = None if recording is None else comparable_sweeps(recording, holding_na=operator.holding_na)
     step = protocol or StepProtocol()
     neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
     among = family_models(hall, models)

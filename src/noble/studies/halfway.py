@@ -14,6 +14,7 @@ import numpy as np
 from noble.evaluation.answers import answer
 from noble.features.neurons import Neurons
 from noble.progress import Progress
+from noble.recordings import NEGLIGIBLE_HOLDING_NA
 from noble.results import Result
 
 if TYPE_CHECKING:
@@ -98,10 +99,19 @@ def operator_scores(
         targets: of the recording.
         neurons: features by name.
         progress: called with neurons done and neurons in all.
+
+    Raises:
+        ValueError: if a step was recorded under another holding current than the operator's models are held by.
     """
     from noble.evolve.assay import Assay
     from noble.simulators import SolverSettings
 
+    for step in targets.steps:
+        if abs(step.held_na - operator.holding_na) > NEGLIGIBLE_HOLDING_NA:
+            raise ValueError(
+                f"{step.label} of {targets.name} was recorded under a holding current of {step.held_na:.3g} nA, but the "
+                f"operator's models are held by {operator.holding_na:.3g} nA; leave the step out of the targets."
+            )
     assay, report = Assay(cell, targets, SolverSettings()), progress or (lambda done, total: None)
     scores: list[Score] = []
     report(0, len(neurons))

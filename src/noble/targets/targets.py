@@ -79,6 +79,11 @@ class StepTargets:
         return abs(self.holding_na) > NEGLIGIBLE_HOLDING_NA
 
     @property
+    def held_na(self) -> float:
+        """What a model is held by to answer this step, nA: its holding current, or nothing where that is a bias."""
+        return self.holding_na if self.is_held else 0.0
+
+    @property
     def label(self) -> str:
         """Name of the step in the file, such as `Step_0.18`."""
         return f"Step_{self.amplitude_na:g}"
@@ -126,6 +131,15 @@ class Targets:
     def silent(self) -> tuple[StepTargets, ...]:
         """The steps that do not."""
         return tuple(step for step in self.steps if not step.fires)
+
+    @property
+    def holding_na(self) -> float:
+        """The holding current of the median step, to 1 pA, nA; 0 for a bias of the amplifier.
+
+        Every step is answered under its own (`StepTargets.held_na`); this one stands for the cell where there is no step.
+        """
+        typical = float(np.median([step.holding_na for step in self.steps]))
+        return round(typical, 3) if abs(typical) > NEGLIGIBLE_HOLDING_NA else 0.0
 
     @property
     def digest(self) -> str:

@@ -59,6 +59,7 @@ class _HallFacts(BaseModel):
 
     name: str | None = None
     digest: str | None = None
+    holding_na: float = 0.0
 
 
 class _Provenance(BaseModel):
