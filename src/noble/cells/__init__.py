@@ -6,8 +6,9 @@ from noble.cells.bluepyopt import read_bluepyopt_parameters, write_bluepyopt_par
 from noble.cells.cell import Cell, CellModel, MorphologySource, Parameter
 from noble.cells.export import export_bluepyopt
 from noble.cells.hall import HallModel, HallOfFame, shipped_halls
-from noble.cells.morphology import Morphology, Section, load_swc
+from noble.cells.morphology import Morphology, Section
 from noble.cells.statistics import hall_statistics
+from noble.cells.swc import load_swc
 
 __all__ = [
     "BUILTIN_CELLS",

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
-from noble.cells.morphology import REGIONS, Morphology, load_swc
+from noble.cells.morphology import REGIONS, Morphology
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
+from noble.cells.swc import load_swc
 from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
 
 DATA_FOLDER_VARIABLE: Final = "NOBLE_DATA"
