@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from noble.cells.finishing import counted
 from noble.cells.morphology import REGIONS, Morphology
 from noble.cells.points import PointTree, grown
 from noble.cells.sizes import checked_point
-from noble.files import read_bytes, shortened
+from noble.files import read_bytes, shortened, write_text
 
 _SOMA: Final = 1
 _REGION_OF_TYPE: Final = {1: "soma", 2: "axon", 3: "dend", 4: "apic"}
@@ -50,6 +51,29 @@ def load_swc(path: Path | str, *, types: Mapping[int, str] | None = None) -> Mor
     }
     parents = {identifier: row.parent for identifier, row in rows.items()}
     return grown(PointTree(path.name, points, regions, parents, lines.notes))
+
+
+def write_retyped_swc(path: Path | str, output: Path | str, types: Mapping[int, str]) -> None:
+    """Write a copy of an SWC file in which types are replaced by those of regions, and nothing else changes.
+
+    Args:
+        path: the file.
+        output: the copy.
+        types: the region of each type that is replaced: `{7: "axon"}`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: as `load_swc` does with these types.
+    """
+    load_swc(path, types=types)
+    number_of = {region: kind for kind, region in _REGION_OF_TYPE.items()}
+    lines = []
+    for line in _text(Path(path)).splitlines():
+        found = re.match(r"(\s*\S+\s+)(\S+)(\s.*)", line)
+        if found and _is_number(found[2]) and _whole(found[2]) in types and _is_number(found[1]):
+            line = f"{found[1]}{number_of[types[_whole(found[2])]]}{found[3]}"
+        lines.append(line)
+    write_text(output, "\n".join(lines) + "\n")
 
 
 @dataclass(frozen=True)
@@ -183,8 +207,8 @@ def _regions(rows: dict[int, _Row], types: dict[int, str], notes: list[str], nam
         if row.kind not in known and row.kind not in _SILENT_TYPES:
             raise ValueError(
                 f"{name}, line {row.line}: type {row.kind} is not supported; expected 1 (soma), 2 (axon), 3 (dendrite), 4 "
-                f"(apical dendrite) or 0, 5, 6 (undefined, fork, end). Say which region it is, with `--type {row.kind}=axon` or "
-                f"`types={{{row.kind}: 'axon'}}`, or change the type in the file."
+                f"(apical dendrite) or 0, 5, 6 (undefined, fork, end). Say which region it is: `noble cells FILE --type "
+                f"{row.kind}=axon -o NEW.swc`, or `types={{{row.kind}: 'axon'}}` in Python."
             )
     regions = {identifier: known[row.kind] for identifier, row in rows.items() if row.kind in known}
     silent = len(rows) - len(regions)
