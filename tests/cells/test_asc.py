@@ -45,6 +45,9 @@ READABLE = {
     "Windows": (BODY + FORK).replace("\n", "\r\n"),
 }
 
+# It knows one outline of a soma, no commas, and no colours as numbers.
+NOT_FOR_MORPHIO = {"three outlines above each other", "commas", "colours as numbers"}
+
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[str], Morphology]:
@@ -109,9 +112,7 @@ def test_a_reconstruction_agrees_with_neuron(shared_data: Path) -> None:
     assert lengths_mm == pytest.approx({"soma": 0.028, "axon": 14.95, "dend": 7.53, "apic": 8.80}, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in READABLE if "three outlines" not in case and "RGB" not in READABLE[case]]
-)
+@pytest.mark.parametrize("case", sorted(READABLE.keys() - NOT_FOR_MORPHIO))
 def test_trees_agree_with_morphio(case: str, read) -> None:
     """Every section's points; MorphIO keeps sections of one point, and reads no somata of several outlines."""
     morphio = pytest.importorskip("morphio")
@@ -163,7 +164,7 @@ def test_an_outline_of_few_points_is_no_nonsense(read) -> None:
 
 
 def test_nesting_does_not_exhaust_the_stack(read) -> None:
-    depth = 9000
+    depth = 2500
     text = (
         BODY
         + "((Dendrite) (6 0 0 2)"
@@ -172,7 +173,7 @@ def test_nesting_does_not_exhaust_the_stack(read) -> None:
         + ")" * depth
     )
     assert read(text + ")").length_um("dend") > depth
-    with pytest.raises(ValueError, match="cut off"):
+    with pytest.raises(ValueError, match="nested more than 10,000 deep"):
         read("(" * 1_000_000)
 
 
@@ -183,7 +184,7 @@ def test_nesting_does_not_exhaust_the_stack(read) -> None:
         pytest.param("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n", "neither a cell body nor trees", id="SWC"),
         pytest.param(FORK, "has no cell body", id="no soma"),
         pytest.param(
-            BODY + BODY.replace("(8 1", "(800 1").replace("(-", "(7") + FORK, "has several cell bodies", id="two"
+            BODY + '("CellBody" (80 0 0 0) (90 0 0 0) (90 9 0 0))' + FORK, "has several cell bodies", id="two"
         ),
         pytest.param(
             '("CellBody" (5 0 0 0) (0 5 0 0))' + FORK, r"cell\.asc: the outline of the soma has no width", id="a line"

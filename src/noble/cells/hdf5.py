@@ -21,8 +21,7 @@ _MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 def load_hdf5(path: Path | str, *, types: Mapping[int, str] | None = None) -> Morphology:
     """Read an HDF5 morphology (version 1 of the format).
 
-    The soma's outline becomes disks along its axis, as in an ASC file; points of a soma with widths a line; one point
-    a ball. A tree starts at its own first point and is joined to the soma's middle.
+    The soma's outline becomes disks along its axis, as in an ASC file; points of a soma with widths are a line. A tree starts at its own first point and is joined to the soma's middle.
 
     Args:
         path: the file.
@@ -53,7 +52,7 @@ def load_hdf5(path: Path | str, *, types: Mapping[int, str] | None = None) -> Mo
         ]
         soma = np.column_stack([found.soma.points, found.soma.diameters]).astype(float)
     except (Exception, MemoryError) as error:  # it raises whatever HDF5 does
-        raise ValueError(f"{path.name} is not {_EXPECTED}: {' '.join(str(error).split())[:200]}.") from error
+        raise ValueError(f"{path.name} is not {_EXPECTED}: {' '.join(str(error).split())[:200]}") from error
     for row in [*soma, *(row for _, _, rows in parts for row in rows)]:
         checked_point([float(value) for value in row], path.name)
     body, note = _soma(soma, path.name)
@@ -82,10 +81,6 @@ def _soma(points: np.ndarray, name: str) -> tuple[np.ndarray, str]:
         raise ValueError(
             f"{name} has no soma; expected the points of its outline. Convert the file anew from one that has it."
         )
-    if len(points) == 1:
-        x, y, z, width = points[0]
-        ball = np.array([[x + shift, y, z, width] for shift in (-width / 2, 0.0, width / 2)])
-        return ball, "The soma of 1 point is a ball, taken for a cylinder as long as wide."
     if len(points) < 3 or points[:, 3].min() > 0:
         return points, f"The soma of {counted(len(points), 'point')} is a line."
     try:

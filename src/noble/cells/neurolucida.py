@@ -30,8 +30,9 @@ _CELL_BODY: Final = ("cellbody", "cell body", "soma")
 _SET: Final = "set"
 # What a tree is that says nothing, as for NEURON.
 _REGION_OF_SILENCE: Final = "dend"
-# The largest reconstructions have a million; each costs some hundred bytes.
-_MOST_TOKENS: Final = 5_000_000
+# The largest reconstructions have a million words, and branch some hundred times in a row.
+_MOST_TOKENS: Final = 3_000_000
+_DEEPEST: Final = 10_000
 _TOKEN: Final = re.compile(r';[^\n]*|"[^"\n]*"?|[()|<>]|[^\s();|<>,"]+')
 
 
@@ -119,6 +120,10 @@ def _parsed(path: Path) -> _List:
             continue
         if token == "(":
             open_lists.append(_List(line))
+            if len(open_lists) > _DEEPEST:
+                raise ValueError(
+                    f"{path.name}, line {line}: lists are nested more than {_DEEPEST:,} deep; expected {_EXPECTED}."
+                )
         elif token == ")":
             if len(open_lists) == 1:
                 raise ValueError(f"{path.name}, line {line}: ')' closes nothing; expected {_EXPECTED}.")
