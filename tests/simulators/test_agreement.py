@@ -184,3 +184,18 @@ def test_odd_reconstructions(kind: str, axon, tmp_path: Path) -> None:
     )
     np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
     assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 1
+
+
+@pytest.mark.slow
+def test_a_pyramidal_cell_from_an_asc_file(shared_data: Path) -> None:
+    """A layer 5 cell with 26 mm of cable (SSCxEModelExamples, CC BY 4.0); its axon kept."""
+    path = shared_data / "recordings" / "l5pc-C060110A2" / "C060110A2.asc"
+    if not path.is_file():
+        pytest.skip(f"the reconstruction is absent ({path})")
+    model = Cell("l5pc", MorphologySource.from_swc(path, axon="keep"), fixed=FIRING).model({})
+    grid = TimeGrid.spanning(60.0, dt_ms=0.02)
+    arbor, neuron = both(
+        [model] * 2, [Step(5.0, 55.0, -0.1), Step(5.0, 55.0, 2.0)], grid, SolverSettings(equilibration_ms=50.0)
+    )
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 2

@@ -21,7 +21,8 @@ _MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 def load_hdf5(path: Path | str, *, types: Mapping[int, str] | None = None) -> Morphology:
     """Read an HDF5 morphology (version 1 of the format).
 
-    The soma's outline becomes disks along its axis, as in an ASC file; points of a soma with widths are a line. A tree starts at its own first point and is joined to the soma's middle.
+    The soma's outline becomes disks along its axis, as in an ASC file; points of a soma with widths are a
+    line. A tree starts at its own first point and is joined to the soma's middle.
 
     Args:
         path: the file.
