@@ -171,3 +171,15 @@ def test_a_family_is_held_against_a_recording(tmp_path):
     assert comparison.neurons == 2
     assert [round(step.amplitude_na, 2) for step in comparison.steps] == [-0.1, 0.2]
     assert comparison.steps[0].recorded_rates_hz.tolist() == [0, 0]
+
+
+def test_a_morphology_by_region(tmp_path):
+    (tmp_path / "cell.swc").write_text(
+        "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 106 0 0 1 2\n4 7 0 -6 0 1 1\n5 7 0 -56 0 1 4\n"
+    )
+    morphology = noble.read_morphology(tmp_path / "cell.swc", types={7: "axon"})
+    table = morphology.to_frame()
+    assert list(table.index) == ["soma", "axon", "dend"]
+    assert table.loc["dend", "length_um"] == pytest.approx(100)
+    assert table.loc["axon", "area_um2"] == pytest.approx(100 * np.pi)
+    assert "ball" in morphology.notes[0]

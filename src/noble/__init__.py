@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from noble.api import generate as generate
     from noble.api import list_operators as list_operators
     from noble.api import load as load
+    from noble.api import read_morphology as read_morphology
     from noble.api import read_recording as read_recording
     from noble.api import rheobase as rheobase
     from noble.api import simulate as simulate
@@ -43,6 +44,7 @@ _HOMES = {
     "generate": "noble.api",
     "list_operators": "noble.api",
     "load": "noble.api",
+    "read_morphology": "noble.api",
     "read_recording": "noble.api",
     "rheobase": "noble.api",
     "simulate": "noble.api",
@@ -80,6 +82,7 @@ __all__ = [
     "generate",
     "list_operators",
     "load",
+    "read_morphology",
     "read_recording",
     "rheobase",
     "simulate",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from noble.cells import CellModel, HallOfFame
+    from noble.cells import CellModel, HallOfFame, Morphology
     from noble.comparison import RecordingComparison
     from noble.data import GenerationConfig, Store
     from noble.evaluation import Evaluation
@@ -114,6 +114,26 @@ def read_recording(
     from noble.recordings import read_recording as read
 
     return read(path, electrode=electrode, junction_potential_mv=junction_potential_mv, epoch=epoch)
+
+
+def read_morphology(path: str | Path, *, types: Mapping[int, str] | None = None) -> Morphology:
+    """Read a reconstructed morphology: SWC, Neurolucida ASC, or HDF5 (extra `morphologies`).
+
+    Args:
+        path: the file.
+        types: regions of the user's own types, for SWC and HDF5: `{7: "axon"}`.
+
+    Returns:
+        Its sections with axon and all: `to_frame()` has length and membrane area by region, `notes` what was made of soma and
+        oddities, in sentences.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read, or is no neuron.
+    """
+    from noble.cells import read_morphology as read
+
+    return read(path, types=types)
 
 
 def extract_features(

@@ -195,5 +195,5 @@ def test_a_link_that_leaves_its_folder_is_refused_unless_it_was_named(
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b.swc", "/etc/passwd", "..\\b.swc", "a\0.swc"])
 def test_a_morphology_is_a_plain_file_name(name: str) -> None:
-    with pytest.raises(ValueError, match="expected the plain name of an SWC file, without a folder"):
+    with pytest.raises(ValueError, match="expected the plain name of a morphology file, without a folder"):
         MorphologySource(name)

@@ -154,7 +154,7 @@ def test_simulate_and_cells_take_an_axon(noble, tmp_path, monkeypatch):
     shown = noble("cells", "cell.swc", "--axon", "none")
     assert shown.code == 0, shown.err
     assert "axon" not in shown.out
-    assert "--axon none is for an SWC file" in noble("cells", "stylised-pv", "--axon", "none").error
+    assert "--axon none is for a morphology" in noble("cells", "stylised-pv", "--axon", "none").error
 
 
 def test_features_of_a_table_whose_time_starts_late(noble, place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -48,7 +49,7 @@ def damage(path: Path, kind: str, draw: Random, others: list[bytes]) -> str:
 
     Args:
         path: of the file.
-        kind: what it holds: `json`, `yaml`, `table` (of text), `hdf5` or `binary`.
+        kind: what it holds: `json`, `yaml`, `table` (of text), `lists` (in parentheses), `hdf5` or `binary`.
         draw: every choice is drawn from it.
         others: contents of files of the same format, and of other formats.
     """
@@ -58,7 +59,7 @@ def damage(path: Path, kind: str, draw: Random, others: list[bytes]) -> str:
     if kind == "hdf5" and draw.random() < 0.65:
         return damage_hdf5(path, draw)
     content = path.read_bytes()
-    inner = {"json": _json, "yaml": _yaml, "table": _table}.get(kind)
+    inner = {"json": _json, "yaml": _yaml, "table": _table, "lists": _lists}.get(kind)
     if inner is not None and draw.random() < 0.65:
         how, damaged = inner(content.decode(), draw)
     else:
@@ -176,6 +177,28 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
         for key in keys:
             yield tree, key
             yield from _places(tree[key])
+
+
+def _lists(text: str, draw: Random) -> tuple[str, bytes]:
+    """One word or bracket of nested lists in parentheses."""
+    words = re.findall(r'"[^"]*"|[()|<>,;]|[^\s()|<>,;"]+|\s+', text)
+    index = draw.choice([place for place, word in enumerate(words) if word.strip()])
+    how = draw.choice(
+        ("a word", "a word", "a word", "a word less", "a word twice", "brackets", "a list twice", "a part in itself")
+    )
+    if how == "a word":
+        words[index] = draw.choice((*TOKENS, "(", ")", "|", "<", ">", '"', ";", "(Axon)", "(Set)", "((1 1 1 1))"))
+    elif how == "a word less":
+        del words[index]
+    elif how == "a word twice":
+        words.insert(index, words[index])
+    elif how == "brackets":
+        words.insert(index, draw.choice("()") * draw.choice((1, 100, 200_000)))
+    elif how == "a list twice":
+        words[index:index] = words[draw.randrange(index + 1) : index]
+    else:
+        words[index] = text * 100
+    return how, "".join(words).encode()
 
 
 def _table(text: str, draw: Random) -> tuple[str, bytes]:

@@ -28,6 +28,26 @@ SWC: Final = "".join(
         (8, 4, 0, -100, 1, 1),
     )
 )
+# A branched soma, types that say nothing, trees of their own, a fork of no length, tips of radius 0.
+ODD_SWC: Final = (
+    "; a comment\nid type x y z radius parent\n1 1 0 0 0 6 0\n2 1 0 5 0 4 1\n3 1 0 9 0 2 2\n4 1 0 -5 0 4 1\n5 1 5 0 0 4 1\n"
+    "6 3 10 0 0 1 5\n7 0 60 0 0 0.7 6\n8 5 60 0 0 0.7 7\n9 6 90 0 0 0 8\n10 6 90 9 0 0 8\n11 3 0 0 0 1 -1\n12 3 0 0 90 1 11\n"
+    "13 2 300 0 0 1 -1\n14 2 350 0 0 1 13\n"
+)
+ASC: Final = """; V3 text file
+("CellBody" (Color Red) (CellBody) (8 1 0 0) (6 3.5 0 0) (2 5 0 0) (-3 4.2 0 0) (-7 2 0 0) (-9 -1 0 0) (-5 -4 0 0) (0 -5 0 0))
+("CellBody" (CellBody) (7 1 3 0) (6 3.5 3 0) (2 4 3 0) (-3 4 3 0) (-7 2 3 0) (-8 -1 3 0) (-5 -4 3 0) (0 -5 3 0))
+(Dot (Color White) (Name "Marker 1") (3 3 3 0.1))
+( (Color RGB (0, 64, 128)) (Dendrite)
+  (6 0 0 2) <(Class 0 "") (7 1 0 0.2)> (20 0 0 1.8) (40 0 0 1.4)
+  ( (50 10 0 1 S1) (80 30 0 0.8) ( (90 30 0 0.7) | (90 60 0 0.7) | (95 0 0 0) ) Normal
+  | (40 0 0 1) (80 -30 0 0.8)
+  )
+)
+( (Axon) (0 -6 0 1) (0 -160 0 1) Normal )
+( (Apical) (0 60 0 3) (0 160 0 2) )
+( (0 0 60 3) (0 0 160 2) )
+"""
 
 
 @dataclass(frozen=True)
@@ -139,6 +159,14 @@ def _swc(folder: Path) -> None:
     (folder / "cell.swc").write_text(SWC)
 
 
+def _odd_swc(folder: Path) -> None:
+    (folder / "cell.swc").write_text(ODD_SWC)
+
+
+def _asc(folder: Path) -> None:
+    (folder / "cell.asc").write_text(ASC)
+
+
 def _allen(folder: Path) -> None:
     from noble.cells import HallOfFame, write_allen_fit
 
@@ -223,6 +251,8 @@ FORMATS: Final[dict[str, Format]] = {
         ("simulate", "stylised-pv", "--stimulus", "stimulus.json", "--length", "60", "--window", "130"),
     ),
     "traces": Format(_traces, {"traces.csv": "table"}, ("features", "traces.csv", "--onset", "20", "--length", "60")),
+    "odd swc": Format(_odd_swc, {"cell.swc": "table"}, ("cells", "cell.swc")),
+    "asc": Format(_asc, {"cell.asc": "lists"}, ("cells", "cell.asc")),
     "swc": Format(_swc, {"cell.swc": "table"}, ("cells", "cell.swc")),
     "allen": Format(_allen, {"fit.json": "json"}, ("simulate", "fit.json", "--swc", "cell.swc", "--step", "0.1")),
     "bluepyopt": Format(

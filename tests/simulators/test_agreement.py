@@ -195,3 +195,52 @@ def test_somata_of_any_shape(soma: str, axon, tmp_path: Path) -> None:
     )
     np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
     assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 1
+
+
+# What reconstructions have that is no plain cable: each must be one for both simulators.
+ODD = {
+    "branched soma": "1 1 0 0 0 6 -1\n2 1 0 5 0 4 1\n3 1 0 9 0 2 2\n4 1 0 -5 0 4 1\n5 1 5 0 0 4 1\n"
+    "6 3 10 0 0 1 5\n7 3 160 0 0 0.7 6\n8 3 0 12 0 1 3\n9 3 0 170 0 0.7 8\n",
+    "soma with a branch on its branch": "1 1 0 0 0 6 -1\n2 1 0 5 0 4 1\n3 1 0 9 0 2 2\n4 1 5 9 0 2 2\n5 1 0 -5 0 4 1\n"
+    "6 3 10 9 0 1 4\n7 3 160 9 0 0.7 6\n",
+    "outline": "1 1 6 0 0 0 -1\n2 1 4.2 4.2 0 0 1\n3 1 0 6 0 0 2\n4 1 -4.2 4.2 0 0 3\n5 1 -6 0 0 0 4\n"
+    "6 1 -4.2 -4.2 0 0 5\n7 1 0 -6 0 0 6\n8 1 4.2 -4.2 0 0 7\n9 3 6 0 0 1 1\n10 3 160 0 0 0.7 9\n",
+    "tips of radius 0": "1 1 0 0 0 6 -1\n2 3 6 0 0 1 1\n3 3 40 0 0 0.9 2\n4 3 190 20 0 0 3\n5 3 60 -20 0 0 3\n",
+    "three-way fork as two": "1 1 0 0 0 6 -1\n2 3 6 0 0 1 1\n3 3 40 0 0 0.9 2\n4 3 40 0 0 0.9 3\n5 3 90 -20 0 0.6 3\n"
+    "6 3 90 20 0 0.6 4\n7 3 60 60 0 0.6 4\n",
+    "stems at the soma's centre": "1 1 0 0 0 6 -1\n2 3 6 0 0 1 1\n3 3 60 0 0 0.7 2\n4 3 0 0 0 1 1\n5 3 0 0 0 1 1\n"
+    "6 3 0 90 0 1 5\n7 3 40 90 0 1 5\n",
+    "tip on its parent": "1 1 0 0 0 6 -1\n2 3 6 0 0 1 1\n3 3 60 0 0 0.7 2\n4 3 60 0 0 0.7 3\n5 3 90 0 0 0.7 3\n",
+    "fork at a stem's first point": "1 1 0 0 0 6 -1\n2 3 6 0 0 1 1\n3 3 40 0 0 0.9 2\n4 3 0 6 0 1 1\n5 3 0 140 0 1 4\n"
+    "6 3 20 140 0 1 4\n",
+    "roots at the soma": "1 1 0 0 0 6 -1\n2 3 0 0 0 1 -1\n3 3 90 0 0 1 2\n4 3 0 6 0 1 -1\n5 3 0 90 0 1 4\n",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("axon", ["keep", "stub"])
+def test_odd_reconstructions(kind: str, axon, tmp_path: Path) -> None:
+    path = tmp_path / f"{tmp_path.name}.swc"
+    path.write_text(ODD[kind])
+    model = Cell("odd", MorphologySource.from_swc(path, axon=axon), fixed=FIRING).model({})
+    grid = TimeGrid.spanning(40.0, dt_ms=0.02)
+    arbor, neuron = both(
+        [model] * 2, [Step(5.0, 35.0, -0.02), Step(5.0, 35.0, 0.1)], grid, SolverSettings(equilibration_ms=50.0)
+    )
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 1
+
+
+@pytest.mark.slow
+def test_a_pyramidal_cell_from_an_asc_file(shared_data: Path) -> None:
+    """A layer 5 cell with 26 mm of cable (SSCxEModelExamples, CC BY 4.0); its axon kept."""
+    path = shared_data / "recordings" / "l5pc-C060110A2" / "C060110A2.asc"
+    if not path.is_file():
+        pytest.skip(f"the reconstruction is absent ({path})")
+    model = Cell("l5pc", MorphologySource.from_swc(path, axon="keep"), fixed=FIRING).model({})
+    grid = TimeGrid.spanning(60.0, dt_ms=0.02)
+    arbor, neuron = both(
+        [model] * 2, [Step(5.0, 55.0, -0.1), Step(5.0, 55.0, 2.0)], grid, SolverSettings(equilibration_ms=50.0)
+    )
+    np.testing.assert_allclose(arbor[0], neuron[0], atol=0.02)
+    assert assert_same_spikes(arbor[1], neuron[1], dt_ms=0.02, within_ms=0.02) >= 2

@@ -53,7 +53,7 @@ def all_active_cell(name: str, source: MorphologySource, *, apical: bool = False
 
 
 def all_active_cell_from_swc(path: Path | str, *, axon: AxonKind = "stub") -> Cell:
-    """An all-active interneuron on an SWC file, named after it, with apical dendrites where the file has them."""
+    """An all-active interneuron on an SWC, ASC or HDF5 file, named after it, with apical dendrites where the file has them."""
     source = MorphologySource.from_swc(path, axon=axon)
     return all_active_cell(Path(path).stem, source, apical="apic" in source.load().regions)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from noble.cells.channels import canonical_quantity, split_quantity, unit_of
-from noble.cells.morphology import REGIONS, Morphology, load_swc
+from noble.cells.morphology import REGIONS, Morphology
+from noble.cells.reading import read_morphology
 from noble.cells.stylised import STYLISED_TREES, stylised_morphology
 from noble.files import file_sha256, number, numbers_by_name, read_bytes, shortened
 from noble.units import check_current_na
@@ -27,10 +28,10 @@ class MorphologySource:
     """Where a morphology comes from, so that a file about a cell need not contain it.
 
     Attributes:
-        name: a built-in stylised morphology, or the name of an SWC file, without a folder.
+        name: a built-in stylised morphology, or the name of a file (SWC, ASC, HDF5), without a folder.
         axon: `stub` replaces a reconstructed axon by the 60 um stub; `keep` keeps it; `none` deletes it, and puts nothing in its
             place. The axon of a built-in morphology is the stub.
-        sha256: checksum of the SWC file, to be sure that the one found is the one meant.
+        sha256: checksum of the file, to be sure that the one found is the one meant.
     """
 
     name: str
@@ -40,8 +41,8 @@ class MorphologySource:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name in ("", ".", "..") or set(self.name) & set("/\\\0"):
             raise ValueError(
-                f"the morphology is {shortened(self.name)}; expected the plain name of an SWC file, without a folder. Its folder "
-                "is given by --data-folder."
+                f"the morphology is {shortened(self.name)}; expected the plain name of a morphology file, without a folder. Its "
+                "folder is given by --data-folder."
             )
         if self.axon not in get_args(AxonKind):
             raise ValueError(f"axon of the morphology is {shortened(self.axon)}; expected 'stub', 'keep' or 'none'.")
@@ -50,9 +51,9 @@ class MorphologySource:
 
     @classmethod
     def from_swc(cls, path: Path | str, *, axon: AxonKind = "stub") -> MorphologySource:
-        """A source for an SWC file; where it lies is remembered for this process only."""
+        """A source for an SWC, ASC or HDF5 file; where it lies is remembered for this process only."""
         path = Path(path)
-        sha256 = hashlib.sha256(read_bytes(path, expected="a morphology file (SWC)")).hexdigest()
+        sha256 = hashlib.sha256(read_bytes(path, expected="a morphology file")).hexdigest()
         _SEEN_FILES[path.name, sha256] = path.resolve()
         return cls(path.name, axon, sha256)
 
@@ -69,7 +70,7 @@ class MorphologySource:
         return _load(path, self.axon, file_sha256(path))
 
     def find(self, data_folder: Path | str | None = None) -> Path | None:
-        """The SWC file; None for a built-in morphology.
+        """The file; None for a built-in morphology.
 
         It is looked for in `data_folder`, then in the folder named by the variable NOBLE_DATA, then where this very file was
         read before in this process. A file of this name with another checksum is passed over.
@@ -104,14 +105,14 @@ class MorphologySource:
         )
 
 
-# SWC files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
+# Files read in this process, by name and checksum: a model made from a path can then be simulated as it is.
 _SEEN_FILES: Final[dict[tuple[str, str | None], Path]] = {}
 
 
 @lru_cache(maxsize=8)
 def _load(path: Path, axon: str, sha256: str) -> Morphology:
     """Read a file once for each content."""
-    morphology = load_swc(path)
+    morphology = read_morphology(path)
     if axon == "none":
         return morphology.without_axon()
     return morphology.with_stub_axon() if axon == "stub" else morphology

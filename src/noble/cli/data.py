@@ -16,7 +16,7 @@ from noble.cli.progress import console, tracked
 def generate(
     config: Annotated[Path, typer.Argument(help="YAML; see `docs/store.md`. `hall: stylised-pv` is enough to start.")],
     store: Annotated[str, typer.Argument(help="Folder of the store to make, usually NAME.zarr, or its fsspec URL.")],
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with morphologies.", show_default=False)] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.", show_default=False)
     ] = None,

@@ -40,7 +40,7 @@ def evolve(
         int | None,
         typer.Option(min=1, help="Generations of the last stage, instead of the configuration's.", show_default=False),
     ] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Folder with morphologies.", show_default=False)] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
     ] = None,

@@ -12,7 +12,7 @@ Models = Annotated[str, typer.Option(help="hall, hull, or disc:MODEL:RADIUS (in 
 Count = Annotated[int, typer.Option("--n", min=1, help="Number of neurons to draw from hull or disc.")]
 Seed = Annotated[int, typer.Option(help="Seed of the random draw.")]
 HallName = Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)]
-DataFolder = Annotated[Path | None, typer.Option(help="Folder with SWC files.", show_default=False)]
+DataFolder = Annotated[Path | None, typer.Option(help="Folder with morphologies.", show_default=False)]
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Processes; all cores by default, 0 for none.", show_default=False)
 ]

@@ -9,7 +9,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from noble.cells import BUILTIN_CELLS, Cell, MorphologySource, all_active_cell_from_swc, builtin_cell
+from noble.cells import (
+    BUILTIN_CELLS,
+    Cell,
+    MorphologySource,
+    all_active_cell_from_swc,
+    builtin_cell,
+    names_a_morphology,
+)
 from noble.cells.cell import AxonKind
 from noble.cells.statistics import COUNT_TOLERANCE, COUNT_TOLERANCE_RELATIVE, count_tolerance
 from noble.configs import Frozen
@@ -101,8 +108,8 @@ class EvolutionConfig(Frozen):
 
     Attributes:
         name: of the hall.
-        cell: a built-in cell, or an SWC file, by path or by its name in the data folder.
-        axon: what becomes of the axon of an SWC file: `stub`, `keep` or `none`, see `MorphologySource`.
+        cell: a built-in cell, or an SWC, ASC or HDF5 file, by path or by its name in the data folder.
+        axon: what becomes of the axon of a file: `stub`, `keep` or `none`, see `MorphologySource`.
         targets: targets file (`noble targets`) that the stages answer to.
         check: targets file of the final check, usually of the full step; `targets` if None.
         source: one sentence on the recording, for the hall's provenance.
@@ -166,10 +173,10 @@ class EvolutionConfig(Frozen):
         return config.model_copy(update=resolved)
 
     def build_cell(self, data_folder: Path | str | None = None) -> Cell:
-        """The cell; an SWC file is found in the data folder and known by its checksum from then on.
+        """The cell; its morphology is found in the data folder and known by its checksum from then on.
 
         Raises:
-            FileNotFoundError: if the SWC file is nowhere.
+            FileNotFoundError: if the morphology is nowhere.
             ValueError: if `bounds` or `start` name a parameter that the cell does not have, the cell is neither, or a built-in
                 cell is to have another axon than the stub.
         """
@@ -181,8 +188,10 @@ class EvolutionConfig(Frozen):
             cell = builtin_cell(self.cell)
         elif Path(self.cell).is_file():
             cell = all_active_cell_from_swc(self.cell, axon=self.axon)
-        elif not self.cell.endswith(".swc"):
-            raise ValueError(f"cell is {self.cell!r}; expected an SWC file or one of {', '.join(BUILTIN_CELLS)}.")
+        elif not names_a_morphology(self.cell):
+            raise ValueError(
+                f"cell is {self.cell!r}; expected an SWC, ASC or HDF5 file or one of {', '.join(BUILTIN_CELLS)}."
+            )
         else:
             found = MorphologySource(Path(self.cell).name).find(data_folder)
             assert found is not None, "only built-in morphologies have no file"
