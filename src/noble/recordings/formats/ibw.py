@@ -11,6 +11,7 @@ import math
 import re
 import struct
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Final
@@ -67,7 +68,7 @@ def _sweep(name: str, waves: list[_Wave], options: Options) -> RawSweep:
         held = ", ".join(f"{wave.path.name} in {wave.base or 'an unknown unit'}" for wave in waves)
         raise ValueError(f"it consists of {held}; expected one wave in V and one in A.")
     [voltage], [current] = voltages, currents
-    if not np.isclose(voltage.dt_ms, current.dt_ms, rtol=1e-6):
+    if not math.isclose(voltage.dt_ms, current.dt_ms, rel_tol=1e-6):
         raise ValueError(
             f"its voltage is sampled every {voltage.dt_ms:g} ms and its current every {current.dt_ms:g} ms; expected one "
             "interval."
@@ -92,8 +93,9 @@ def _wave(path: Path) -> _Wave:
     )  # it prints all bytes of what it cannot read, and then raises as well
 
     try:
-        _check_size(path)
-        wave = binarywave.load(str(path))["wave"]
+        content = path.read_bytes()
+        _check_size(content)
+        wave = binarywave.load(BytesIO(content))["wave"]
         header = wave["wave_header"]
         data = np.asarray(wave["wData"], dtype=float)
         five = "sfA" in header  # else version 2
@@ -115,12 +117,10 @@ def _wave(path: Path) -> _Wave:
     return _Wave(path, base, samples, scale * to_ms, start * to_ms, _text(wave.get("note", b"")))
 
 
-def _check_size(path: Path) -> None:
+def _check_size(head: bytes) -> None:
     """Refuse a header that promises more than the file has bytes, which would only fill memory."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_HEADERS)
-    if len(head) < _HEADERS:
+    size = len(head)
+    if size < _HEADERS:
         raise ValueError(f"it has {size} bytes")
     order = "<" if head[0] else ">"  # the version is a small number
     [version] = struct.unpack_from(f"{order}h", head)
