@@ -16,10 +16,10 @@ from rich.table import Table
 
 from noble.cli.app import CELLS, app
 from noble.cli.progress import console
+from noble.cli.recording_options import Electrode, EpochNumber, Protocols, recording_of
 
 if TYPE_CHECKING:
-    from noble.evolve import Evolution, Generation
-    from noble.recordings import Recording
+    from noble.evolve import Generation
 
 # The table shows the median of so many best scores: as many as a seed usually gives to a hall.
 _BEST = 20
@@ -52,8 +52,12 @@ def evolve(
         float, typer.Option(min=1, help="A run of a few models that takes longer is started again in a fresh process.")
     ] = 1800.0,
     recording: Annotated[
-        Path | None, typer.Option(help="NWB file of the targets, to draw its traces in the report.", show_default=False)
+        Path | None,
+        typer.Option(help="Recording of the targets, to draw its traces in the report.", show_default=False),
     ] = None,
+    protocol: Protocols = None,
+    electrode: Electrode = None,
+    epoch: EpochNumber = None,
     hall: Annotated[bool, typer.Option(help="Check the best models and gather the hall at the end.")] = True,
 ) -> None:
     """Evolve a hall of fame. Interrupted, even killed, it goes on where it stopped when run again.
@@ -67,7 +71,13 @@ def evolve(
     settings = with_seeds(settings, seed or settings.seeds, generations)
     folder = output or Path("runs/halls") / settings.name
     evolution = Evolution(settings, folder, data_folder=data_folder)
-    recorded = _recording(recording, evolution)
+    recorded = None
+    if recording is not None:
+        from noble.report.evolution_figures import check_recording
+
+        junction_potential = evolution.check_targets.junction_potential_mv
+        recorded = recording_of(recording, junction_potential, protocol, electrode, epoch=epoch)
+        check_recording(recorded, evolution.check_targets)
     with Pool(workers=workers, address=dask, timeout_s=timeout_s) as pool:
         with _table(settings.name) as (after_generation, within):
             evolution.run(pool, progress=after_generation, within=within)
@@ -86,18 +96,6 @@ def evolve(
         f"{folder / 'hall.json'}: {len(made)} models, {len(made.held_out)} held out, mean |z| {scores[0]:.2f} to "
         f"{scores[-1]:.2f}; figures in {folder / 'report.html'}"
     )
-
-
-def _recording(path: Path | None, evolution: Evolution) -> Recording | None:
-    """The recording of the targets, refused before anything is evolved if it is another."""
-    if path is None:
-        return None
-    from noble.recordings import read_recording
-    from noble.report.evolution_figures import check_recording
-
-    recording = read_recording(path, junction_potential_mv=evolution.check_targets.junction_potential_mv)
-    check_recording(recording, evolution.check_targets)
-    return recording
 
 
 def _shown(seed: list[int] | None, generations: int | None) -> list[str]:
