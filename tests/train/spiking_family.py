@@ -35,6 +35,7 @@ TINY_FNO = FnoConfig(
 @dataclass(frozen=True)
 class SpikingCell:
     name: str = "bells"
+    holding_na: float = 0.0
 
 
 @dataclass(frozen=True)
