@@ -48,6 +48,7 @@ class Operator:
     """Knows neurons by threshold and slope: silent below the threshold, and above it as fast as the simulator."""
 
     feature_names = ("rheobase", "fi_gain")
+    holding_na = 0.0
 
     def __init__(self) -> None:
         training = HALL.feature_table(self.feature_names)[list(HALL.train)]

@@ -170,6 +170,8 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is(
         imported(found_in_allen_fits(tmp_path / "kept", swc), tmp_path)
     with pytest.raises(ValueError, match=r"the largest step is 0\.01 nA; expected at least 0\.05 nA"):
         imported(found, tmp_path, largest_na=0.01)
+    with pytest.raises(ValueError, match="the largest step reaches 400 nA"):
+        imported(found, tmp_path, largest_na=400.0)
     assert simulation.tried == []
 
 

@@ -27,6 +27,7 @@ from noble.protocols import StepProtocol
 from noble.simulators import ArborSimulator
 from noble.simulators.numerics import check_membrane
 from noble.traces import TraceBatch
+from noble.units import check_current_na
 
 # The first step that is tried; each further one is twice as large, up to the largest.
 FIRST_STEP_NA: Final = 0.05
@@ -86,6 +87,7 @@ def import_hall(
         raise ValueError(
             f"the largest step is {largest_na:g} nA; expected at least {FIRST_STEP_NA:g} nA, the first one."
         )
+    check_current_na(largest_na, what="the largest step")
     regions = found.cell.morphology.load(data_folder).regions
     for index in range(len(found)):
         check_membrane(found.cell_model(index), regions)
