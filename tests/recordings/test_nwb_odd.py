@@ -344,6 +344,27 @@ def test_a_stimulus_without_type_and_electrode_is_taken_by_its_unit(tmp_path):
     assert amplitudes(read_recording(path)) == list(AMPLITUDES)
 
 
+@pytest.mark.parametrize("link", ["hard", "dangling", "none"])
+def test_an_electrode_by_any_link(tmp_path, link):
+    import h5py
+
+    path = written(tmp_path)
+    with edited(path) as file:
+        for folder in ("acquisition", "stimulus/presentation"):
+            for group in file[folder].values():
+                del group["electrode"]
+                if link == "hard":
+                    group["electrode"] = file["general/intracellular_ephys/soma"]
+                elif link == "dangling":
+                    group["electrode"] = h5py.SoftLink("/general/intracellular_ephys/lost")
+    assert amplitudes(read_recording(path)) == list(AMPLITUDES)
+    if link == "hard":
+        assert amplitudes(read_recording(path, electrode="soma")) == list(AMPLITUDES)
+    else:
+        with pytest.raises(ValueError, match="has no electrode 'soma'; expected one of none"):
+            read_recording(path, electrode="soma")
+
+
 # Files that were read before
 
 

@@ -23,6 +23,8 @@ _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
 _LARGEST_BYTES: Final = 8 * 2**30
 # A step is over if this much was recorded after it.
 _AFTER_STEP_MS: Final = 2.0
+# Sweeps that end early are compared over so many lengths.
+_MOST_LENGTHS: Final = 8
 
 
 def read_sweeps(path: str | Path, *, junction_potential_mv: float = 0.0, electrode: str | None = None) -> RawRecording:
@@ -138,9 +140,11 @@ def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
 
 def _epoch(currents_na: Sequence[np.ndarray], dt_ms: float) -> Epoch | None:
     """The epoch that varies among sweeps of one protocol, some of which may end early: among the longest ones that tell it."""
-    for count in sorted({current.size for current in currents_na}, reverse=True):
+    counts = sorted((current.size for current in currents_na), reverse=True)[1:]  # each is of two sweeps or more
+    counts = list(dict.fromkeys(counts))
+    for count in counts[:: -(-len(counts) // _MOST_LENGTHS) or 1]:
         long = [current[:count] for current in currents_na if current.size >= count]
-        if len(long) > 1 and (epoch := varying_epoch(long, dt_ms=dt_ms)) is not None:
+        if (epoch := varying_epoch(long, dt_ms=dt_ms)) is not None:
             return epoch
     return None
 
