@@ -1,4 +1,4 @@
-"""Morphologies in HDF5 (version 1 of the Blue Brain Project's format), read by MorphIO, with our rules for the soma."""
+"""Morphologies in HDF5 (version 1 of the Blue Brain Project's format), with our rules for the soma."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from noble.cells import Morphology, read_morphology
 
-pytest.importorskip("morphio")
 h5py = pytest.importorskip("h5py")
 
 OUTLINE = [(8, 1), (6, 3.5), (2, 5), (-3, 4.2), (-7, 2), (-9, -1), (-5, -4), (0, -5), (5, -3.5), (7.5, -1)]
@@ -53,9 +52,11 @@ def test_it_is_the_same_cell_as_in_asc(read, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
+        pytest.param([(TREE, 3, -1)], "has 0 sections of a soma", id="no soma"),
         pytest.param(
-            [([(0, 0, 0, 12)], 1, -1), (TREE, 3, 0)], "contour with only a single point", id="soma of one point"
+            [(SOMA, 1, -1), (TREE, 3, 2), (UP, 3, 0)], "section 1 grows on section 2, which is not", id="order"
         ),
+        pytest.param([(SOMA[:2], 1, -1), (TREE, 3, 0)], "the soma is 0 um wide", id="soma of two points"),
         pytest.param([(SOMA, 1, -1), (TREE, 7, 0)], r"type 7 is not supported.*types=\{7: 'axon'\}", id="type"),
         pytest.param([(SOMA, 1, -1), ([(6, 0, 0, 2), (90000, 0, 0, 2)], 3, 0)], "in nm, divide", id="nm"),
         pytest.param(
@@ -68,6 +69,22 @@ def test_a_bad_file_is_refused_with_the_reason(sections, message: str, read) -> 
         read(*sections)
 
 
+def test_sections_agree_with_morphio(read, tmp_path: Path) -> None:
+    morphio = pytest.importorskip("morphio")
+    ours = read((SOMA, 1, -1), (TREE, 3, 0), (UP, 3, 1), (DOWN, 3, 1), (TREE, 2, -1), (TREE, 4, 0)).sections
+    theirs = morphio.Morphology(str(tmp_path / "cell.h5"), warning_handler=morphio.WarningHandlerCollector()).sections
+    found = {(section.region, section.points.astype("f4").tobytes()) for section in ours[1:]}
+    names = {2: "axon", 3: "dend", 4: "apic"}
+    assert found == {
+        (names[int(section.type)], np.column_stack([section.points, section.diameters]).astype("f4").tobytes())
+        for section in theirs
+    }
+
+
+def test_a_soma_of_one_point_is_a_ball(read) -> None:
+    assert read(([(0, 0, 0, 12)], 1, -1), (TREE, 2, 0)).area_um2("soma") == pytest.approx(144 * np.pi)
+
+
 def test_types_of_the_user(read) -> None:
     assert read((SOMA, 1, -1), (TREE, 7, 0), types={7: "axon"}).regions == ("soma", "axon")
 
@@ -78,7 +95,9 @@ def test_what_is_no_morphology_is_refused(tmp_path: Path) -> None:
         read_morphology(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["a"] = 1
-    with pytest.raises(ValueError, match=r"other\.h5 is not a morphology file \(HDF5\)"):
+    with pytest.raises(
+        ValueError, match=r"other\.h5 is not a morphology file \(HDF5, version 1\): it has no table /points"
+    ):
         read_morphology(tmp_path / "other.h5")
     with pytest.raises(FileNotFoundError, match=r"absent\.h5"):
         read_morphology(tmp_path / "absent.h5")

@@ -40,7 +40,7 @@ ASC: Final = """; V3 text file
 (Dot (Color White) (Name "Marker 1") (3 3 3 0.1))
 ( (Color RGB (0, 64, 128)) (Dendrite)
   (6 0 0 2) <(Class 0 "") (7 1 0 0.2)> (20 0 0 1.8) (40 0 0 1.4)
-  ( (50 10 0 1 S1) (80 30 0 0.8) ( (90 30 0 0.7) | (90 60 0 0.7) | (95 0 0 0) ) Normal
+  ( (50 10 0 1 S1) (80 30 0 0.8) ( (90 30 0 0.7) | (90 60 0 0.7) | (95 0 0 0.5) ) Normal
   | (40 0 0 1) (80 -30 0 0.8)
   )
 )
@@ -167,6 +167,16 @@ def _asc(folder: Path) -> None:
     (folder / "cell.asc").write_text(ASC)
 
 
+def _hdf5(folder: Path) -> None:
+    import h5py
+
+    outline = [(8, 1, 0, 0), (2, 5, 0, 0), (-7, 2, 0, 0), (-5, -4, 0, 0), (5, -3.5, 0, 0)]
+    tree = [(6, 0, 0, 2), (40, 0, 0, 1.4), (40, 0, 0, 1), (80, 30, 0, 0.8), (40, 0, 0, 1), (80, -30, 0, 0.8)]
+    with h5py.File(folder / "cell.h5", "w") as file:
+        file["points"] = np.array(outline + tree, dtype=float)
+        file["structure"] = np.array([(0, 1, -1), (5, 3, 0), (7, 3, 1), (9, 3, 1)], dtype=np.int32)
+
+
 def _allen(folder: Path) -> None:
     from noble.cells import HallOfFame, write_allen_fit
 
@@ -253,6 +263,7 @@ FORMATS: Final[dict[str, Format]] = {
     "traces": Format(_traces, {"traces.csv": "table"}, ("features", "traces.csv", "--onset", "20", "--length", "60")),
     "odd swc": Format(_odd_swc, {"cell.swc": "table"}, ("cells", "cell.swc")),
     "asc": Format(_asc, {"cell.asc": "lists"}, ("cells", "cell.asc")),
+    "hdf5 morphology": Format(_hdf5, {"cell.h5": "hdf5"}, ("cells", "cell.h5")),
     "swc": Format(_swc, {"cell.swc": "table"}, ("cells", "cell.swc")),
     "allen": Format(_allen, {"fit.json": "json"}, ("simulate", "fit.json", "--swc", "cell.swc", "--step", "0.1")),
     "bluepyopt": Format(

@@ -33,7 +33,7 @@ def read_morphology(path: str | Path, *, types: Mapping[int, str] | None = None)
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it cannot be read, or is no neuron.
-        ModuleNotFoundError: for HDF5 without MorphIO (extra `morphologies`).
+        ModuleNotFoundError: for HDF5 without h5py (extra `morphologies`).
     """
     path = Path(path)
     suffix = path.suffix.lower()

@@ -43,7 +43,6 @@ _EXTRAS: Final = {
     "distributed": "evolve",
     "h5py": "recordings",
     "lightning_fabric": "train",
-    "morphio": "morphologies",
     "pytorch_optimizer": "train",
     "neuron": "neuron",
     "bmtk": "neuron",
