@@ -53,7 +53,9 @@ def test_a_tail_of_zeros_is_cut_off_here_too(tmp_path):
     sweeps[1][0][1000:] = 0.0
     recording = read_recording(write_abf1(tmp_path / "cell.abf", sweeps, dt_ms=0.1))
     assert [sweep.trace.grid.count for sweep in recording.sweeps] == [2000, 2200]
-    assert recording.unusable == {"sweep 1": "its recording ends after 100 ms, before its step is over."}
+    assert recording.unusable == {
+        "sweep 1": "its recording ends after 100 ms, before the response to its step is over."
+    }
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def test_a_sweep_ends_where_its_epoch_does(tmp_path):
             file[f"acquisition/timeseries/Sweep_{number}/data"][300 + count :] = -0.03  # unsound
     recording = read_recording(path)
     assert [sweep.trace.grid.count for sweep in recording.sweeps] == [2000, 2200]
-    assert recording.unusable == {"Sweep_21": "its recording ends after 130 ms, before its step is over."}
+    assert recording.unusable == {
+        "Sweep_21": "its recording ends after 130 ms, before the response to its step is over."
+    }
 
 
 def test_voltage_clamp_is_listed(tmp_path):

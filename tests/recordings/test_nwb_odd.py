@@ -193,23 +193,25 @@ FILLERS = [(np.nan, np.nan), (np.nan, None), (0.0, None), (0.0, 0.0), (np.nan, 0
 @pytest.mark.parametrize(("filler", "stimulus"), FILLERS)
 def test_a_tail_after_the_step_is_cut_off(tmp_path, filler, stimulus):
     path = written(tmp_path)
-    stop(path, {0: 200.0, 1: 190.0, 2: 170.0, 3: 163.0}, filler, stimulus=stimulus)
+    stop(path, {0: 200.0, 1: 190.0, 2: 180.0, 3: 171.0}, filler, stimulus=stimulus)
     recording = read_recording(path, junction_potential_mv=10.0)
     assert recording.unusable == {}
     assert amplitudes(recording) == list(AMPLITUDES)
-    assert [sweep.trace.grid.duration_ms for sweep in recording.sweeps] == pytest.approx([200, 190, 170, 163])
+    assert [sweep.trace.grid.duration_ms for sweep in recording.sweeps] == pytest.approx([200, 190, 180, 171])
     assert all(sweep.trace.voltage_mv[:500] == pytest.approx(-80.0) for sweep in recording.sweeps)
     assert {(sweep.onset_ms, sweep.offset_ms) for sweep in recording.sweeps} == {(60.0, 160.0)}
 
 
 @pytest.mark.parametrize(("filler", "stimulus"), FILLERS)
-@pytest.mark.parametrize("end_ms", [30.0, 60.5, 100.0, 160.5])
+@pytest.mark.parametrize("end_ms", [30.0, 60.5, 100.0, 160.5, 165.0])
 def test_a_sweep_that_stops_before_its_step_is_over_is_listed(tmp_path, filler, stimulus, end_ms):
     path = written(tmp_path)
     stop(path, {1: end_ms, 3: 200.0}, filler, stimulus=stimulus)
     recording = read_recording(path)
     assert amplitudes(recording) == [-0.05, 0.1, 0.2]
-    assert recording.unusable == {"response_001": f"its recording ends after {end_ms:g} ms, before its step is over."}
+    assert recording.unusable == {
+        "response_001": f"its recording ends after {end_ms:g} ms, before the response to its step is over."
+    }
 
 
 def test_most_sweeps_may_be_incomplete(tmp_path):
@@ -217,7 +219,29 @@ def test_most_sweeps_may_be_incomplete(tmp_path):
     stop(path, {1: 100.0, 2: 110.0, 3: 120.0}, 0.0)
     recording = read_recording(path)
     assert amplitudes(recording) == [-0.05]
-    assert all(reason.startswith("its recording ends after") for reason in recording.unusable.values())
+    assert all("its recording ends after" in reason for reason in recording.unusable.values())
+
+
+@pytest.mark.parametrize(("end_ms", "complete"), [(100.0, False), (165.0, False), (171.0, True)])
+def test_a_sweep_alone_may_be_incomplete_too(tmp_path, end_ms, complete):
+    path = write_nwb(tmp_path / "cell.nwb", [good(0.1)])
+    stop(path, {0: end_ms}, 0.0)
+    if complete:
+        assert amplitudes(read_recording(path)) == [0.1]
+    else:
+        with pytest.raises(ValueError, match=f"its recording ends after {end_ms:g} ms"):
+            read_recording(path)
+
+
+def test_what_is_no_step_is_not_called_incomplete(tmp_path):
+    ramp = good(0.1)
+    ramp.current_na = np.clip(times_ms() - ONSET_MS, 0, None) * 1e-3
+    path = write_nwb(tmp_path / "cell.nwb", [ramp])
+    stop(path, {0: 150.0}, 0.0)
+    with pytest.raises(
+        ValueError, match=r"no rectangular step was found in its stimulus; its recording ends after 150 ms"
+    ):
+        read_recording(path)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from noble.recordings.steps import StepFit, fit_step, fit_step_near, level_betwe
 _LARGEST_JUNCTION_POTENTIAL_MV: Final = 50.0
 # More would be hashed for minutes.
 _LARGEST_BYTES: Final = 8 * 2**30
-# A step is over if this much was recorded after it.
-_AFTER_STEP_MS: Final = 2.0
+# The response to a step is over if this much was recorded after it: as far as eFEL looks for the decay.
+_AFTER_STEP_MS: Final = 10.0
 # Sweeps that end early are compared over so many lengths.
 _MOST_LENGTHS: Final = 8
 
@@ -120,7 +120,7 @@ def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
         return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
     fits: list[StepFit | str | None] = []
     for item, current in zip(group, currents, strict=True):
-        if current.size <= epoch.stop + round(_AFTER_STEP_MS / dt_ms):
+        if _ends_before(item, epoch.stop):
             fits.append(_incomplete(item))
             continue
         try:
@@ -149,19 +149,26 @@ def _epoch(currents_na: Sequence[np.ndarray], dt_ms: float) -> Epoch | None:
     return None
 
 
+def _ends_before(item: RawSweep, offset: int) -> bool:
+    """Whether a recording was stopped before the response to a step was over."""
+    return item.padding > 0 and item.trace.grid.count < offset + round(_AFTER_STEP_MS / item.trace.grid.dt_ms)
+
+
 def _incomplete(item: RawSweep) -> str:
-    return f"its recording ends after {item.trace.grid.duration_ms:g} ms, before its step is over."
+    return f"its recording ends after {item.trace.grid.duration_ms:g} ms, before the response to its step is over."
 
 
 def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | str:
     """The step of a sweep by itself: of its current as recorded, or, where spikes bent it, of the clean one."""
     try:
-        return fit_step(item.trace.current_na, dt_ms=dt_ms)
+        fit = fit_step(item.trace.current_na, dt_ms=dt_ms)
     except ValueError as error:
         try:
-            return fit_step(cleaned_na, dt_ms=dt_ms)
+            fit = fit_step(cleaned_na, dt_ms=dt_ms)
         except ValueError:
-            return _incomplete(item) if item.padding else str(error)
+            ends = f"; its recording ends after {item.trace.grid.duration_ms:g} ms." if item.padding else "."
+            return str(error).rstrip(".") + ends
+    return _incomplete(item) if _ends_before(item, fit.offset) else fit
 
 
 def _sweep(raw: RawSweep, step: StepFit) -> Sweep:
