@@ -417,6 +417,9 @@ def test_attributes_are_as_specified(tmp_path):
     attributes = {key: value for key, value in written.items() if key != "versions"}
     assert attributes == json.loads(GOLDEN.read_text())
     assert {"numpy", "zarr", "python"} <= set(store.attributes["versions"])
+    # What seals a part has not changed since schema version 2, or stores of then no longer open.
+    assert store.parts[0].index is not None
+    assert store.parts[0].index.sealed == "7e82315e206e53bb67ad1d04188f0d8d563a42d82455c4fec3e30475a0a678b1"
 
 
 def test_the_default_simulator_can_go_to_a_worker():

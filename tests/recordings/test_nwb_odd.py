@@ -230,7 +230,7 @@ def test_a_sweep_alone_may_be_incomplete_too(tmp_path, end_ms, complete):
         assert amplitudes(read_recording(path)) == [0.1]
     else:
         with pytest.raises(ValueError, match=f"its recording ends after {end_ms:g} ms"):
-            read_recording(path)
+            read_recording(path).with_steps()
 
 
 def test_what_is_no_step_is_not_called_incomplete(tmp_path):
@@ -241,7 +241,7 @@ def test_what_is_no_step_is_not_called_incomplete(tmp_path):
     with pytest.raises(
         ValueError, match=r"no rectangular step was found in its stimulus; its recording ends after 150 ms"
     ):
-        read_recording(path)
+        read_recording(path).with_steps()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from noble.cells import Cell, Morphology
     from noble.cells.cell import AxonKind
 
-_STUB: str = "Models have a stub of 60 um x 1 um in the place of any axon (the Allen workflow), unless their cell says `keep` or `none`."
+_STUB: str = (
+    "Models have a stub of 60 um x 1 um in the place of any axon (the Allen workflow), unless their cell says `keep` or "
+    "`none`."
+)
 
 
 @app.command(rich_help_panel=CELLS)

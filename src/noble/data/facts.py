@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from noble.configs import describe_problems
 from noble.data.place import Place
@@ -40,6 +48,12 @@ class HallFacts(_Facts):
     train: tuple[int, ...]
     held_out: tuple[int, ...]
     holding_na: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a holding current of 0, which is not written: older stores are sealed without it."""
+        content = written(self)
+        return content if self.holding_na else {name: content[name] for name in content if name != "holding_na"}
 
 
 class StoreFacts(_Facts):

@@ -125,8 +125,6 @@ class Store:
         """Attributes of the store and of its first part, JSON-ready; `appended` has the configurations of the others."""
         first, *others = (part.facts.model_dump(mode="json") for part in self.parts)
         shared = self.facts.model_dump(mode="json", by_alias=True)
-        if not self.facts.hall.holding_na:  # written only where there is one
-            del shared["hall"]["holding_na"]
         first["stimulus_kinds"] = [kind.to_dict() for kind in self.parts[0].facts.stimulus_kinds]
         return {**shared, **first, **({"appended": [part["config"] for part in others]} if others else {})}
 
