@@ -19,7 +19,9 @@ _AFTER_MS: Final = 5.0
 _BESIDE_MS: Final = 2.0
 # The current leaves its range at spikes by more than so many times what it does at the worst tenth of so many other times.
 _TIMES_ELSEWHERE: Final = 3.0
-_WINDOWS_ELSEWHERE: Final = 200
+_WINDOWS_ELSEWHERE: Final = 50
+# So much of the current beside a spike, at either end of its range, is not held against it.
+_STRAYS: Final = 0.05
 
 
 def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: float) -> np.ndarray:
@@ -35,10 +37,12 @@ def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: floa
     """
     before, after, beside = (max(1, round(time / dt_ms)) for time in (_BEFORE_MS, _AFTER_MS, _BESIDE_MS))
     windows = _joined(spike_peaks(voltage_mv, dt_ms=dt_ms), before, after, current_na.size)
+    if not windows:
+        return current_na.copy()
     quiet = _between(windows, before + after, current_na.size)
     at_spikes = [_change(current_na, first, stop, beside) for first, stop in windows]
     elsewhere = [_change(current_na, first, stop, beside) for first, stop in quiet]
-    if not at_spikes or (elsewhere and np.median(at_spikes) <= _TIMES_ELSEWHERE * np.quantile(elsewhere, 0.9)):
+    if elsewhere and np.median(at_spikes) <= _TIMES_ELSEWHERE * np.quantile(elsewhere, 0.9):
         return current_na.copy()
     cleaned = current_na.copy()
     for first, stop in windows:
@@ -64,7 +68,9 @@ def _smoothed(current_na: np.ndarray, first: int, stop: int, beside: int) -> np.
     if left.size and right.size:
         edge = _edge(kept, float(np.median(left)), float(np.median(right)))
         for part, beside_it in ((slice(edge), left), (slice(edge, None), right)):
-            kept[part] = np.clip(kept[part], *np.quantile(beside_it, [0.05, 0.95]))
+            ordered = np.sort(beside_it)
+            cut = int(_STRAYS * ordered.size)
+            kept[part] = np.clip(kept[part], ordered[cut], ordered[-1 - cut])
     return kept
 
 
