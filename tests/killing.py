@@ -40,6 +40,29 @@ def killed_before(operation: int, work: Callable[[], Any], folder: Path) -> bool
         os._exit(1)
 
 
+def killed_everywhere(work: Callable[[Path], None], folder: Path) -> int:
+    """Kill work before each of its file operations, do it again, and hold its files against those of unbroken work.
+
+    Args:
+        work: what to do in a folder of its own.
+        folder: where such folders are made.
+
+    Returns:
+        Number of operations.
+    """
+
+    def files(run: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in run.iterdir()}
+
+    work(folder / "unbroken")
+    operation = 0
+    while killed_before(operation, lambda run=folder / str(operation): work(run), folder):
+        work(folder / str(operation))
+        assert files(folder / str(operation)) == files(folder / "unbroken"), f"killed before operation {operation}"
+        operation += 1
+    return operation
+
+
 def _arm(operation: int, folder: Path) -> None:
     """Count changes of files from now on; this process then ends at one of them."""
     root, left = str(folder), operation

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from import3d import neuron_numbers, numbers
 from noble.cells import Morphology, MorphologyWarning, load_asc, load_swc
 
 # An outline of no symmetry: the long axis of one that has some is anybody's choice.
@@ -59,40 +60,10 @@ def read(tmp_path: Path) -> Callable[[str], Morphology]:
     return write
 
 
-def numbers(morphology: Morphology) -> dict[str, tuple[float, float]]:
-    return {region: (morphology.length_um(region), morphology.area_um2(region)) for region in morphology.regions}
-
-
-def neuron_numbers(path: Path) -> dict[str, tuple[float, float]]:
-    """Length and area of each region by NEURON's own import."""
-    import os
-
-    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
-    from neuron import h
-
-    h.load_file("stdlib.hoc")
-    h.load_file("import3d.hoc")
-
-    class Holder:
-        pass
-
-    reader = h.Import3d_Neurolucida3()
-    reader.quiet = 1
-    reader.input(str(path))
-    holder = Holder()
-    h.Import3d_GUI(reader, False).instantiate(holder)
-    found = {}
-    for region in ("soma", "axon", "dend", "apic"):
-        if sections := list(getattr(holder, region, None) or []):
-            area = sum(segment.area() for section in sections for segment in section)
-            found[region] = (sum(section.L for section in sections), area)
-    return found
-
-
 @pytest.mark.neuron
 @pytest.mark.parametrize("case", READABLE)
 def test_small_files_agree_with_neuron(case: str, read, tmp_path: Path) -> None:
-    ours, neuron = numbers(read(READABLE[case])), neuron_numbers(tmp_path / "cell.asc")
+    ours, neuron = numbers(read(READABLE[case])), neuron_numbers(tmp_path / "cell.asc", "Import3d_Neurolucida3")
     assert set(ours) == set(neuron)
     for region, expected in neuron.items():
         assert ours[region] == pytest.approx(expected, rel=1e-3)
@@ -104,7 +75,7 @@ def test_a_reconstruction_agrees_with_neuron(shared_data: Path) -> None:
     path = shared_data / "recordings" / "l5pc-C060110A2" / "C060110A2.asc"
     if not path.is_file():
         pytest.skip(f"the reconstruction is absent ({path})")
-    ours, neuron = numbers(load_asc(path)), neuron_numbers(path)
+    ours, neuron = numbers(load_asc(path)), neuron_numbers(path, "Import3d_Neurolucida3")
     assert set(ours) == set(neuron) == {"soma", "axon", "dend", "apic"}
     for region, expected in neuron.items():
         assert ours[region] == pytest.approx(expected, rel=1e-3)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noble.cells import Morphology, load_swc
+from import3d import neuron_numbers, numbers
+from noble.cells import load_swc
 
 BALL = "1 1 0 0 0 5 -1\n"
 THREE_POINT_SOMA = "1 1 0 0 0 5 -1\n2 1 0 -5 0 5 1\n3 1 0 5 0 5 1\n"
@@ -60,38 +61,6 @@ def write_swc(tmp_path: Path):
     return write
 
 
-def numbers(morphology: Morphology) -> dict[str, tuple[float, float]]:
-    """Length and area of each region."""
-    return {region: (morphology.length_um(region), morphology.area_um2(region)) for region in morphology.regions}
-
-
-def neuron_numbers(path: Path) -> dict[str, tuple[float, float]]:
-    """The same, from NEURON's own import."""
-    import os
-
-    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
-    from neuron import h
-
-    h.load_file("stdlib.hoc")
-    h.load_file("import3d.hoc")
-
-    class Holder:
-        pass
-
-    reader = h.Import3d_SWC_read()
-    reader.quiet = 1
-    reader.input(str(path))
-    holder = Holder()
-    h.Import3d_GUI(reader, False).instantiate(holder)
-    found = {}
-    for region in ("soma", "axon", "dend", "apic"):
-        sections = list(getattr(holder, region, None) or [])
-        if sections:
-            area = sum(segment.area() for section in sections for segment in section)
-            found[region] = (sum(section.L for section in sections), area)
-    return found
-
-
 def test_a_forked_dendrite_on_a_ball(write_swc) -> None:
     morphology = load_swc(write_swc("# made for this test\n\n" + BALL + FORK))
     assert [section.region for section in morphology.sections] == ["soma", "dend", "dend", "dend"]
@@ -135,7 +104,7 @@ def test_loose_pieces_are_dropped_and_counted(write_swc) -> None:
 @pytest.mark.parametrize("case", READABLE)
 def test_small_files_agree_with_neuron(case: str, write_swc) -> None:
     path = write_swc(READABLE[case])
-    ours, neuron = numbers(load_swc(path)), neuron_numbers(path)
+    ours, neuron = numbers(load_swc(path)), neuron_numbers(path, "Import3d_SWC_read")
     assert set(ours) == set(neuron)
     for region, expected in neuron.items():
         assert ours[region] == pytest.approx(expected, rel=1e-6)
@@ -145,7 +114,7 @@ def test_small_files_agree_with_neuron(case: str, write_swc) -> None:
 @pytest.mark.parametrize("name", ["Pvalb_470522102_m.swc", "HL23PV.swc", "HL23VIP.swc"])
 def test_reconstructions_agree_with_neuron(name: str, shared_data: Path) -> None:
     morphology = load_swc(shared_data / name)
-    ours, neuron = numbers(morphology), neuron_numbers(shared_data / name)
+    ours, neuron = numbers(morphology), neuron_numbers(shared_data / name, "Import3d_SWC_read")
     # NEURON makes the loose pieces of this axon sections of their own, joined to nothing; noble leaves them out.
     regions = ["soma", "dend"] if morphology.dropped_points else list(neuron)
     assert (morphology.dropped_points > 0) == (name == "HL23VIP.swc")

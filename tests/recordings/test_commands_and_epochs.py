@@ -5,6 +5,7 @@ import pytest
 
 from noble.recordings import fit_step
 from noble.recordings.command import clean_command
+from noble.recordings.detection import spike_peaks
 from noble.recordings.epochs import epochs, varying_epoch
 from noble.recordings.formats.abf import _levels
 from noble.recordings.raw import RawSweep
@@ -26,6 +27,10 @@ def rectangle(start_ms: float, stop_ms: float, height_na: float) -> np.ndarray:
     return np.where((start_ms <= TIMES) & (stop_ms > TIMES), height_na, 0.0)
 
 
+def cleaned(current_na: np.ndarray, voltage_mv: np.ndarray) -> np.ndarray:
+    return clean_command(current_na, spike_peaks(voltage_mv, dt_ms=DT_MS), dt_ms=DT_MS)
+
+
 def bent(clean_na: np.ndarray, *peaks_ms: float) -> np.ndarray:
     """What an amplifier records: at each spike the current jumps by 1 nA up and then down."""
     for peak in peaks_ms:
@@ -38,7 +43,7 @@ def bent(clean_na: np.ndarray, *peaks_ms: float) -> np.ndarray:
 def test_spikes_leave_no_trace_in_the_command(rest_mv, peaks_ms):
     noise = np.random.default_rng(0).normal(0, 0.003, TIMES.size)
     clean = rectangle(ONSET, OFFSET, 0.4) - 0.08 + noise
-    found = clean_command(bent(clean, *peaks_ms), spiking(*peaks_ms, rest_mv=rest_mv), dt_ms=DT_MS)
+    found = cleaned(bent(clean, *peaks_ms), spiking(*peaks_ms, rest_mv=rest_mv))
     away = (np.abs(TIMES - ONSET) > 2) & (np.abs(TIMES - OFFSET) > 2)
     assert np.abs(found - clean)[away].max() < 0.02
     step = fit_step(found, dt_ms=DT_MS)
@@ -48,11 +53,9 @@ def test_spikes_leave_no_trace_in_the_command(rest_mv, peaks_ms):
 
 def test_noise_and_ramps_stay_as_they_are():
     noise = np.cumsum(np.random.default_rng(1).normal(0, 0.002, TIMES.size))
-    np.testing.assert_array_equal(clean_command(noise, spiking(), dt_ms=DT_MS), noise)
+    np.testing.assert_array_equal(cleaned(noise, spiking()), noise)
     ramp = np.linspace(0, 0.3, TIMES.size)
-    assert (
-        np.abs(clean_command(ramp, spiking(500.0), dt_ms=DT_MS) - ramp).max() < 2e-3
-    )  # the ramp rises by 1.5 pA in 5 ms
+    assert np.abs(cleaned(ramp, spiking(500.0)) - ramp).max() < 2e-3  # the ramp rises by 1.5 pA in 5 ms
 
 
 @pytest.mark.parametrize("prepulse_na", [-0.1, 0.5])

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep
+from noble.recordings import NEGLIGIBLE_HOLDING_NA, Recording, Sweep, same_step_ms
 
 # Too little to tell a rest before the step, or a decay after it.
 _LEAST_AROUND_MS: Final = 5.0
@@ -56,19 +56,14 @@ def _reason_against(sweep: Sweep, holding_na: float) -> str:
 def _commonest_step_ms(sweeps: Sequence[Sweep]) -> float:
     """Length that most sweeps' steps have; the longer of two that are as frequent."""
     lengths = np.array([sweep.step_ms for sweep in sweeps])
-    alike = np.abs(lengths[:, None] - lengths) <= np.maximum(SAME_STEP_MS, SAME_STEP_SHARE * lengths)
+    alike = np.abs(lengths[:, None] - lengths) <= np.array([same_step_ms(length) for length in lengths])
     _, longest = max(zip(alike.sum(axis=1).tolist(), lengths.tolist(), strict=True))
-    return float(np.median(lengths[np.abs(lengths - longest) <= _same_ms(longest)]))
-
-
-def _same_ms(step_ms: float) -> float:
-    """Differences up to which steps of this length last equally long, ms."""
-    return max(SAME_STEP_MS, SAME_STEP_SHARE * step_ms)
+    return float(np.median(lengths[np.abs(lengths - longest) <= same_step_ms(longest)]))
 
 
 def _reason_of_length(sweep: Sweep, step_ms: float) -> str:
     """Why a step does not count among steps of this length; empty if it does."""
-    if abs(sweep.step_ms - step_ms) <= _same_ms(step_ms):
+    if abs(sweep.step_ms - step_ms) <= same_step_ms(step_ms):
         return ""
     return (
         f"its step lasts {sweep.step_ms:.4g} ms; expected {step_ms:.4g} ms, as most steps do. "

@@ -213,5 +213,5 @@ class GenerationConfig(Frozen):
 
         The hall is known by its digest, so a copy of it in another place is the same hall.
         """
-        known = self.model_dump(mode="json", exclude={"workers", "hall"})
-        return known if self.recording is not None else {key: known[key] for key in known if key != "recording"}
+        absent = {"recording"} if self.recording is None else set()
+        return self.model_dump(mode="json", exclude={"workers", "hall"} | absent)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from noble.files import read_json, write_json
 from noble.jobs import Pool
 from noble.simulators import SolverSettings
 from noble.targets.targets import Targets
+
+NameT = TypeVar("NameT")
 
 # Checks and measurements are saved after so many candidates.
 AT_ONCE: Final = 8
@@ -265,6 +267,31 @@ def read_record(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise damaged(file, "it holds no JSON object")
     return content
+
+
+def models_done(
+    file: Path, key: str, *, named: Callable[[str], NameT], checked: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[NameT, dict[str, Any]]:
+    """What an interrupted job has done, model by model; nothing if its record is of another job, or is not there.
+
+    Args:
+        file: the record.
+        key: of the job.
+        named: makes a model's name of its key in the record.
+        checked: refuses what is not what the job writes of a model.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    if not file.exists():
+        return {}
+    content = read_record(file)
+    if content.get("key") != key:
+        return {}
+    try:
+        return {named(name): checked(item) for name, item in content["models"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(file, error) from error
 
 
 def damaged(file: Path, why: object) -> ValueError:

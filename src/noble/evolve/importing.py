@@ -13,7 +13,7 @@ import numpy as np
 from noble.cells import CellModel, HallModel, HallOfFame
 from noble.cells.found import FoundModels
 from noble.evolve.assay import DIVERGED, measure_with_blocks, spikes_in_step
-from noble.evolve.check import damaged, read_record
+from noble.evolve.check import models_done
 from noble.evolve.evolution import versions
 from noble.evolve.gather import Measurement, with_held_out
 from noble.features.catalogue import HALL_FEATURES
@@ -213,7 +213,7 @@ def _try_all(
 ) -> dict[str, dict[str, Any]]:
     """What became of every model by its label, as far as possible from the record, which grows with each model."""
     key = content_sha256([found.digest, trial.largest_na, sorted(HALL_FEATURES), versions()])
-    done = _read(record, key)
+    done = models_done(record, key, named=str, checked=_checked_item)
     missing = [index for index in range(len(found)) if found.models[index].label not in done]
     final = dict(done)
     progress(len(done), len(found))
@@ -228,19 +228,6 @@ def _try_all(
                 write_json(record, {"key": key, "models": final})
             progress(len(done), len(found))
     return {item.label: done[item.label] for item in found.models}
-
-
-def _read(record: Path, key: str) -> dict[str, dict[str, Any]]:
-    """What an interrupted import of the same models has done."""
-    if not record.exists():
-        return {}
-    content = read_record(record)
-    if content.get("key") != key:
-        return {}
-    try:
-        return {label: _checked_item(item) for label, item in content["models"].items()}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise damaged(record, error) from error
 
 
 def _checked_item(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from noble.cells import HallModel, HallOfFame
 from noble.evolve.assay import Score
-from noble.evolve.check import AT_ONCE, damaged, full_scores, read_record, reasons_against
+from noble.evolve.check import AT_ONCE, full_scores, models_done, reasons_against
 from noble.evolve.config import HallRules
 from noble.evolve.evolution import Candidate, versions
 from noble.evolve.gather import Measurement, recording_summary, threshold_bracket, with_held_out
@@ -101,7 +101,7 @@ def _check_all(
 ) -> dict[int, dict[str, Any]]:
     """Score and features of every model by its index, as far as possible from the record; each few models the record grows."""
     key = content_sha256([hall.digest, targets.digest, sorted(HALL_FEATURES)])
-    done = _read(record, key)
+    done = models_done(record, key, named=int, checked=_checked_item)
     missing = [index for index in range(len(hall)) if index not in done]
     for start in range(0, len(missing), AT_ONCE):
         progress(len(done), len(hall))
@@ -115,19 +115,6 @@ def _check_all(
         write_json(record, {"key": key, "models": {str(index): item for index, item in sorted(done.items())}})
     progress(len(done), len(hall))
     return done
-
-
-def _read(record: Path, key: str) -> dict[int, dict[str, Any]]:
-    """What an interrupted check of the same hall against the same targets has done."""
-    if not record.exists():
-        return {}
-    content = read_record(record)
-    if content.get("key") != key:
-        return {}
-    try:
-        return {int(index): _checked_item(item) for index, item in content["models"].items()}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise damaged(record, error) from error
 
 
 def _checked_item(item: Mapping[str, Any]) -> dict[str, Any]:

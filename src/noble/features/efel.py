@@ -19,6 +19,7 @@ import numpy as np
 from noble.features.catalogue import CATALOGUE
 from noble.spikes import THRESHOLD_MV
 from noble.traces import TraceBatch
+from noble.traces.stretches import longest_stretch
 
 FEATURE_NAMES: Final[tuple[str, ...]] = (
     "AHP_depth",
@@ -154,14 +155,8 @@ def extract(
         step = slice(round(onset_ms / batch.grid.dt_ms), round(offset_ms / batch.grid.dt_ms))
         shortest = chosen.depolarisation_block_ms / batch.grid.dt_ms
         for row in rows:
-            columns[BLOCK][row] = _longest_above(batch.voltage_mv[row, step], columns[BLOCK][row]) > shortest
+            columns[BLOCK][row] = longest_stretch(batch.voltage_mv[row, step] > columns[BLOCK][row]) > shortest
     return columns
-
-
-def _longest_above(voltage_mv: np.ndarray, level_mv: float) -> int:
-    """Samples of the longest stretch above a level; 0 for a level of NaN."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], voltage_mv > level_mv, [False]]).astype(np.int8)))
-    return int(np.diff(edges)[::2].max(initial=0))
 
 
 def _efel_name(name: str) -> str:

@@ -10,8 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from noble.recordings.detection import spike_peaks
-from noble.recordings.raw import RawSweep
+from noble.traces.stretches import stretches
 
 # How long a spike bends the recorded current, before and after its peak, and what is taken for the current beside it.
 _BEFORE_MS: Final = 1.5
@@ -24,7 +23,7 @@ _WINDOWS_ELSEWHERE: Final = 50
 _STRAYS: Final = 0.05
 
 
-def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: float) -> np.ndarray:
+def clean_command(current_na: np.ndarray, peaks: np.ndarray, *, dt_ms: float) -> np.ndarray:
     """A recorded current without what spikes add to it.
 
     Round each spike the current is kept within the range that it has just before it, up to where an edge explains it best, and
@@ -32,28 +31,25 @@ def clean_command(current_na: np.ndarray, voltage_mv: np.ndarray, *, dt_ms: floa
     does the same elsewhere, as noise does, or that shows nothing of the spikes, stays as it is.
 
     Args:
-        current_na, voltage_mv: on the same instants, shape (time,).
-        dt_ms: sampling interval.
+        current_na: shape (time,), nA.
+        peaks: samples of the peaks of spikes, shape (spikes,).
+        dt_ms: sampling interval, ms.
     """
     before, after, beside = (max(1, round(time / dt_ms)) for time in (_BEFORE_MS, _AFTER_MS, _BESIDE_MS))
-    windows = _joined(spike_peaks(voltage_mv, dt_ms=dt_ms), before, after, current_na.size)
-    if not windows:
-        return current_na.copy()
-    quiet = _between(windows, before + after, current_na.size)
+    bent = np.zeros(current_na.size, dtype=bool)
+    for peak in peaks:
+        bent[max(0, peak - before) : peak + after] = True
+    windows = stretches(bent)
+    if not len(windows):
+        return current_na
     at_spikes = [_change(current_na, first, stop, beside) for first, stop in windows]
-    elsewhere = [_change(current_na, first, stop, beside) for first, stop in quiet]
+    elsewhere = [_change(current_na, first, stop, beside) for first, stop in _outside(bent, before + after)]
     if elsewhere and np.median(at_spikes) <= _TIMES_ELSEWHERE * np.quantile(elsewhere, 0.9):
-        return current_na.copy()
+        return current_na
     cleaned = current_na.copy()
     for first, stop in windows:
         cleaned[first:stop] = _smoothed(cleaned, first, stop, beside)
     return cleaned
-
-
-def commanded_na(sweep: RawSweep) -> np.ndarray:
-    """The current of a sweep as it was commanded, the amplifier's bias included, shape (time,), nA."""
-    trace = sweep.trace
-    return clean_command(trace.current_na, trace.voltage_mv, dt_ms=trace.grid.dt_ms) + sweep.bias_na
 
 
 def _change(current_na: np.ndarray, first: int, stop: int, beside: int) -> float:
@@ -74,14 +70,13 @@ def _smoothed(current_na: np.ndarray, first: int, stop: int, beside: int) -> np.
     return kept
 
 
-def _between(windows: list[tuple[int, int]], length: int, count: int) -> list[tuple[int, int]]:
-    """Windows of a length that touch none of some others, evenly spread over a trace."""
-    taken = np.zeros(count, dtype=bool)
-    for first, stop in windows:
-        taken[first:stop] = True
-    starts = np.unique(np.linspace(0, count - length, min(_WINDOWS_ELSEWHERE, max(1, count // length))).astype(int))
+def _outside(mask: np.ndarray, length: int) -> list[tuple[int, int]]:
+    """Windows of a length in which a mask holds nowhere, evenly spread."""
+    starts = np.linspace(0, mask.size - length, min(_WINDOWS_ELSEWHERE, max(1, mask.size // length))).astype(int)
     return [
-        (int(start), int(start) + length) for start in starts if start >= 0 and not taken[start : start + length].any()
+        (start, start + length)
+        for start in np.unique(starts).tolist()
+        if start >= 0 and not mask[start : start + length].any()
     ]
 
 
@@ -90,15 +85,3 @@ def _edge(values_na: np.ndarray, before_na: float, after_na: float) -> int:
     before, after = np.abs(values_na - before_na), np.abs(values_na - after_na)
     costs = np.concatenate([[0.0], np.cumsum(before)]) + np.concatenate([np.cumsum(after[::-1])[::-1], [0.0]])
     return int(np.argmin(costs))
-
-
-def _joined(peaks: np.ndarray, before: int, after: int, count: int) -> list[tuple[int, int]]:
-    """Stretches round the peaks; those that touch are one."""
-    found: list[tuple[int, int]] = []
-    for peak in peaks.tolist():
-        first, stop = max(0, peak - before), min(count, peak + after)
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], stop)
-        else:
-            found.append((first, stop))
-    return found

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from noble.traces.stretches import stretches
+
 # Currents are compared in medians of so much time; differences count from here on.
 _BLOCK_MS: Final = 1.0
 _SMALLEST_NA: Final = 0.002
@@ -143,9 +145,8 @@ def _quiet(levels_na: np.ndarray, allowed_na: float) -> int:
 
 def _runs(mask: np.ndarray, *, gap: int, shortest: int) -> list[tuple[int, int]]:
     """Stretches where a mask holds; short gaps are bridged, and short stretches left out."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
     found: list[tuple[int, int]] = []
-    for first, stop in edges.reshape(-1, 2).tolist():
+    for first, stop in stretches(mask).tolist():
         if found and first - found[-1][1] < gap:
             found[-1] = (found[-1][0], stop)
         else:

@@ -12,6 +12,8 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
+from noble.traces.stretches import block_means, stretches
+
 Kind = Literal["steps", "ramps", "pulses", "noise", "none", "unknown"]
 
 SHORTEST_STEP_MS: Final = 20.0
@@ -71,7 +73,7 @@ def injection(current_na: np.ndarray, *, dt_ms: float) -> Injection:
     """
     size = max(1, round(_BLOCK_MS / dt_ms))
     block_ms = size * dt_ms
-    values = current_na[: max(1, current_na.size // size) * size].reshape(-1, min(size, current_na.size)).mean(axis=1)
+    values = block_means(current_na, size)
     spread = float(np.ptp(np.quantile(values, _QUANTILES)))
     noise = 1.4826 * float(np.median(np.abs(np.diff(values)))) / np.sqrt(2) if values.size > 1 else 0.0
     reach = float(np.ptp(values))
@@ -103,8 +105,7 @@ def _of_lines(
         first, last = _start(away, slopes[0], within_na), int(np.flatnonzero(np.abs(away) > within_na)[-1])
         peak = away[first : last + 1][int(np.argmax(np.abs(away[first : last + 1])))]
         return Injection("ramps", float(peak), first * block_ms, (last + 1) * block_ms, holding)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.abs(away) > within_na, [False]]).astype(np.int8)))
-    parts = edges.reshape(-1, 2)
+    parts = stretches(np.abs(away) > within_na)
     heights = np.array([float(np.median(away[first:stop])) for first, stop in parts])
     if not len(parts):
         return Injection("unknown", float(away[np.argmax(np.abs(away))]), 0.0, values.size * block_ms, holding)
@@ -128,7 +129,7 @@ def _curved(values: np.ndarray, block_ms: float) -> Injection:
     """Noise, or something unknown, and when it lasts."""
     holding = _level_at_rest(values)
     size = max(1, round(1.0 / block_ms))
-    means = values[: max(1, values.size // size) * size].reshape(-1, min(size, values.size)).mean(axis=1)
+    means = block_means(values, size)
     moving = np.abs(means - holding) > max(_SMALLEST_NA, 0.02 * float(np.ptp(means)))
     first, last = (int(index) for index in np.flatnonzero(moving)[[0, -1]])
     active = means[first : last + 1]

@@ -9,6 +9,7 @@ import numpy as np
 
 from noble.recordings.kinds import Injection
 from noble.traces import Trace
+from noble.traces.stretches import block_means, longest_stretch
 
 REST_MV: Final = (-100.0, -40.0)
 """Membranes rest between these; a voltage beyond is of another unit, or off by an electrode's offset."""
@@ -59,8 +60,7 @@ def _clipped_mv(trace: Trace) -> float | None:
     """The extreme at which a voltage stays for half a millisecond, far from where it is mostly; None if it does not."""
     voltage_mv, middle = trace.voltage_mv, float(np.median(trace.voltage_mv))
     for extreme in (float(voltage_mv.max()), float(voltage_mv.min())):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], voltage_mv == extreme, [False]]).astype(np.int8)))
-        longest = int(np.diff(edges)[::2].max(initial=0))
+        longest = longest_stretch(voltage_mv == extreme)
         if abs(extreme - middle) > _CLIPPED_MV and longest > max(_CLIPPED_SAMPLES, _CLIPPED_MS / trace.grid.dt_ms):
             return extreme
     return None
@@ -73,7 +73,7 @@ def _scatter_mv(trace: Trace, onset_ms: float) -> float:
     before = trace.voltage_mv[max(0, stop - round(REST_WINDOW_MS / trace.grid.dt_ms)) : stop]
     if size < 1 or before.size < 3 * size:
         return 0.0
-    return float(before[: before.size // size * size].reshape(-1, size).mean(axis=1).std())
+    return float(block_means(before, size).std())
 
 
 def _drift_mv(trace: Trace, given: Injection, rest_mv: float) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
 
+from noble.recordings.command import clean_command
+from noble.recordings.detection import spike_peaks
 from noble.traces import TimeGrid, Trace
 from noble.units import check_current_na
 
@@ -44,6 +47,21 @@ class RawSweep:
     bias_na: float = 0.0
     current: CurrentSource = "recorded"
     padding: int = 0
+
+    @cached_property
+    def peaks(self) -> np.ndarray:
+        """Samples of the peaks of its spikes, wherever the cell rests, shape (spikes,)."""
+        return spike_peaks(self.trace.voltage_mv, dt_ms=self.trace.grid.dt_ms)
+
+    @cached_property
+    def cleaned_na(self) -> np.ndarray:
+        """Its current without what spikes add to it, shape (time,), nA."""
+        return clean_command(self.trace.current_na, self.peaks, dt_ms=self.trace.grid.dt_ms)
+
+    @property
+    def commanded_na(self) -> np.ndarray:
+        """Its current as it was commanded, the amplifier's bias included, shape (time,), nA."""
+        return self.cleaned_na + self.bias_na
 
 
 @dataclass(frozen=True)

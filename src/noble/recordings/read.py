@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from noble.files import file_sha256
-from noble.recordings.command import clean_command
 from noble.recordings.detection import spike_threshold_mv
 from noble.recordings.epochs import Epoch, epochs, varying_epoch
 from noble.recordings.formats import FORMATS, Format, Options
@@ -107,7 +106,7 @@ def steps_of(sweeps: Sequence[RawSweep], *, epoch: int | None = None) -> tuple[t
 def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
     """The step of each sweep of a protocol, or why it has none."""
     dt_ms = group[0].trace.grid.dt_ms
-    currents = [clean_command(item.trace.current_na, item.trace.voltage_mv, dt_ms=dt_ms) for item in group]
+    currents = [item.cleaned_na for item in group]
     if number is None:
         epoch = _epoch(currents, dt_ms)
     else:
@@ -117,7 +116,7 @@ def _fits(group: Sequence[RawSweep], number: int | None) -> list[StepFit | str]:
             return [f"its stimulus has {len(there)} epochs; epoch {number} was asked for."] * len(group)
         epoch = there[number - 1]
     if epoch is None:
-        return [_alone(item, current, dt_ms) for item, current in zip(group, currents, strict=True)]
+        return [_alone(item, dt_ms) for item in group]
     fits: list[StepFit | str | None] = []
     for item, current in zip(group, currents, strict=True):
         if _ends_before(item, epoch.stop):
@@ -158,13 +157,13 @@ def _incomplete(item: RawSweep) -> str:
     return f"its recording ends after {item.trace.grid.duration_ms:g} ms, before the response to its step is over."
 
 
-def _alone(item: RawSweep, cleaned_na: np.ndarray, dt_ms: float) -> StepFit | str:
+def _alone(item: RawSweep, dt_ms: float) -> StepFit | str:
     """The step of a sweep by itself: of its current as recorded, or, where spikes bent it, of the clean one."""
     try:
         fit = fit_step(item.trace.current_na, dt_ms=dt_ms)
     except ValueError as error:
         try:
-            fit = fit_step(cleaned_na, dt_ms=dt_ms)
+            fit = fit_step(item.cleaned_na, dt_ms=dt_ms)
         except ValueError:
             ends = f"; its recording ends after {item.trace.grid.duration_ms:g} ms." if item.padding else "."
             return str(error).rstrip(".") + ends

@@ -17,8 +17,8 @@ from noble.traces import Trace
 
 SAME_STEP_MS: Final = 1.0
 """Steps whose lengths differ by no more than this last equally long."""
-SAME_STEP_SHARE: Final = 0.015
-"""Nor do those whose lengths differ by this part: an amplifier's clock, or the edge of a small step in noise."""
+# Nor do those whose lengths differ by this part: an amplifier's clock, or the edge of a small step in noise.
+_SAME_STEP_SHARE: Final = 0.015
 NEGLIGIBLE_HOLDING_NA: Final = 0.005
 """So much is a bias of the amplifier, not a holding current."""
 
@@ -149,7 +149,7 @@ class Recording:
         Raises:
             ValueError: if all steps are shorter.
         """
-        allowed = max(SAME_STEP_MS, SAME_STEP_SHARE * step_ms)
+        allowed = same_step_ms(step_ms)
         alike = [sweep for sweep in self.sweeps if abs(sweep.step_ms - step_ms) <= allowed]
         kept = alike or [sweep for sweep in self.sweeps if sweep.step_ms > step_ms]
         if not kept:
@@ -169,6 +169,11 @@ class Recording:
         """Without these sweeps, which are listed with the reason."""
         kept = tuple(sweep for sweep in self.sweeps if sweep.name not in left_out)
         return replace(self, sweeps=kept, unusable={**self.unusable, **left_out})
+
+
+def same_step_ms(step_ms: float) -> float:
+    """Differences up to which steps of this length last equally long, ms."""
+    return max(SAME_STEP_MS, _SAME_STEP_SHARE * step_ms)
 
 
 def named_protocols(names: Set[str], asked: Sequence[str], *, source: str) -> set[str]:

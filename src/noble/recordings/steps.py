@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from noble.recordings.epochs import Epoch
+from noble.traces.stretches import block_means
 
 # Blocks of the coarse search, and how far from its answer an edge may be.
 _BLOCKS: Final = 700
@@ -74,7 +75,7 @@ def fit_step(current_na: np.ndarray, *, dt_ms: float) -> StepFit:
     if complete:
         onset, offset = _refined_edges(current_na, onset, offset, dt_ms=dt_ms)
     levels = _levels(current_na, onset, offset, dt_ms=dt_ms)
-    if abs(levels.amplitude_na) <= max(_SIGNIFICANT_ERRORS * levels.error_na, _SMALLEST_STEP_NA):
+    if not levels.differ:
         raise ValueError("no rectangular step was found in its stimulus.")
     if not complete:
         raise ValueError("its step begins or ends with the sweep; expected holding current before and after.")
@@ -100,7 +101,7 @@ def fit_step_near(current_na: np.ndarray, epoch: Epoch, *, dt_ms: float) -> Step
     local = current_na[epoch.start : epoch.end]
     onset, offset = _refined_edges(local, epoch.first - epoch.start, epoch.stop - epoch.start, dt_ms=dt_ms)
     levels = _levels(local, onset, offset, dt_ms=dt_ms)
-    if abs(levels.amplitude_na) <= max(_SIGNIFICANT_ERRORS * levels.error_na, _SMALLEST_STEP_NA):
+    if not levels.differ:
         if not _flat(local[onset:offset], dt_ms=dt_ms):
             raise ValueError("its stimulus is not one rectangular step.")
         return None
@@ -123,12 +124,17 @@ class _Levels(NamedTuple):
     error_na: float
     holding_na: float
 
+    @property
+    def differ(self) -> bool:
+        """Whether the mean inside is another than holding."""
+        return abs(self.amplitude_na) > max(_SIGNIFICANT_ERRORS * self.error_na, _SMALLEST_STEP_NA)
+
 
 def _levels(current_na: np.ndarray, onset: int, offset: int, *, dt_ms: float) -> _Levels:
     inside = current_na[onset:offset]
     quiet = _without_outliers(np.concatenate([current_na[:onset], current_na[offset:]]))
     block = max(1, min(round(_NOISE_BLOCK_MS / dt_ms), inside.size // 4, quiet.size // 4))
-    scatter = max(float(_block_means(part, block).std()) for part in (inside, quiet))
+    scatter = max(float(block_means(part, block).std()) for part in (inside, quiet))
     error = scatter * np.sqrt(block / inside.size + block / quiet.size)
     return _Levels(float(inside.mean() - quiet.mean()), float(error), float(quiet.mean()))
 
@@ -140,7 +146,7 @@ def _rectangular(current_na: np.ndarray, onset: int, offset: int, levels: _Level
     size = max(1, min(round(_MEAN_MS / dt_ms), (offset - onset) // 4))
     residual = current_na - levels.holding_na
     residual[onset:offset] -= levels.amplitude_na
-    means = _block_means(residual, size)
+    means = block_means(residual, size)
     # From differences, which a test pulse or a drift hardly changes.
     noise = 1.4826 * float(np.median(np.abs(np.diff(means))))
     off = np.abs(means) > _LARGEST_RESIDUAL * abs(levels.amplitude_na) + _RESIDUAL_NOISE * noise
@@ -166,7 +172,7 @@ def _level_within(inside_na: np.ndarray, levels: _Levels) -> bool:
 
 def _flat(values_na: np.ndarray, *, dt_ms: float) -> bool:
     """Whether 1 ms means of a current stray from their median by no more than its noise."""
-    means = _block_means(values_na, max(1, min(round(_MEAN_MS / dt_ms), values_na.size // 4)))
+    means = block_means(values_na, max(1, min(round(_MEAN_MS / dt_ms), values_na.size // 4)))
     noise = 1.4826 * float(np.median(np.abs(np.diff(means))))
     strays = np.abs(means - np.median(means)) > _RESIDUAL_NOISE * noise + _SMALLEST_TREND_NA
     return bool(np.mean(strays) <= 1 - _SMALLEST_FLAT)
@@ -175,7 +181,7 @@ def _flat(values_na: np.ndarray, *, dt_ms: float) -> bool:
 def _coarse_rectangle(values: np.ndarray) -> tuple[int, int]:
     """First sample of, and first after, the rectangle that explains most variance, to the size of a block."""
     size = max(1, values.size // _BLOCKS)
-    means = _block_means(values, size)
+    means = block_means(values, size)
     sums = np.concatenate([[0.0], np.cumsum(means - means.mean())])
     lengths = np.arange(sums.size)[None, :] - np.arange(sums.size)[:, None]
     possible = (lengths > 0) & (lengths < means.size)
@@ -216,8 +222,3 @@ def _without_outliers(values: np.ndarray) -> np.ndarray:
     """The values within five robust standard deviations of their median: a test pulse is none of the holding current."""
     distance = np.abs(values - np.median(values))
     return values[distance <= 5 * 1.4826 * np.median(distance) + _SMALLEST_STEP_NA]
-
-
-def _block_means(values: np.ndarray, size: int) -> np.ndarray:
-    """Means over successive blocks; what does not fill the last one is left out."""
-    return values[: values.size // size * size].reshape(-1, size).mean(axis=1)

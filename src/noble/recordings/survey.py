@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from noble.recordings.command import clean_command
-from noble.recordings.detection import spike_peaks
 from noble.recordings.epochs import epochs
 from noble.recordings.kinds import SHORTEST_STEP_MS, Injection, Kind, injection
 from noble.recordings.quality import REST_WINDOW_MS, doubts
@@ -174,13 +172,12 @@ def survey(recording: Recording) -> RecordingSurvey:
 
 def _surveyed(raw: RawSweep, step: Sweep | None) -> SweepSurvey:
     dt_ms = raw.trace.grid.dt_ms
-    cleaned = clean_command(raw.trace.current_na, raw.trace.voltage_mv, dt_ms=dt_ms)
-    given = injection(cleaned, dt_ms=dt_ms)
+    given = injection(raw.cleaned_na, dt_ms=dt_ms)
     given = replace(given, holding_na=given.holding_na + raw.bias_na)
     if step is not None:
         kind: Kind = "steps" if step.step_ms >= SHORTEST_STEP_MS else "pulses"
         given = Injection(kind, step.amplitude_na, step.onset_ms, step.offset_ms, step.holding_na)
-    peaks_ms = spike_peaks(raw.trace.voltage_mv, dt_ms=dt_ms) * dt_ms
+    peaks_ms = raw.peaks * dt_ms
     rest = _rest_mv(raw, given)
     reasons = list(doubts(raw.trace, given, rest_mv=rest, spikes_ms=peaks_ms))
     return SweepSurvey(
@@ -192,7 +189,7 @@ def _surveyed(raw: RawSweep, step: Sweep | None) -> SweepSurvey:
         onset_ms=given.onset_ms,
         offset_ms=given.offset_ms,
         holding_na=given.holding_na,
-        current=_source(raw, cleaned),
+        current=_source(raw),
         rate_khz=1.0 / dt_ms,
         duration_ms=raw.trace.grid.duration_ms,
         spikes=peaks_ms.size,
@@ -203,10 +200,10 @@ def _surveyed(raw: RawSweep, step: Sweep | None) -> SweepSurvey:
     )
 
 
-def _source(raw: RawSweep, cleaned_na: np.ndarray) -> Source:
+def _source(raw: RawSweep) -> Source:
     if raw.current == "command":
         return "command"
-    changed = float(np.max(np.abs(cleaned_na - raw.trace.current_na)))
+    changed = float(np.max(np.abs(raw.cleaned_na - raw.trace.current_na)))
     return "cleaned" if changed > _UNCHANGED_NA else "recorded"
 
 
@@ -248,11 +245,9 @@ def _stimuli(sweeps: Iterable[SweepSurvey], steps: Mapping[str, Sweep]) -> Itera
 
 def _epochs(sweeps: Sequence[SweepSurvey]) -> Iterable[EpochSurvey]:
     """Epochs of the sweeps that are as long as the first."""
-    traces = [sweep.raw.trace for sweep in sweeps if sweep.raw is not None]
-    grid = traces[0].grid
-    currents = [
-        clean_command(trace.current_na, trace.voltage_mv, dt_ms=grid.dt_ms) for trace in traces if trace.grid == grid
-    ]
+    raws = [sweep.raw for sweep in sweeps if sweep.raw is not None]
+    grid = raws[0].trace.grid
+    currents = [raw.cleaned_na for raw in raws if raw.trace.grid == grid]
     step_ms = (sweeps[0].onset_ms + sweeps[0].offset_ms) / 2
     for number, epoch in enumerate(epochs(currents, dt_ms=grid.dt_ms), start=1):
         levels = [float(np.median(current[epoch.first : epoch.stop])) for current in currents]

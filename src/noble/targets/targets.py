@@ -16,7 +16,7 @@ import numpy as np
 from noble.features import FeatureSettings
 from noble.features.windows import AFTER_MS, BEFORE_MS, measure_step
 from noble.files import content_sha256, number, read_json, write_json
-from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, SAME_STEP_SHARE, Recording, Sweep, mean_na
+from noble.recordings import NEGLIGIBLE_HOLDING_NA, SAME_STEP_MS, Recording, Sweep, mean_na, same_step_ms
 from noble.spikes import spike_times_ms, within
 from noble.targets.efeatures import TARGET_FEATURES, features_at, floor_of
 from noble.targets.soundness import check_sound
@@ -347,7 +347,12 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
         )
     for what, unit, tolerance, values in (
         ("sampling interval", "ms", 1e-6, [sweep.trace.grid.dt_ms for sweep in recording.sweeps]),
-        ("length of the step", "ms", _same_step_ms(recording), [sweep.step_ms for sweep in recording.sweeps]),
+        (
+            "length of the step",
+            "ms",
+            same_step_ms(max(sweep.step_ms for sweep in recording.sweeps)),
+            [sweep.step_ms for sweep in recording.sweeps],
+        ),
     ):
         low, high = int(np.argmin(values)), int(np.argmax(values))
         if values[high] - values[low] > tolerance:
@@ -356,11 +361,6 @@ def _check(recording: Recording, groups: Mapping[float, Sequence[Sweep]], min_tr
                 f"{values[high]:g} {unit} in {recording.sweeps[high].name}; expected the same in all, so choose by "
                 "protocol or length (Recording.of_protocol, of_step_ms; --protocol, --step-ms)."
             )
-
-
-def _same_step_ms(recording: Recording) -> float:
-    """Differences up to which steps last equally long: an amplifier's clock, or the edge of a small step in noise."""
-    return max(SAME_STEP_MS, SAME_STEP_SHARE * max(sweep.step_ms for sweep in recording.sweeps))
 
 
 def _aligned(sweeps: Sequence[Sweep], *, before_ms: float, after_ms: float) -> tuple[TraceBatch, float]:

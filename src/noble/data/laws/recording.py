@@ -51,7 +51,7 @@ def currents_of(path: str, protocols: tuple[str, ...], electrode: str | None) ->
     Raises:
         FileNotFoundError, ValueError: if the recording is not there, cannot be read, or has no such stimulus.
     """
-    from noble.recordings import commanded_na, named_protocols, read_sweeps
+    from noble.recordings import named_protocols, read_sweeps
 
     read = read_sweeps(path, electrode=electrode)
     names = {sweep.protocol for sweep in read.sweeps}
@@ -59,4 +59,4 @@ def currents_of(path: str, protocols: tuple[str, ...], electrode: str | None) ->
     sweeps = [sweep for sweep in read.sweeps if sweep.protocol in chosen and sweep.trace.grid.count > 1]
     if not sweeps:
         raise ValueError(f"{path} has no sweep in current clamp; noble recording says what is in it.")
-    return tuple(_Current(commanded_na(sweep), sweep.trace.grid.dt_ms) for sweep in sweeps)
+    return tuple(_Current(sweep.commanded_na, sweep.trace.grid.dt_ms) for sweep in sweeps)
