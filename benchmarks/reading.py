@@ -18,7 +18,7 @@ import numpy as np
 from noble.files import write_json
 from noble.recordings import read_sweeps
 
-RUNS = 5
+RUNS = 15
 
 
 def by_neo(path: Path) -> None:
