@@ -20,7 +20,7 @@ test-slow: .venv/test-ready
 	$(BIN)/pytest -m slow
 
 lint: .venv/test-ready
-	$(BIN)/ruff check
+	$(BIN)/ruff check --no-cache  # a cached verdict does not know of modules that came later
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from igor_waves import write_wave
 
+from igor_waves import write_wave
 from noble.recordings import read_recording, read_sweeps
 from nwb_files import answer_mv, step_na, times_ms
 
