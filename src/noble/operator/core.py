@@ -56,6 +56,8 @@ class Examples:
         voltage_mv: what was simulated, mV.
         spikes_ms: its spike times in order, filled up with infinity, ms.
         dt_ms: sampling interval of current and voltage, ms.
+        counted_from_ms: from here on the examples count. What comes before it tells a neuron that was not at rest at the first
+            sample in which state it is.
     """
 
     scaled_features: Float[Tensor, "batch feature"]
@@ -63,6 +65,7 @@ class Examples:
     voltage_mv: Float[Tensor, "batch time"]
     spikes_ms: Float[Tensor, "batch spike"]
     dt_ms: float
+    counted_from_ms: float = 0.0
 
 
 class AbstractCore(nn.Module, ABC, Generic[StateT]):

@@ -32,7 +32,8 @@ from noble.operator.spiking.losses import compared_samples
 from noble.operator.spiking.waveform import SpikeShapes
 from noble.traces import TimeGrid
 
-_PARTS: Final = 4
+PARTS: Final = 4
+"""Parts of a bin whose mean currents the networks are told."""
 # The usual error of the logarithm of the expected rate is the unit in which the context corrects it.
 _LOG_RATE_RANGE: Final = (-12.0, -0.7)
 _LEAST_EXPECTED_LOG_RATE: Final = -11.0
@@ -100,6 +101,19 @@ class _Answer(NamedTuple):
     memory: Memory
 
 
+class _Told(NamedTuple):
+    """What the cell says of each bin when it is told when the neuron fired: log odds, place and description; the truth beside it:
+    whether and where there is a spike; slow voltage before the first bin, and what current beyond the learned range adds."""
+
+    odds: Tensor
+    guessed: Tensor
+    description: Tensor
+    spiked: Tensor
+    place: Tensor
+    before_mv: Tensor
+    beyond_mv: Tensor
+
+
 @final
 class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
     """Scaled features and current in, mV out; see the module's docstring.
@@ -117,7 +131,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         self.prior = FICurvePrior(spec)
         self.address = nn.Sequential(nn.Linear(len(spec), config.address), nn.SiLU())
         self.context = Context(
-            signals=_PARTS + self.prior.signals,
+            signals=PARTS + self.prior.signals,
             address=config.address,
             width=config.width,
             filters=config.filters,
@@ -165,7 +179,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         neurons = check_neurons(scaled_features)
         nothing = scaled_features.new_zeros(neurons)
         address, never = self._address(scaled_features), scaled_features.new_zeros(neurons, STATES)
-        signals, expected, _ = self._signals(scaled_features, nothing[:, None, None].expand(-1, 1, _PARTS), never)
+        signals, expected, _ = self._signals(scaled_features, nothing[:, None, None].expand(-1, 1, PARTS), never)
         context, carried = self.context.rest(signals[:, 0], address)
         rate = self._rate(expected[:, 0], context)
         memory = self.cell.rest(context, rate)
@@ -191,7 +205,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         """The state after a further piece of current, and what that settles; it costs as much as the piece is long."""
         config, neurons = self.config, len(state.scaled_features)
         check_piece(current_na, dt_ms, neurons=neurons, dt_before_ms=state.dt_ms.tolist())
-        binning = Binning(config.bin_ms, _PARTS, dt_ms)
+        binning = Binning(config.bin_ms, PARTS, dt_ms)
         samples = int(state.samples[0])
         done, complete = binning.complete(samples), binning.complete(samples + current_na.shape[1])
         pending = torch.cat([state.pending_na, current_na.to(state.pending_na)], dim=1)
@@ -232,9 +246,40 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
     def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
         """Chance and place of every spike, and the voltage that is drawn when the cell is told the true spikes."""
         config = self.config
-        count = examples.current_na.shape[1]
-        binning = Binning(config.bin_ms, _PARTS, examples.dt_ms)
-        bins = binning.complete(count)
+        told = self._told(examples, generator)
+        # Per spike; where there are few, as if there were some, so that a silent batch counts for no more than it shows.
+        first = math.ceil(examples.counted_from_ms / config.bin_ms - 1e-9)
+        odds, counted, missed = told.odds[:, first:], told.spiked[:, first:], (told.guessed - told.place)[:, first:]
+        fired = counted.sum().clamp(min=counted.numel() * config.bin_ms / _LONGEST_INTERVAL_MS)
+        firing = nn.functional.binary_cross_entropy_with_logits(odds, counted.to(odds), reduction="sum") / fired
+        timing = pseudo_huber(missed[counted], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
+        # At least one column, so that several devices find a gradient for every weight, whatever fires.
+        found, channels = self._spikes(told.spiked, told.place, told.description, 0, least=1)
+        drawing = Drawing(
+            slow_mv=torch.cat([told.before_mv, self._slow_mv(told.description) + told.beyond_mv], dim=1),
+            first_edge=0,
+            bin_ms=config.bin_ms,
+            spikes_ms=found,
+            channels=channels,
+            shapes=self.shapes,
+        )
+        points = compared_samples(examples, losses.waveform_points, generator)
+        points = points.clamp(max=self._settled_samples(told.odds.shape[1], examples.dt_ms) - 1)
+        drawn = drawing.points(points * examples.dt_ms)
+        waveform = pseudo_huber(drawn - examples.voltage_mv.gather(1, points), scale=1.0).mean()
+        loss = losses.firing * firing + losses.timing * timing + losses.waveform * waveform
+        return {"loss": loss, "firing": firing, "timing": timing, "waveform": waveform}
+
+    @torch.no_grad()
+    def spike_chances(self, examples: Examples) -> Float[Tensor, "batch bin"]:
+        """How likely a spike is in each bin of `config.bin_ms`, given the current and the true spikes before it."""
+        return torch.sigmoid(self._told(examples, None).odds)
+
+    def _told(self, examples: Examples, generator: torch.Generator | None) -> _Told:
+        """What the cell says of every bin when it is told the true spikes, which a generator moves by a little."""
+        config = self.config
+        binning = Binning(config.bin_ms, PARTS, examples.dt_ms)
+        bins = binning.complete(examples.current_na.shape[1])
         parts = binning.part_means(examples.current_na, 0, range(bins))
         state = self.rest(examples.scaled_features)
         address = self._address(examples.scaled_features)
@@ -245,35 +290,18 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         rate = self._rate(expected, context)
         true = torch.where(examples.spikes_ms < bins * config.bin_ms - 1e-6, examples.spikes_ms, torch.inf)
         spiked, place = _in_bins(true, bins, config.bin_ms)
-        low, high = (math.log(edge) for edge in _JITTER_MS)
-        spread = torch.exp(low + (high - low) * torch.rand((len(place), 1), generator=generator)).to(place)
-        moved = place + spread * torch.randn(place.shape, generator=generator).to(place)
-        told = torch.where(spiked, moved.clamp(0, config.bin_ms), 0.0)
-        odds, guessed, description = self.cell.told(context, rate, address, spiked, told, state.memory)
-        # Per spike; where there are few, as if there were some, so that a silent batch counts for no more than it shows.
-        fired = spiked.sum().clamp(min=len(spiked) * bins * config.bin_ms / _LONGEST_INTERVAL_MS)
-        firing = nn.functional.binary_cross_entropy_with_logits(odds, spiked.to(odds), reduction="sum") / fired
-        timing = pseudo_huber((guessed - place)[spiked], scale=_PLACE_SCALE_MS).sum() / fired / _PLACE_UNIT_MS
-        # At least one column, so that several devices find a gradient for every weight, whatever fires.
-        found, channels = self._spikes(spiked, place, description, 0, least=1)
-        drawing = Drawing(
-            slow_mv=torch.cat([state.slow_mv[:, -1:], self._slow_mv(description) + beyond], dim=1),
-            first_edge=0,
-            bin_ms=config.bin_ms,
-            spikes_ms=found,
-            channels=channels,
-            shapes=self.shapes,
-        )
-        points = compared_samples(examples, losses.waveform_points, generator)
-        points = points.clamp(max=self._settled_samples(bins, examples.dt_ms) - 1)
-        drawn = drawing.points(points * examples.dt_ms)
-        waveform = pseudo_huber(drawn - examples.voltage_mv.gather(1, points), scale=1.0).mean()
-        loss = losses.firing * firing + losses.timing * timing + losses.waveform * waveform
-        return {"loss": loss, "firing": firing, "timing": timing, "waveform": waveform}
+        moved = place
+        if generator is not None:
+            low, high = (math.log(edge) for edge in _JITTER_MS)
+            spread = torch.exp(low + (high - low) * torch.rand((len(place), 1), generator=generator)).to(place)
+            moved = place + spread * torch.randn(place.shape, generator=generator).to(place)
+        known = torch.where(spiked, moved.clamp(0, config.bin_ms), 0.0)
+        odds, guessed, description = self.cell.told(context, rate, address, spiked, known, state.memory)
+        return _Told(odds, guessed, description, spiked, place, state.slow_mv[:, -1:], beyond)
 
     def _responses(self, scaled: Tensor, current_na: Tensor, dt_ms: float) -> list[Response]:
         """A whole current, piece by piece, and after its end as long as it takes until the last sample is settled."""
-        binning = Binning(self.config.bin_ms, _PARTS, dt_ms)
+        binning = Binning(self.config.bin_ms, PARTS, dt_ms)
         count = current_na.shape[1]
         bins = math.ceil((count * dt_ms + self.config.ahead_ms) / self.config.bin_ms) + 1
         held = current_na[:, -1:].expand(-1, max(0, binning.filling(bins) - count))
@@ -376,7 +404,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
 
     def _resistance_mohm(self, scaled: Tensor) -> Tensor:
         if "input_resistance" not in self.spec.names:
-            return torch.full_like(scaled[:, 0], _USUAL_RESISTANCE_MOHM)
+            return scaled.new_full((len(scaled),), _USUAL_RESISTANCE_MOHM)
         return self.spec.unscale(scaled)[:, self.spec.names.index("input_resistance")]
 
     def _settled_samples(self, bins: int, dt_ms: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -68,17 +69,19 @@ def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def compared_samples(examples: Examples, points: int, generator: torch.Generator) -> Int[Tensor, "batch point"]:
-    """Sample numbers at which to compare voltage: half anywhere, half near spikes, where there are spikes."""
+    """Sample numbers at which to compare voltage, of those that count: half anywhere, half near spikes, where there are any."""
     rows, last = examples.current_na.shape[0], examples.current_na.shape[1] - 1
     spikes_ms = examples.spikes_ms
+    first = min(math.ceil(examples.counted_from_ms / examples.dt_ms - 1e-9), last)
 
     def uniform(columns: int) -> Tensor:
         return torch.rand((rows, columns), generator=generator).to(spikes_ms.device)
 
-    count = torch.isfinite(spikes_ms).sum(dim=1, keepdim=True)
-    anywhere = uniform(points) * last
-    which = (uniform(points // 2) * count).long().clamp(max=spikes_ms.shape[1] - 1)
+    before = (spikes_ms < examples.counted_from_ms).sum(dim=1, keepdim=True)
+    count = torch.isfinite(spikes_ms).sum(dim=1, keepdim=True) - before
+    anywhere = first + uniform(points) * (last - first)
+    which = (before + uniform(points // 2) * count).long().clamp(max=spikes_ms.shape[1] - 1)
     offset = (2 * uniform(points // 2) - 1) * _NEAR_SPIKE_MS
     near = (spikes_ms.gather(1, which) + offset) / examples.dt_ms
     anywhere[:, : points // 2] = torch.where(count > 0, near, anywhere[:, : points // 2])
-    return anywhere.round().long().clamp(0, last)
+    return anywhere.round().long().clamp(first, last)
