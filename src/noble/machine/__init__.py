@@ -2,9 +2,9 @@
 
 from noble.machine.allocator import give_memory_back, keep_freed_memory
 from noble.machine.cores import available_cores
-from noble.machine.threads import small_predictions_take_one_thread
+from noble.machine.threads import one_thread, small_predictions_take_one_thread
 
-__all__ = ["available_cores", "give_memory_back", "tune_process"]
+__all__ = ["available_cores", "give_memory_back", "one_thread", "tune_process"]
 
 
 def tune_process() -> None:

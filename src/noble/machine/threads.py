@@ -38,6 +38,13 @@ def suitable_threads(samples: int) -> Iterator[None]:
     if not _asked or samples > _SMALL_SAMPLES or os.environ.get(LEAVE_THREADS_VARIABLE):
         yield
         return
+    with one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread; afterwards it has as many as before."""
     import torch  # here, so that who only asks for cores does not wait for it
 
     usual = torch.get_num_threads()

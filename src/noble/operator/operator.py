@@ -74,7 +74,8 @@ class Operator(nn.Module):
     @property
     def holding_na(self) -> float:
         """The constant current under which the neurons that it learned settle and answer, nA; currents come on top of it."""
-        return float((self.provenance.get("hall") or {}).get("holding_na", 0.0))
+        held = [(self.provenance.get(source) or {}).get("holding_na", 0.0) for source in ("hall", "recording")]
+        return float(held[0] or held[1])
 
     def __repr__(self) -> str:
         return one_line(self)

@@ -15,7 +15,9 @@ Schedule = torch.optim.lr_scheduler.LambdaLR | torch.optim.lr_scheduler.ReduceLR
 
 def optimiser_for(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
     """The configured optimiser of a module's weights."""
-    weights, rate, decay = module.parameters(), config.learning_rate, config.weight_decay
+    # A layer of the features of neurons that have none is empty, which SOAP does not know.
+    weights = [weight for weight in module.parameters() if weight.numel()]
+    rate, decay = config.learning_rate, config.weight_decay
     if config.name == "adam":
         return torch.optim.Adam(weights, lr=rate)
     if config.name == "adamw":

@@ -39,6 +39,8 @@ HALF_OF_THE_CHANCE: Final = math.log(2)
 DECISIONS: Final = 4
 _LONGEST_MS: Final = 600.0
 _RARE: Final = -4.0
+# Weight of the phase for the odds, and trust in its guess of the place, where nothing is known of the neuron.
+_UNTRUSTED: Final = (-8.0, -6.0)
 
 
 class Memory(NamedTuple):
@@ -68,11 +70,14 @@ class Cell(nn.Module):
         averages: of the context.
         address: size of the address.
         bin_ms: length of a bin.
+        guided: whether an F-I curve says how fast the phase should grow; else the phase is not trusted at first.
     """
 
     spike_times_ms: Tensor
 
-    def __init__(self, context: int, size: int, averages: int, address: int, bin_ms: float) -> None:
+    def __init__(
+        self, context: int, size: int, averages: int, address: int, bin_ms: float, *, guided: bool = True
+    ) -> None:
         super().__init__()
         self.bin_ms = bin_ms
         self.register_buffer("spike_times_ms", torch.tensor(SPIKE_TIMES_MS), persistent=False)
@@ -90,7 +95,7 @@ class Cell(nn.Module):
         self.decision = nn.Linear(size, DECISIONS)
         with torch.no_grad():
             self.decision.weight.mul_(0.1)
-            self.decision.bias.copy_(torch.tensor([_RARE, 0.0, -1.0, 0.0]))
+            self.decision.bias.copy_(torch.tensor([_RARE, 0.0, *((-1.0, 0.0) if guided else _UNTRUSTED)]))
 
     @property
     def decay(self) -> Float[Tensor, " average"]:

@@ -140,7 +140,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             bin_ms=config.bin_ms,
         )
         self.correct = nn.Linear(config.width, 1)
-        self.cell = Cell(config.width, config.cell, config.averages, config.address, config.bin_ms)
+        guided = "rheobase" in spec.names
+        self.cell = Cell(config.width, config.cell, config.averages, config.address, config.bin_ms, guided=guided)
         self.slow = nn.Linear(config.cell, 1)
         self.weigh = nn.Linear(config.cell, config.shapes)
         self.shapes = SpikeShapes(config.shapes, config.shape_width, ahead_ms=config.ahead_ms, back_ms=config.back_ms)
