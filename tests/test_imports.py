@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "operator": {"family", "features", "protocols", "responders", "stimuli", "traces"},
     "train": {"data", "features", "operator", "protocols", "stimuli", "traces"},
     "evaluation": {"cells", "data", "features", "operator", "protocols", "responders", "stimuli", "traces"},
+    "twin": {"operator", "recordings", "traces", "train"},
     "comparison": {"features", "operator", "protocols", "recordings", "stimuli", "targets", "traces"},
     "studies": {
         "cells",
