@@ -7,7 +7,7 @@ state to carry: a draw depends on nothing else, neither on the pieces in which a
 from __future__ import annotations
 
 import operator
-from typing import Final
+from typing import Final, no_type_check
 
 import numpy as np
 from jaxtyping import Int
@@ -21,6 +21,7 @@ _FACTORS: Final = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _LARGEST: Final = (1 << 63) - 1
 
 
+@no_type_check  # it is compiled, too
 def mixed(values: np.ndarray) -> np.ndarray:
     """A hash of 64 bits; it maps no two numbers to one.
 
