@@ -58,15 +58,36 @@ def answer_all(
     Returns:
         Voltage and current over neuron, stimulus and time.
     """
-    from noble.traces.labelled import labelled_traces
-
     pairs = [(neuron, stimulus) for neuron in neurons for stimulus in stimuli]
     batch = responder.respond([neuron for neuron, _ in pairs], [stimulus for _, stimulus in pairs], grid)
-    shape = (len(neurons), len(stimuli), grid.count)
+    return labelled_answers(batch, stimuli, labels=labels, coordinates=coordinates)
+
+
+def labelled_answers(
+    batch: TraceBatch,
+    stimuli: Sequence[Stimulus],
+    *,
+    labels: Sequence[str | int],
+    coordinates: Mapping[str, tuple[np.ndarray, str]] | None = None,
+    trials: int | None = None,
+) -> xarray.Dataset:
+    """Label the answers of every neuron to every stimulus.
+
+    Args:
+        batch: a trace for each stimulus of the first neuron, then of the second; with trials, all of one answer together.
+        stimuli: currents, each of which every neuron got.
+        labels: one label per neuron.
+        coordinates: further coordinates of the neurons, see `noble.traces.labelled.labelled_traces`.
+        trials: how many of each answer there are; None for one answer without that dimension.
+    """
+    from noble.traces.labelled import labelled_traces
+
+    shape = (len(labels), len(stimuli), *(() if trials is None else (trials,)), batch.grid.count)
+    currents = batch.current_na.reshape(len(labels), len(stimuli), -1, batch.grid.count)
     return labelled_traces(
         batch.voltage_mv.reshape(shape),
-        batch.current_na.reshape(shape)[0],
-        grid,
+        currents[0, :, 0],
+        batch.grid,
         neurons=labels,
         stimuli=[repr(stimulus) for stimulus in stimuli],
         edges_ms=np.array([edges_ms(stimulus) for stimulus in stimuli]),

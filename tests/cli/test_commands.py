@@ -198,6 +198,56 @@ def test_predict_takes_features_and_any_stimulus(noble, place):
     assert table["current_na_0"].max() == pytest.approx(0.1)
 
 
+def test_predict_draws_trials(noble, place):
+    import torch
+
+    from noble.operator import Operator
+    from noble.operator.feedback.config import SpikeFeedbackConfig
+
+    known = Operator.load("bundle")
+    sizes = {
+        "width": 8,
+        "hidden": 8,
+        "filters": 6,
+        "cell": 8,
+        "averages": 5,
+        "address": 8,
+        "shapes": 3,
+        "shape_width": 8,
+    }
+    operator = Operator.build(SpikeFeedbackConfig(**sizes), known.spec, known.grid, seed=0)
+    with torch.no_grad():
+        operator.core.get_parameter("cell.decision.bias")[0] = -2.0  # a spike in one of seven bins
+    operator.save("drawing")
+    asked = (
+        "predict",
+        "drawing",
+        "--hall",
+        "stylised-pv",
+        "--step",
+        0.1,
+        "--step",
+        0.2,
+        "--window",
+        100,
+        "--length",
+        80,
+    )
+    for name, seed in (("a", 4), ("b", 4), ("c", 5)):
+        result = noble(*asked, "--trials", 3, "--seed", seed, "-o", f"{name}.csv")
+        assert result.code == 0, result.err
+    assert "trial" in result.out.splitlines()[1]
+    texts = [(place / f"{name}.csv").read_bytes() for name in "abc"]
+    assert texts[0] == texts[1] != texts[2]
+    table = np.genfromtxt("a.csv", delimiter=",", names=True)
+    drawn = [table[f"voltage_mv_{index}"] for index in range(6)]
+    assert len({column.tobytes() for column in drawn}) == 6
+    assert [table[f"current_na_{index}"].max() for index in range(6)] == pytest.approx([0.1] * 3 + [0.2] * 3)
+    refused = noble("predict", "bundle", "--hall", "stylised-pv", "--step", 0.1, "--trials", 2)
+    assert refused.code == 2
+    assert "it draws no trials; ask it without trials and seed" in refused.error
+
+
 def test_a_feature_that_is_not_named_takes_its_mean(noble, place):
     from noble.operator import Operator
 

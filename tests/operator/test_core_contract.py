@@ -6,6 +6,7 @@ import torch
 
 from noble.operator import PRESETS, AbstractCore, FeatureSpec, LossConfig
 from noble.operator.core import Examples
+from noble.operator.trials import MOST_LIKELY
 from noble.traces import TimeGrid
 from noble.train import OptimiserConfig
 
@@ -49,6 +50,25 @@ def test_a_finite_latency_means_any_window(config):
     else:
         with pytest.raises(ValueError, match="trained on 60 ms"):
             core.check_window(3, 0.1)
+
+
+def test_a_core_draws_trials_or_says_that_it_does_not(config):
+    core = config.build(SPEC, GRID).eval()
+    keys = torch.tensor([3, MOST_LIKELY])
+    for ask in (
+        lambda keys: core.rest(SCALED, keys=keys),
+        lambda keys: core(SCALED, CURRENT, GRID.dt_ms, keys=keys),
+        lambda keys: core.spike_times_ms(SCALED, CURRENT, GRID.dt_ms, keys=keys),
+    ):
+        if core.draws_trials:
+            ask(keys)
+        else:
+            with pytest.raises(ValueError, match="does not know how likely a spike is, so it draws no trials"):
+                ask(keys)
+    if core.draws_trials:
+        for wrong in (keys[:1], keys.float(), keys - 1):
+            with pytest.raises(ValueError, match=r"for 2 neurons; expected \(2,\) whole numbers \(int64\) from -1"):
+                core.check_keys(wrong, 2)
 
 
 def test_the_objective_has_a_gradient(config):

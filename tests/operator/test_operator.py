@@ -133,7 +133,7 @@ def test_a_causal_core_answers_on_any_window():
             super().__init__()
             self.gain = torch.nn.Parameter(torch.tensor(2.0))
 
-        def forward(self, scaled_features, current_na, dt_ms):
+        def forward(self, scaled_features, current_na, dt_ms, *, keys=None):
             return self.gain * current_na + scaled_features[:, :1]
 
     operator = Operator(CONFIG, SPEC, GRID, core=Echo())
@@ -250,7 +250,7 @@ def test_spikes_of_a_phase_are_told_without_drawing():
             self.scale = torch.nn.Parameter(torch.tensor(0.1))
             self.batches: list[int] = []
 
-        def spike_times_ms(self, scaled_features, current_na, dt_ms):
+        def spike_times_ms(self, scaled_features, current_na, dt_ms, *, keys=None):
             self.batches.append(len(current_na))
             assert not torch.is_grad_enabled()
             assert not self.training

@@ -9,13 +9,16 @@ class ToyCore(AbstractCore[None]):
     def check_window(self, count, dt_ms):
         pass
 
-    def forward(self, scaled_features, current_na, dt_ms):
+    def forward(self, scaled_features, current_na, dt_ms, *, keys=None):
+        self.check_keys(keys, len(scaled_features))
         raise AssertionError("nothing is to be drawn")
 
-    def spike_times_ms(self, scaled_features, current_na, dt_ms):
+    def spike_times_ms(self, scaled_features, current_na, dt_ms, *, keys=None):
+        self.check_keys(keys, len(scaled_features))
         raise AssertionError("nobody asked when it fires")
 
-    def rest(self, scaled_features):
+    def rest(self, scaled_features, *, keys=None):
+        self.check_keys(keys, len(scaled_features))
         raise AssertionError("nothing is to be streamed")
 
     def advance(self, state, current_na, dt_ms):

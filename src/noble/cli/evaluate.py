@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from noble.cli.app import ASK, OPERATORS, app
@@ -26,6 +27,7 @@ from noble.cli.stimulus_options import (
 from noble.features.neurons import Neurons
 from noble.files import write_json
 from noble.protocols import StepProtocol
+from noble.traces import TraceBatch
 
 if TYPE_CHECKING:
     from noble.evaluation import Evaluation
@@ -146,6 +148,15 @@ def predict(
     dt: Sampling = 0.06,
     output: Output = None,
     figure: Figure = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Draw so many trials of each answer by chance, instead of the most likely one; of spike-feedback operators.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the trials.")] = 0,
 ) -> None:
     """Predict the voltage of one neuron under one or more stimuli. Needs no simulator."""
     from noble.operator import Operator
@@ -154,8 +165,13 @@ def predict(
     protocol = StepProtocol(onset_ms=onset, step_ms=length, window_ms=window, dt_ms=dt)
     stimuli = stimuli_of(step, stimulus, protocol)
     neuron = _neuron(operator, features, hall, model)
-    batch = operator.respond(neuron.take([0] * len(stimuli)), stimuli, protocol.grid)
-    report_traces(batch, output=output, figure=figure)
+    if trials is None:
+        batch = operator.respond(neuron.take([0] * len(stimuli)), stimuli, protocol.grid)
+    else:
+        drawn = operator.predict(neuron, stimuli, duration_ms=window, dt_ms=dt, trials=trials, seed=seed)
+        voltage_mv = drawn["voltage"].values.reshape(-1, protocol.grid.count)
+        batch = TraceBatch(protocol.grid, voltage_mv, np.repeat(drawn["current"].values, trials, axis=0))
+    report_traces(batch, trials=trials, output=output, figure=figure)
 
 
 def _neuron(operator: Operator, features: str | None, hall: str | None, model: int) -> Neurons:

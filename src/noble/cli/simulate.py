@@ -68,15 +68,17 @@ def simulate(
     report_traces(batch, output=output, figure=figure)
 
 
-def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None) -> None:
-    """Print a line a trace; write CSV and figure if asked."""
-    table = Table("trace", "largest current (nA)", "spikes", "first spike (ms)", "lowest (mV)", "highest (mV)")
+def report_traces(batch: TraceBatch, *, output: Path | None, figure: Path | None, trials: int | None = None) -> None:
+    """Print a line a trace, with the number of its trial if each answer has several; write CSV and figure if asked."""
+    which = ("trace",) if trials is None else ("trace", "trial")
+    table = Table(*which, "largest current (nA)", "spikes", "first spike (ms)", "lowest (mV)", "highest (mV)")
     for index, trace in enumerate(batch):
         spikes = spike_times_ms(trace.voltage_mv, dt_ms=batch.grid.dt_ms)
         extreme = trace.current_na[np.argmax(np.abs(trace.current_na))]
         first = f"{spikes[0]:.2f}" if spikes.size else "-"
         low, high = trace.voltage_mv.min(), trace.voltage_mv.max()
-        table.add_row(str(index), f"{extreme:.4g}", str(spikes.size), first, f"{low:.2f}", f"{high:.2f}")
+        names = (index,) if trials is None else (index, index % trials)
+        table.add_row(*map(str, names), f"{extreme:.4g}", str(spikes.size), first, f"{low:.2f}", f"{high:.2f}")
     console.print(table)
     if output is not None:
         write_traces(batch, output)

@@ -6,6 +6,9 @@ kind it is. Cores are final: what a subclass of `AbstractCore` defines, no furth
 
 A core answers in two ways that agree. `forward` answers a whole window. `rest` and `advance` answer a current as it comes: what
 an advance returns is settled, that is, no later current changes it, and all that is settled is returned once.
+
+A core that knows how likely a spike is (`draws_trials`) takes the key of a trial for each neuron, and answers by chance, always
+the same for one key (`noble.operator.trials`). Without keys, or where a key is `MOST_LIKELY`, the answer is the most likely one.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from noble.configs import Frozen
 from noble.operator.losses import LossConfig
 from noble.operator.spec import FeatureSpec
+from noble.operator.trials import MOST_LIKELY
 from noble.traces import TimeGrid
 
 StateT = TypeVar("StateT")
@@ -72,7 +76,12 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
     """A network from scaled features (batch, feature) and current in nA (batch, time) to voltage in mV.
 
     In evaluation mode an answer is the same with and without gradients. `train` mode may compute more exactly, and more slowly.
+
+    Attributes:
+        draws_trials: whether it takes keys of trials.
     """
+
+    draws_trials: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -92,23 +101,39 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def forward(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch time"]:
         """The voltage in mV at every sample of the current is returned; it is differentiable in features and current.
 
         After the last sample the current is taken to stay as it is. Up to `latency_ms` before the end the answer is that of
-        `advance` from `rest`, in whatever pieces the current comes.
+        `advance` from `rest` with the same keys, in whatever pieces the current comes.
         """
 
     @abstractmethod
     def spike_times_ms(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch spike"]:
         """Spike times are returned in order, ms, rows filled up with infinity; some may lie beyond the last sample."""
 
     @abstractmethod
-    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> StateT:
+    def rest(
+        self, scaled_features: Float[Tensor, "neuron feature"], *, keys: Int[Tensor, " neuron"] | None = None
+    ) -> StateT:
         """A stream begins with neurons that have seen no current yet.
+
+        Args:
+            scaled_features: of the neurons.
+            keys: of trials, one a neuron; see `check_keys`.
 
         Returns:
             A named tuple of tensors, all of which have neurons along their first axis, so that a state is saved, joined with
@@ -122,6 +147,25 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
         Raises:
             ValueError: for another number of neurons or another dt than before, or for a current that is not finite.
         """
+
+    def check_keys(self, keys: Tensor | None, neurons: int) -> None:
+        """Keys of trials are refused by a core that draws none, as are those that are no keys of so many neurons.
+
+        Raises:
+            ValueError: if they are refused.
+        """
+        if keys is None:
+            return
+        if not self.draws_trials:
+            raise ValueError(
+                "this operator does not know how likely a spike is, so it draws no trials; ask it without trials and seed, or "
+                "use a spike-feedback operator."
+            )
+        if keys.shape != (neurons,) or keys.dtype != torch.int64 or bool((keys < MOST_LIKELY).any()):
+            raise ValueError(
+                f"keys of shape {tuple(keys.shape)} and type {keys.dtype} were given for {neurons} neurons; expected "
+                f"({neurons},) whole numbers (int64) from {MOST_LIKELY}, as noble.operator.trials.trial_keys gives."
+            )
 
     @abstractmethod
     def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:

@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from noble.family.hull import HULL_TOLERANCE
 from noble.features.catalogue import canonical, unit_of
 from noble.features.neurons import Neurons
 from noble.machine.threads import suitable_threads
+from noble.operator.batches import BATCH, on_device, sampled, traces, trains
 from noble.operator.config import OperatorConfig
 from noble.operator.core import AbstractCore
 from noble.operator.describe import as_html, one_line
 from noble.operator.scope import Departure, OutsideTrainingWarning, Scope, warn_outside_scope
 from noble.operator.spec import FeatureSpec
 from noble.operator.stream import Stream
-from noble.responders import answer_all, as_stimuli
+from noble.operator.trials import trial_keys
+from noble.responders import answer_all, as_stimuli, labelled_answers
 from noble.stimuli import Stimulus
 from noble.traces import TimeGrid, TraceBatch
 
@@ -129,7 +131,12 @@ class Operator(nn.Module):
         return self.spec.names
 
     def forward(
-        self, features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch time"]:
         """Voltage in mV; differentiable in features and current.
 
@@ -137,9 +144,10 @@ class Operator(nn.Module):
             features: all of `feature_names`, in that order, physical units; `complete` makes them of named ones.
             current_na: nA.
             dt_ms: sampling interval, ms; any, whatever the dt of training.
+            keys: of trials to draw, see `noble.operator.trials`; None for the most likely answer.
 
         Raises:
-            ValueError: for another number of features, or a window that the core cannot answer.
+            ValueError: for another number of features, or a window or keys that the core cannot answer.
         """
         if features.shape[-1] != len(self.spec):
             raise ValueError(
@@ -147,7 +155,7 @@ class Operator(nn.Module):
                 "order of feature_names. Operator.complete makes them of those that are known, by name."
             )
         self.core.check_window(current_na.shape[-1], dt_ms)
-        return self.core(self.spec.scale(features), current_na, dt_ms)
+        return self.core(self.spec.scale(features), current_na, dt_ms, keys=keys)
 
     def complete(self, given: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, "batch feature"]:
         """All features of neurons of which some are given by name; differentiable in these.
@@ -195,6 +203,8 @@ class Operator(nn.Module):
         *,
         duration_ms: float | None = None,
         dt_ms: float | None = None,
+        trials: int | None = None,
+        seed: int = 0,
     ) -> xarray.Dataset:
         """Answers of every neuron to every stimulus, with labels.
 
@@ -204,37 +214,46 @@ class Operator(nn.Module):
             stimuli: one current, or several.
             duration_ms: length of the window, ms; by default that of the training, or longer for a longer stimulus.
             dt_ms: sampling interval, ms; that of the training by default.
+            trials: how many to draw of each answer, by chance; None for the one that is most likely.
+            seed: of the trials. Each depends on it and on its own place (neuron, stimulus, trial), not on what else is asked.
 
         Returns:
-            `voltage` (mV) over neuron, stimulus and time; `current` (nA) over stimulus and time; see `noble.traces.labelled`.
+            `voltage` (mV) over neuron, stimulus, trial (if there are some) and time; `current` (nA) over stimulus and time; see
+            `noble.traces.labelled`.
 
         Raises:
-            ValueError: as `neurons` and `respond`.
+            ValueError: as `neurons` and `respond`; if trials are asked of an operator that draws none.
 
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
             OutsideScopeWarning: if a current is none that the operator has learned, with how far.
         """
         named = Neurons.of(neurons, also=self.feature_names)
-        currents = as_stimuli(stimuli)
-        return answer_all(
-            self,
-            self.neurons(named),
-            currents,
-            self.window(currents, duration_ms=duration_ms, dt_ms=dt_ms),
-            labels=range(len(named)),
-            coordinates={name: (named.table([name])[:, 0], unit_of(name)) for name in named.names},
-        )
+        currents, answering = as_stimuli(stimuli), self.neurons(named)
+        grid = self.window(currents, duration_ms=duration_ms, dt_ms=dt_ms)
+        coordinates = {name: (named.table([name])[:, 0], unit_of(name)) for name in named.names}
+        labels = range(len(named))
+        if trials is None:
+            return answer_all(self, answering, currents, grid, labels=labels, coordinates=coordinates)
+        keys = trial_keys(seed, len(named), len(currents), trials)
+        values = self._prepared(answering.take(np.repeat(labels, len(currents))), currents * len(named), grid)
+        current_na = sampled(currents, grid)
+        warn_outside_scope(self.departures(currents, current_na, grid.dt_ms), len(currents))
+        current_na = np.tile(np.repeat(current_na, trials, axis=0), (len(named), 1))
+        batch = traces(self, np.repeat(values, trials, axis=0), current_na, grid, keys=keys.ravel())
+        return labelled_answers(batch, currents, labels=labels, coordinates=coordinates, trials=trials)
 
-    def stream(self, neurons: object, *, dt_ms: float | None = None) -> Stream:
+    def stream(self, neurons: object, *, dt_ms: float | None = None, seed: int | None = None) -> Stream:
         """Neurons at rest, which answer a current as it comes.
 
         Args:
             neurons: features by name, as for `predict`; at least one neuron.
             dt_ms: sampling interval of the currents to come, ms; that of the training by default.
+            seed: of what each neuron draws by chance, the same as in the first trial that `predict` gives for its first stimulus;
+                None for the most likely answer.
 
         Raises:
-            ValueError: as `neurons`, for no neuron, or a dt that is not positive.
+            ValueError: as `neurons`, for no neuron, or a dt that is not positive; for a seed, if the operator draws no trials.
 
         Warns:
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
@@ -245,7 +264,11 @@ class Operator(nn.Module):
         if not (math.isfinite(dt_ms) and dt_ms > 0):
             raise ValueError(f"dt_ms is {dt_ms:g}; expected a positive number of milliseconds.")
         with self.predicting(values.size):
-            state = self.core.rest(self.spec.scale(torch.as_tensor(values).to(next(self.parameters()))))
+            parameter = next(self.parameters())
+            keys = None if seed is None else trial_keys(seed, len(values), 1, 1).ravel()
+            state = self.core.rest(
+                self.spec.scale(torch.as_tensor(values).to(parameter)), keys=on_device(keys, parameter)
+            )
         return Stream(self, state, dt_ms)
 
     def resume(self, path: str | Path) -> Stream:
@@ -266,7 +289,7 @@ class Operator(nn.Module):
         )
 
     def respond(
-        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = BATCH
     ) -> TraceBatch:
         """Answers of n neurons to n stimuli, pair by pair: the `Responder` protocol.
 
@@ -288,15 +311,12 @@ class Operator(nn.Module):
             OutsideScopeWarning: if currents are not such as the operator has learned, with how far from them they are.
         """
         values = self._prepared(neurons, stimuli, grid, batch_size)
-        current_na = _sampled(stimuli, grid)
-        warn_outside_scope(self._departures(stimuli, current_na, grid.dt_ms), len(stimuli))
-        voltage_mv = self._in_batches(values, current_na, grid.dt_ms, batch_size)
-        return TraceBatch(
-            grid, voltage_mv, current_na, {"made_by": "noble", "operator": self.config.kind, **self.provenance}
-        )
+        current_na = sampled(stimuli, grid)
+        warn_outside_scope(self.departures(stimuli, current_na, grid.dt_ms), len(stimuli))
+        return traces(self, values, current_na, grid, batch_size)
 
     def spike_times(
-        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = 128
+        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, *, batch_size: int = BATCH
     ) -> list[np.ndarray]:
         """When n neurons fire under n stimuli, pair by pair: the `FiringResponder` protocol.
 
@@ -321,26 +341,49 @@ class Operator(nn.Module):
             OutsideHullWarning, OutsideScopeWarning: as `predict`.
         """
         values = self._prepared(neurons, stimuli, grid, batch_size)
-        trains: list[np.ndarray] = []
-        departures: list[Departure] = []
-        for start in range(0, len(stimuli), batch_size):
-            part = slice(start, start + batch_size)
-            current_na = _sampled(stimuli[part], grid)
-            departures += self._departures(stimuli[part], current_na, grid.dt_ms)
-            trains += self._core_spike_times(values[part], current_na, grid)
+        found, departures = trains(self, values, stimuli, grid, batch_size)
         warn_outside_scope(departures, len(stimuli))
-        return trains
+        return found
 
-    def _core_spike_times(self, features: np.ndarray, current_na: np.ndarray, grid: TimeGrid) -> list[np.ndarray]:
-        """Spike times of one batch within the window, ms."""
-        parameter = next(self.parameters())
-        with self.predicting(current_na.size):
-            scaled = self.spec.scale(torch.as_tensor(features).to(parameter))
-            times = self.core.spike_times_ms(scaled, torch.as_tensor(current_na).to(parameter), grid.dt_ms)
-        # A core may know spikes beyond the window, and fills short rows up with infinity.
-        return [row[row < (grid.count - 1) * grid.dt_ms] for row in times.double().cpu().numpy()]
+    def spike_trials(
+        self,
+        neurons: object,
+        stimuli: Sequence[Stimulus],
+        grid: TimeGrid,
+        *,
+        trials: int,
+        seed: int = 0,
+        batch_size: int = BATCH,
+    ) -> list[list[np.ndarray]]:
+        """When n neurons fire under n stimuli, pair by pair, in trials that are drawn by chance.
 
-    def _prepared(self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int) -> np.ndarray:
+        Args:
+            neurons: n neurons by name, as for `predict`.
+            stimuli: n currents.
+            grid: the window, and how finely currents are sampled.
+            trials: how many to draw of each pair.
+            seed: of the trials. Each depends on it and on its own place (pair, trial), not on what else is asked; those of pair k
+                are what `predict` gives for neuron k and its first stimulus.
+            batch_size: trials computed at once.
+
+        Returns:
+            For each pair a list of as many arrays of shape (spikes,) as there are trials, as `spike_times` returns them, ms.
+
+        Raises:
+            ValueError: as `respond`; if the operator draws no trials.
+
+        Warns:
+            OutsideHullWarning, OutsideScopeWarning: as `predict`.
+        """
+        values = self._prepared(neurons, stimuli, grid, batch_size)
+        keys = trial_keys(seed, len(values), 1, trials)[:, 0]
+        found, departures = trains(self, values, stimuli, grid, batch_size, keys)
+        warn_outside_scope(departures, len(stimuli))
+        return [found[start : start + trials] for start in range(0, len(found), trials)]
+
+    def _prepared(
+        self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int = BATCH
+    ) -> np.ndarray:
         """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
         values = np.array(self.neurons(neurons).values)  # torch takes no read-only array
         if len(values) != len(stimuli):
@@ -397,24 +440,9 @@ class Operator(nn.Module):
             stacklevel=4,
         )
 
-    def _departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
+    def departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
         """What of some currents was not learned, as far as that is known."""
         return () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
-
-    def _in_batches(self, features: np.ndarray, current_na: np.ndarray, dt_ms: float, batch_size: int) -> np.ndarray:
-        """The core's answers in mV, float32."""
-        parameter = next(self.parameters())
-        voltage_mv = np.empty_like(current_na)
-        with self.predicting(current_na[:batch_size].size):
-            for start in range(0, len(current_na), batch_size):
-                part = slice(start, start + batch_size)
-                answer = self(
-                    torch.as_tensor(features[part]).to(parameter),
-                    torch.as_tensor(current_na[part]).to(parameter),
-                    dt_ms,
-                )
-                voltage_mv[part] = answer.cpu().numpy()
-        return voltage_mv
 
     @contextmanager
     def predicting(self, samples: int) -> Iterator[None]:
@@ -428,14 +456,6 @@ class Operator(nn.Module):
         finally:
             if was_training:
                 self.train()
-
-
-def _sampled(stimuli: Sequence[Stimulus], grid: TimeGrid) -> np.ndarray:
-    """The currents at the grid's instants, float32, shape (n, time), nA."""
-    current_na = np.empty((len(stimuli), grid.count), dtype=np.float32)
-    for row, stimulus in zip(current_na, stimuli, strict=True):
-        row[:] = stimulus.sample(grid)
-    return current_na
 
 
 def _versions() -> dict[str, str]:

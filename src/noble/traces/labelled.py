@@ -4,7 +4,7 @@ Inside the package traces are bare arrays (`TraceBatch`); this is what a user ge
 
 | variable or coordinate | dimensions | unit |
 | --- | --- | --- |
-| `voltage` | neuron, stimulus, time | mV |
+| `voltage` | neuron, stimulus, (trial,) time | mV |
 | `current` | stimulus, time | nA |
 | `time` | time | ms |
 | `onset`, `offset` | stimulus | ms |
@@ -28,7 +28,7 @@ DIMENSIONS: Final = ("neuron", "stimulus", "time")
 
 
 def labelled_traces(
-    voltage_mv: Float[np.ndarray, "neuron stimulus time"],
+    voltage_mv: Float[np.ndarray, "neuron stimulus *trial time"],
     current_na: Float[np.ndarray, "stimulus time"],
     grid: TimeGrid,
     *,
@@ -41,7 +41,7 @@ def labelled_traces(
     """Label answers of every neuron to every stimulus.
 
     Args:
-        voltage_mv: answers, mV.
+        voltage_mv: answers, mV; those that were drawn several times have trials along one more axis.
         current_na: what was injected, nA.
         grid: their instants.
         neurons: a label for each neuron.
@@ -61,9 +61,13 @@ def labelled_traces(
     }
     for name, (values, unit) in (neuron_coordinates or {}).items():
         coordinates[name] = ("neuron", values, {"units": unit})
+    dimensions = DIMENSIONS
+    if voltage_mv.ndim > len(DIMENSIONS):
+        dimensions = (*DIMENSIONS[:-1], "trial", DIMENSIONS[-1])
+        coordinates["trial"] = range(voltage_mv.shape[2])
     return xarray.Dataset(
         {
-            "voltage": (DIMENSIONS, voltage_mv, {"units": "mV", "long_name": "somatic voltage"}),
+            "voltage": (dimensions, voltage_mv, {"units": "mV", "long_name": "somatic voltage"}),
             "current": (DIMENSIONS[1:], current_na, {"units": "nA", "long_name": "injected current"}),
         },
         coords=coordinates,

@@ -1,7 +1,7 @@
 """The narrow part: what a bin does, given the context of the current and the spikes so far.
 
 The neuron is deterministic, but what the network knows of it is not: so it says how likely a spike is in each bin, and where in
-it. It fires where half of the chance of the next spike is used up. Two guesses of the place are mixed by a learned trust: one of
+it. When it fires then, `thresholds` says. Two guesses of the place are mixed by a learned trust: one of
 the network, and one of a *phase* that grows from 0 at a spike to 1 at the next at the rate that the F-I curve expects. Under a
 steady current the phase knows better, under noise the network does.
 
@@ -35,7 +35,6 @@ GUESS_SCALES_MS: Final = (0.3, 1.0, 5.0)
 # How much a guess of 1 ms into the bin moves the log odds of a spike, times a learned factor, and up to how many ms it counts.
 ODDS_PER_MS: Final = 10.0
 ODDS_REACH_MS: Final = 3.0
-HALF_OF_THE_CHANCE: Final = math.log(2)
 DECISIONS: Final = 4
 _LONGEST_MS: Final = 600.0
 _RARE: Final = -4.0

@@ -19,6 +19,7 @@ from torch import Tensor
 from noble.operator.feedback import cell as cells
 from noble.operator.feedback.cell import Memory
 from noble.operator.feedback.context import NORM_EPS, ContextBlock
+from noble.operator.feedback.thresholds import Draws, threshold, thresholds
 
 if TYPE_CHECKING:
     from noble.operator.feedback.core import SpikeFeedbackCore
@@ -62,6 +63,7 @@ def answer(
     address: Tensor,
     context: Tensor,
     memory: Memory,
+    draws: Draws,
 ) -> Fired:
     """Some bins of some neurons.
 
@@ -71,6 +73,7 @@ def answer(
         expected_log_rate: before it is corrected, shape (neuron, bin).
         address: of each neuron.
         context, memory: as they were left.
+        draws: which thresholds the neurons are at.
     """
     neurons, bins, _ = signals.shape
     size = core.slow.in_features
@@ -115,12 +118,16 @@ def answer(
             1 / cell.spike_times_ms,
         )
     )
+    keys, fired = (np.ascontiguousarray(item.cpu().numpy()) for item in draws)
     rows = [
         entering,
         tuned,
         _array(heard),
         _array(signals),
         _array(expected_log_rate),
+        keys,
+        fired,
+        thresholds(keys, fired),
         *(_array(item).copy() for item in (context, *memory)),
         np.zeros(neurons, np.int64),
         np.empty((neurons, bins), np.int64),
@@ -140,7 +147,7 @@ def answer(
         edges = np.linspace(0, neurons, threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, [slice(first, last) for first, last in pairwise(edges)]))
-    context_after, *after, counts, at, place, shapes, slow = rows[5:]
+    context_after, *after, counts, at, place, shapes, slow = rows[8:]
     most = int(counts.max())
     at[:, :most][np.arange(most) >= counts[:, None]] = bins
     device = signals.device
@@ -172,6 +179,9 @@ def _answer(
     heard,
     signals,
     expected,
+    keys,
+    fired,
+    passed,
     carried,
     spikes,
     since,
@@ -184,7 +194,7 @@ def _answer(
     shapes,
     slow,
 ):
-    """All bins of some neurons; what is carried, the memory and what follows them are written to."""
+    """All bins of some neurons; the thresholds that are passed at a spike, what is carried and what follows are written to."""
     neurons, bins, _ = signals.shape
     count = averages.shape[1]
     hears = np.empty((_ROWS, _ROWS, heard.shape[1]), np.float32)
@@ -215,6 +225,9 @@ def _answer(
                 stop,
                 hears,
                 of_cell,
+                keys[part],
+                fired[part],
+                passed[part],
                 spikes[part],
                 since[part],
                 phase[part],
@@ -289,6 +302,9 @@ def _step(
     stop,
     hears,
     weights,
+    keys,
+    fired,
+    passed,
     spikes,
     since,
     phases,
@@ -362,7 +378,7 @@ def _step(
             used[neuron] += _softplus(odds)
             for index in range(_SPIKES):
                 spikes[neuron, index] *= decay_spikes[index]
-            if used[neuron] <= np.float32(cells.HALF_OF_THE_CHANCE):
+            if used[neuron] <= passed[neuron]:
                 since[neuron] = min(since[neuron] + bin_ms, np.float32(cells.LONG_AGO_MS))
                 phases[neuron] += rate * bin_ms
                 continue
@@ -381,6 +397,7 @@ def _step(
             for index in range(_SPIKES):
                 spikes[neuron, index] += np.exp(-rest * rate_spikes[index])
             since[neuron], phases[neuron], used[neuron] = rest, rate * rest, np.float32(0)
+            passed[neuron] = threshold(keys[neuron], fired[neuron] + spike + 1)
             for index in range(count):
                 averages[neuron, index] *= kept[index]
 

@@ -11,10 +11,10 @@ A bin depends on the current up to its end, and the voltage on a coming spike `a
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple, final
+from typing import ClassVar, Final, NamedTuple, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
@@ -25,11 +25,13 @@ from noble.operator.feedback.config import SpikeFeedbackConfig
 from noble.operator.feedback.context import Context
 from noble.operator.feedback.drawing import Drawing
 from noble.operator.feedback.recurrence import linear_recurrence
+from noble.operator.feedback.thresholds import Draws
 from noble.operator.losses import LossConfig, pseudo_huber
 from noble.operator.spec import FeatureSpec, centre
 from noble.operator.spiking.fi_prior import STATES, FICurvePrior
 from noble.operator.spiking.losses import compared_samples
 from noble.operator.spiking.waveform import SpikeShapes
+from noble.operator.trials import MOST_LIKELY
 from noble.traces import TimeGrid
 
 PARTS: Final = 4
@@ -67,6 +69,7 @@ class SpikeFeedbackState(NamedTuple):
         beyond_mv: what current beyond the learned range has done to the membrane, shape (neuron,).
         slow_mv: slow voltage at the last two edges of bins, shape (neuron, 2).
         recent_ms, recent_mv: spikes whose shapes may still be drawn, and the weights of their shapes.
+        keys, fired: of the trials, and how many spikes they have had, see `noble.operator.feedback.thresholds.Draws`.
     """
 
     scaled_features: Tensor
@@ -84,11 +87,18 @@ class SpikeFeedbackState(NamedTuple):
     slow_mv: Tensor
     recent_ms: Tensor
     recent_mv: Tensor
+    keys: Tensor
+    fired: Tensor
 
     @property
     def memory(self) -> Memory:
         """Of the narrow part."""
         return Memory(self.spikes, self.since_ms, self.phase, self.used, self.averages)
+
+    @property
+    def draws(self) -> Draws:
+        """Which thresholds the neurons are at."""
+        return Draws(self.keys, self.fired)
 
 
 class _Answer(NamedTuple):
@@ -123,6 +133,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         spec: tells which features are threshold and curve.
         grid: the training window; not needed, since any window will do.
     """
+
+    draws_trials: ClassVar = True
 
     def __init__(self, config: SpikeFeedbackConfig, spec: FeatureSpec, grid: TimeGrid) -> None:
         super().__init__()
@@ -162,22 +174,35 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         """Any window will do."""
 
     def forward(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch time"]:
         """Voltage in mV at every sample of the current."""
-        responses = self._responses(scaled_features, current_na, dt_ms)
+        responses = self._responses(scaled_features, current_na, dt_ms, keys)
         return torch.cat([response.voltage_mv for response in responses], dim=1)[:, : current_na.shape[1]]
 
     def spike_times_ms(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch spike"]:
         """Up to the end of the bin of the last sample."""
-        responses = self._responses(scaled_features, current_na, dt_ms)
+        responses = self._responses(scaled_features, current_na, dt_ms, keys)
         return _packed(torch.cat([response.spikes_ms for response in responses], dim=1))[0]
 
-    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> SpikeFeedbackState:
+    def rest(
+        self, scaled_features: Float[Tensor, "neuron feature"], *, keys: Int[Tensor, " neuron"] | None = None
+    ) -> SpikeFeedbackState:
         """Neurons that have seen no current yet; at least one."""
         neurons = check_neurons(scaled_features)
+        self.check_keys(keys, neurons)
         nothing = scaled_features.new_zeros(neurons)
         address, never = self._address(scaled_features), scaled_features.new_zeros(neurons, STATES)
         signals, expected, _ = self._signals(scaled_features, nothing[:, None, None].expand(-1, 1, PARTS), never)
@@ -198,6 +223,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             slow_mv=slow[:, None].expand(-1, 2),
             recent_ms=nothing[:, None][:, :0].double(),
             recent_mv=scaled_features.new_zeros(neurons, 0, self.config.shapes),
+            keys=torch.full_like(nothing, MOST_LIKELY, dtype=torch.long) if keys is None else keys.to(nothing.device),
+            fired=torch.zeros_like(nothing, dtype=torch.long),
         )
 
     def advance(
@@ -221,7 +248,8 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         seen = parts.clamp(config.lowest_na, config.highest_na)
         beyond = self._beyond_mv(state.scaled_features, parts - seen, state.beyond_mv)
         signals, expected, expected_after = self._signals(state.scaled_features, seen, state.expected)
-        told = self._answer(signals, expected, self._address(state.scaled_features), state.context, state.memory, done)
+        address = self._address(state.scaled_features)
+        told = self._answer(signals, expected, address, state.context, state.memory, state.draws, done)
         spikes, order = _packed(torch.cat([state.recent_ms, told.spikes_ms], dim=1))
         drawing = Drawing(
             slow_mv=torch.cat([state.slow_mv, told.slow_mv + beyond], dim=1),
@@ -240,6 +268,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             beyond_mv=beyond[:, -1],
             slow_mv=drawing.slow_mv[:, -2:],
             **self._recent(drawing, complete * config.bin_ms),
+            fired=state.fired + torch.isfinite(told.spikes_ms).sum(dim=1),
         )
         voltage = drawing.samples(settled, dt_ms)
         return fresh, Response(settled.start * dt_ms, voltage, told.spikes_ms, complete * config.bin_ms)
@@ -300,7 +329,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         odds, guessed, description = self.cell.told(context, rate, address, spiked, known, state.memory)
         return _Told(odds, guessed, description, spiked, place, state.slow_mv[:, -1:], beyond)
 
-    def _responses(self, scaled: Tensor, current_na: Tensor, dt_ms: float) -> list[Response]:
+    def _responses(self, scaled: Tensor, current_na: Tensor, dt_ms: float, keys: Tensor | None) -> list[Response]:
         """A whole current, piece by piece, and after its end as long as it takes until the last sample is settled."""
         binning = Binning(self.config.bin_ms, PARTS, dt_ms)
         count = current_na.shape[1]
@@ -311,7 +340,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
             scaled.requires_grad or current_na.requires_grad or any(item.requires_grad for item in self.parameters())
         )
         at_once = bins if needed else max(16, _BINS_AT_ONCE // max(1, len(scaled)))
-        state, responses = self.rest(scaled), []
+        state, responses = self.rest(scaled, keys=keys), []
         for start in range(0, bins, at_once):
             piece = whole[:, binning.filling(start) : binning.filling(min(start + at_once, bins))]
             state, response = self.advance(state, piece, dt_ms)
@@ -349,10 +378,17 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         return torch.exp((expected + self.prior.uncertainty * self.correct(context)[..., 0]).clamp(*_LOG_RATE_RANGE))
 
     def _answer(
-        self, signals: Tensor, expected: Tensor, address: Tensor, context: Tensor, memory: Memory, first_bin: int
+        self,
+        signals: Tensor,
+        expected: Tensor,
+        address: Tensor,
+        context: Tensor,
+        memory: Memory,
+        draws: Draws,
+        first_bin: int,
     ) -> _Answer:
         """Spikes and slow voltage of some bins; where a gradient is wanted, its way leads through every spike."""
-        fired = answer(self, signals, expected, address, context, memory)
+        fired = answer(self, signals, expected, address, context, memory, draws)
         if not torch.isfinite(fired.slow).all():
             raise ValueError(
                 "the operator gives a number that is not finite, so its weights have diverged; train with a smaller "

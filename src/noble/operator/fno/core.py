@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple, cast, final
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 from torch.nn import functional
@@ -192,7 +192,12 @@ class FnoCore(AbstractCore[FnoState]):
             )
 
     def forward(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch time"]:
         """Voltage in mV.
 
@@ -200,7 +205,9 @@ class FnoCore(AbstractCore[FnoState]):
             scaled_features: features mapped to [0.5, 3.5].
             current_na: nA, on the window of training at any dt.
             dt_ms: sampling interval, ms.
+            keys: none are taken.
         """
+        self.check_keys(keys, len(scaled_features))
         batch, count = current_na.shape
         extra = max(round(self.padded_ms / dt_ms) - count, 0)
         padded_na = torch.cat([current_na, current_na[:, -1:].expand(batch, extra)], dim=1) if extra else current_na
@@ -215,14 +222,23 @@ class FnoCore(AbstractCore[FnoState]):
         return self.config.output_offset_mv + self.config.output_scale_mv * self.network(channels, keep=count)
 
     def spike_times_ms(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch spike"]:
         """Found in the voltage as in any trace, so without gradients, and in double precision."""
-        return _found_spikes_ms(self(scaled_features, current_na, dt_ms), dt_ms)
+        return _found_spikes_ms(self(scaled_features, current_na, dt_ms, keys=keys), dt_ms)
 
-    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> FnoState:
+    def rest(
+        self, scaled_features: Float[Tensor, "neuron feature"], *, keys: Int[Tensor, " neuron"] | None = None
+    ) -> FnoState:
         """Neurons that have seen no current yet; at least one."""
-        return FnoState(scaled_features, scaled_features.new_zeros(check_neurons(scaled_features), dtype=torch.bool))
+        neurons = check_neurons(scaled_features)
+        self.check_keys(keys, neurons)
+        return FnoState(scaled_features, scaled_features.new_zeros(neurons, dtype=torch.bool))
 
     def advance(
         self, state: FnoState, current_na: Float[Tensor, "neuron time"], dt_ms: float

@@ -119,21 +119,36 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
         """Any window will do."""
 
     def forward(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch time"]:
         """Voltage in mV at every sample of the current."""
+        self.check_keys(keys, len(scaled_features))
         encoded = self.encode(scaled_features, current_na, dt_ms)
         return self._voltage(encoded, encoded.spike_times_ms(), range(current_na.shape[1]), dt_ms)
 
     def spike_times_ms(
-        self, scaled_features: Float[Tensor, "batch feature"], current_na: Float[Tensor, "batch time"], dt_ms: float
+        self,
+        scaled_features: Float[Tensor, "batch feature"],
+        current_na: Float[Tensor, "batch time"],
+        dt_ms: float,
+        *,
+        keys: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch spike"]:
         """Where the phase crosses whole numbers, up to the end of the last token; nothing is drawn."""
+        self.check_keys(keys, len(scaled_features))
         return self.firing(scaled_features, current_na, dt_ms).spike_times_ms()
 
-    def rest(self, scaled_features: Float[Tensor, "neuron feature"]) -> SpikePhaseState:
+    def rest(
+        self, scaled_features: Float[Tensor, "neuron feature"], *, keys: Int[Tensor, " neuron"] | None = None
+    ) -> SpikePhaseState:
         """Neurons that have seen no current yet; at least one."""
         neurons = check_neurons(scaled_features)
+        self.check_keys(keys, neurons)
         return SpikePhaseState(
             scaled_features,
             current_na=scaled_features.new_zeros(neurons, 0),
