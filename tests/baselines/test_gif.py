@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from noble.baselines import GIF, GIFSettings, gif
+from noble.baselines import GIF, GIFSettings, firing
 from noble.spikes import coincidence_factor
 from noble.stimuli import OrnsteinUhlenbeck
 from noble.traces import TimeGrid
@@ -101,7 +101,7 @@ def test_the_compiled_loop_answers_as_python_does(monkeypatch, seed):
         return TRUE.simulate(current, dt_ms=DT_MS, generator=None if seed is None else np.random.default_rng(seed))
 
     voltage, spikes = trial()
-    monkeypatch.setattr(gif, "_simulate", gif._simulate.py_func)
+    monkeypatch.setattr(firing, "respond", firing.respond.py_func)
     assert len(spikes) > 0
     np.testing.assert_allclose(trial()[0], voltage, atol=1e-9)
     np.testing.assert_array_equal(trial()[1], spikes)
@@ -112,7 +112,7 @@ def test_the_compiled_fit_answers_as_python_does(monkeypatch):
     answers = [TRUE.simulate(current, dt_ms=DT_MS) for current in currents]
     voltage, spikes = np.stack([voltage for voltage, _ in answers]), [spikes for _, spikes in answers]
     compiled = GIF.fit(currents, voltage, spikes, dt_ms=DT_MS, settings=SETTINGS)
-    monkeypatch.setattr(gif, "_told", gif._told.py_func)
+    monkeypatch.setattr(firing, "respond", firing.respond.py_func)
     assert GIF.fit(currents, voltage, spikes, dt_ms=DT_MS, settings=SETTINGS).threshold_mv == pytest.approx(
         compiled.threshold_mv, abs=1e-6
     )

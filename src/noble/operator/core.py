@@ -17,7 +17,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -30,6 +30,11 @@ from noble.operator.trials import MOST_LIKELY
 from noble.traces import TimeGrid
 
 StateT = TypeVar("StateT")
+
+_NO_CHANCES: Final = (
+    "this operator does not know how likely a spike is, so it draws no trials; ask it without trials and seed, or use a "
+    "spike-feedback operator."
+)
 
 
 @dataclass(frozen=True)
@@ -157,15 +162,20 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
         if keys is None:
             return
         if not self.draws_trials:
-            raise ValueError(
-                "this operator does not know how likely a spike is, so it draws no trials; ask it without trials and seed, or "
-                "use a spike-feedback operator."
-            )
+            raise ValueError(_NO_CHANCES)
         if keys.shape != (neurons,) or keys.dtype != torch.int64 or bool((keys < MOST_LIKELY).any()):
             raise ValueError(
                 f"keys of shape {tuple(keys.shape)} and type {keys.dtype} were given for {neurons} neurons; expected "
                 f"({neurons},) whole numbers (int64) from {MOST_LIKELY}, as noble.operator.trials.trial_keys gives."
             )
+
+    def spike_chances(self, examples: Examples) -> tuple[Float[Tensor, "batch bin"], float]:
+        """How likely a spike is in each bin, given the current and the true spikes before it, and the length of a bin in ms.
+
+        Raises:
+            ValueError: by a core that does not know it (`draws_trials`).
+        """
+        raise ValueError(_NO_CHANCES)
 
     @abstractmethod
     def objective(self, examples: Examples, losses: LossConfig, generator: torch.Generator) -> dict[str, Tensor]:
