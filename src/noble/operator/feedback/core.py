@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noble.operator.address import address
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.feedback.bins import Binning
 from noble.operator.feedback.cell import Cell, Memory
@@ -115,7 +116,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         self.config = config
         self.spec = spec
         self.prior = FICurvePrior(spec)
-        self.address = nn.Sequential(nn.Linear(len(spec), config.address), nn.SiLU())
+        self.address = address(len(spec), config.address)
         self.context = Context(
             signals=_PARTS + self.prior.signals,
             address=config.address,
@@ -376,7 +377,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
 
     def _resistance_mohm(self, scaled: Tensor) -> Tensor:
         if "input_resistance" not in self.spec.names:
-            return torch.full_like(scaled[:, 0], _USUAL_RESISTANCE_MOHM)
+            return scaled.new_full((len(scaled),), _USUAL_RESISTANCE_MOHM)
         return self.spec.unscale(scaled)[:, self.spec.names.index("input_resistance")]
 
     def _settled_samples(self, bins: int, dt_ms: float) -> int:
