@@ -23,7 +23,7 @@ def _learned(operator: Operator) -> dict[str, object]:
     hall = (operator.provenance.get("hall") or {}).get("name", "unknown")
     if recorded_source(operator) is not None:
         return {"neuron": neurons_of(operator)}
-    models = {"hall": hall, "models it learned": len(operator.spec.training_features)}
+    models: dict[str, object] = {"hall": hall, "models it learned": len(operator.spec.training_features)}
     return models | {"features of a neuron": len(operator.spec) or neurons_of(operator)}
 
 
