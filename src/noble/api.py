@@ -183,8 +183,8 @@ def extract_features(
 
 def fi_curve(
     responder: Responder[Any],
-    neurons: Any,
-    amplitudes_na: Sequence[float] | np.ndarray,
+    neurons: Any = None,
+    amplitudes_na: Sequence[float] | np.ndarray = (),
     *,
     protocol: StepProtocol | None = None,
 ) -> xarray.Dataset:
@@ -192,8 +192,8 @@ def fi_curve(
 
     Args:
         responder: an operator, or a simulator.
-        neurons: features by name for an operator, cell models for a simulator.
-        amplitudes_na: of the steps, nA.
+        neurons: features by name for an operator, cell models for a simulator; None for an operator of one neuron.
+        amplitudes_na: of the steps, at least one, nA.
         protocol: window and length of the step; the paper's 400 ms if None.
 
     Returns:
@@ -204,6 +204,8 @@ def fi_curve(
     from noble.features.excitability import fi_curve as measure
 
     amplitudes = np.atleast_1d(np.asarray(amplitudes_na, dtype=float))
+    if not amplitudes.size:
+        raise ValueError("no amplitude was given; expected those of the steps in nA, as in amplitudes_na=[0.1, 0.2].")
     curve = measure(responder, _neurons(responder, neurons), amplitudes, protocol)
     columns = {
         "rate": (curve.rates_hz, "Hz"),
@@ -219,7 +221,7 @@ def fi_curve(
 
 def rheobase(
     responder: Responder[Any],
-    neurons: Any,
+    neurons: Any = None,
     *,
     low_na: float = 0.0,
     high_na: float = 0.5,
@@ -229,7 +231,7 @@ def rheobase(
 
     Args:
         responder: an operator, or a simulator.
-        neurons: features by name for an operator, cell models for a simulator.
+        neurons: features by name for an operator, cell models for a simulator; None for an operator of one neuron.
         low_na, high_na: bracket of the search, nA.
         protocol: window and length of the step; the paper's 400 ms if None.
 
@@ -355,7 +357,8 @@ def compare(
     Args:
         operator: who answers for the family.
         recording: read by `read_recording`, or the path of one.
-        neurons: the family's features by name; the training models of the operator's hall if None.
+        neurons: the family's features by name; if None, the training models of the operator's hall, or the one neuron of an
+            operator without features.
         hall: name or file of the hall it learned; the one that it records if None.
         progress: called with steps done and steps in all.
 
@@ -366,10 +369,11 @@ def compare(
 
     read = read_recording(recording) if isinstance(recording, str | Path) else recording
     if neurons is None:
-        from noble.evaluation import hall_of
-        from noble.family import family_features
+        from noble.evaluation import family_hall
+        from noble.family import family_features, usual_family
 
-        neurons = family_features(operator.spec, hall_of(operator, hall), "hall", count=0, seed=0)
+        known = family_hall(operator, hall)
+        neurons = family_features(operator.spec, known, usual_family(operator.spec), count=0, seed=0)
     return compare_recording(operator, operator.neurons(neurons), read, progress=progress)
 
 
@@ -406,6 +410,8 @@ def _neurons(responder: Responder[Any], neurons: Any) -> Sequence[Any]:
     """Neurons in the responder's form: features by name for an operator, a list of models for a simulator."""
     from noble.operator import Operator
 
+    if neurons is None and not isinstance(responder, Operator):
+        raise ValueError("no neuron was given; a simulator needs cell models.")
     return responder.neurons(neurons) if isinstance(responder, Operator) else _models(neurons, None)
 
 

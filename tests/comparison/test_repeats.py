@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import recorded_neuron as neuron
 
+import recorded_neuron as neuron
 from noble.comparison.repeats import repeats_of
 
 
@@ -31,7 +31,7 @@ def test_of_several_currents_that_under_which_most_spikes_are_fired():
 
 
 def test_steps_of_neighbouring_levels_are_no_repeats():
-    with pytest.raises(ValueError, match="none of the 4 sweeps of cell.csv repeats the current of another"):
+    with pytest.raises(ValueError, match=r"none of the 4 sweeps of cell\.csv repeats the current of another"):
         repeats_of(neuron.of_steps((0.10, 0.11, 0.12, 0.13)))
 
 

@@ -76,6 +76,7 @@ def main() -> None:
         subsampling,
         targets,
         train,
+        twin,
     )
     from noble.machine import tune_process
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def compare(
     bundle: Bundle,
     recording: Annotated[Path, typer.Argument(help="Current-clamp recording with steps; see `noble recording`.")],
-    models: Models = "hall",
+    models: Models = None,
     n: Count = 50,
     seed: Seed = 0,
     junction_potential: JunctionPotential = 0.0,
@@ -40,12 +40,12 @@ def compare(
     ] = None,
 ) -> None:
     """Let a family answer the steps of a recording, and compare e-features, firing rates and spread. Needs no simulator."""
-    from noble.evaluation import hall_of
+    from noble.evaluation import family_hall
     from noble.operator import Operator
     from noble.studies import recording_study
 
     operator = Operator.load(bundle)
-    known = hall_of(operator, hall)
+    known = family_hall(operator, hall)
     read = recording_of(recording, junction_potential, protocol, electrode, epoch=epoch, step_ms=step_ms)
     with tracked("comparing") as progress:
         found = recording_study(operator, known, read, models=models, count=n, seed=seed, progress=progress)
@@ -62,7 +62,7 @@ def compare(
 
 def _facts(found: RecordingStudy, bundle: Path) -> dict[str, object]:
     """What the page lists of bundle and family."""
-    facts: dict[str, object] = {"bundle": bundle, "family": f"{found.models}, {found.comparison.neurons} neurons"}
+    facts: dict[str, object] = {"bundle": bundle, "family": _who(found)}
     if found.seed is not None:
         facts["seed"] = found.seed
     if found.longer_than_trained:
@@ -71,6 +71,13 @@ def _facts(found: RecordingStudy, bundle: Path) -> dict[str, object]:
     if found.beyond_training_na:
         facts["beyond the training currents"] = ", ".join(f"{amplitude:g} nA" for amplitude in found.beyond_training_na)
     return facts
+
+
+def _who(found: RecordingStudy) -> str:
+    """The neurons that answer."""
+    from noble.family import ONE_NEURON
+
+    return ONE_NEURON if found.models == ONE_NEURON else f"{found.comparison.neurons} neurons ({found.models})"
 
 
 def _print_rates(comparison: RecordingComparison) -> None:
@@ -89,7 +96,7 @@ def _print_agreement(found: RecordingStudy) -> None:
     """Agreement by feature, and who has a feature alone."""
     comparison = found.comparison
     summary = comparison.summary()
-    title = f"{comparison.neurons} neurons ({found.models}) beside {comparison.recording.source}: medians over steps"
+    title = f"{_who(found)} beside {comparison.recording.source}: medians over steps"
     table = Table(title=title)
     table.add_column("feature", no_wrap=True)  # cut short, two of them look the same
     for column in ("steps", "|z| of median", "mean |z|", "SD family / trials", "SD family / deviation"):
@@ -109,6 +116,8 @@ def _print_agreement(found: RecordingStudy) -> None:
 
 def _print_notes(found: RecordingStudy) -> None:
     """Where the comparison leaves the training, and which sweeps and trials do not count."""
+    if found.comparison.neurons == 1:
+        console.print("one neuron has no spread over a family: what scatters in the recording is not compared")
     if found.beyond_training_na:
         beyond = ", ".join(f"{amplitude:g}" for amplitude in found.beyond_training_na)
         console.print(f"{beyond} nA: beyond the currents of the training, where the operator extrapolates")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def ensemble(
     bundle: Bundle,
     step: Annotated[float, typer.Option(help="Amplitude of the step, nA.")] = 0.2,
-    models: Models = "hall",
+    models: Models = None,
     n: Count = 200,
     seed: Seed = 0,
     simulate: Annotated[
@@ -53,7 +53,7 @@ def ensemble(
         operator,
         hall_of(operator, hall),
         step_na=step,
-        models=models,
+        models=models or "hall",
         count=n,
         seed=seed,
         simulator=ArborSimulator(data_folder=data_folder) if simulate else None,

@@ -136,7 +136,10 @@ def predict(
     bundle: Bundle,
     features: Annotated[
         str | None,
-        typer.Option(help="A neuron by its features, for example rheobase=0.16,fi_gain=600.", show_default=False),
+        typer.Option(
+            help="A neuron by its features, for example rheobase=0.16,fi_gain=600.",
+            show_default=False,
+        ),
     ] = None,
     hall: Annotated[str | None, typer.Option(help="Take the features of a hall's model.", show_default=False)] = None,
     model: Annotated[int, typer.Option(help="Which model of the hall.")] = 0,
@@ -175,7 +178,13 @@ def predict(
 
 
 def _neuron(operator: Operator, features: str | None, hall: str | None, model: int) -> Neurons:
-    """The neuron that the options name."""
+    """The neuron that the options name; of an operator of one neuron none may be named."""
+    if operator.spec.one_neuron and hall is not None:
+        raise ValueError(
+            f"--hall {hall} was given, but this operator has no features: it is one neuron. Leave --hall out."
+        )
+    if operator.spec.one_neuron and features is None:
+        return operator.neurons()
     if hall is not None:
         from noble.cells import HallOfFame
 

@@ -28,7 +28,7 @@ _LONGEST_TABLE: Final = 12
 @app.command(rich_help_panel=ASK)
 def fi(
     bundle: Bundle,
-    models: Models = "hall",
+    models: Models = None,
     n: Count = 50,
     seed: Seed = 0,
     low: Annotated[
@@ -65,12 +65,12 @@ def fi(
         Path | None, typer.Option("-o", "--output", help="Folder for a figure, fi.png.", show_default=False)
     ] = None,
 ) -> None:
-    """Firing rate over step amplitude of a whole family, beside the simulator's and a recording's.
+    """Firing rate over step amplitude of a whole family or of one neuron, beside the simulator's and a recording's.
 
     Rheobase and F-I gain are estimated from the predicted curves and compared with those that the hall measured, on
     steps of 400 ms, and with those that the family's neurons were requested to have.
     """
-    from noble.evaluation import hall_of
+    from noble.evaluation import family_hall
     from noble.operator import Operator
     from noble.simulators import ArborSimulator
     from noble.studies import fi_study
@@ -80,7 +80,7 @@ def fi(
     operator = Operator.load(bundle)
     found = fi_study(
         operator,
-        hall_of(operator, hall),
+        family_hall(operator, hall),
         models=models,
         count=n,
         seed=seed,
@@ -109,12 +109,21 @@ def fi(
 
 def _print(found: FIStudy) -> None:
     """What was estimated of threshold and slope, model by model and over the family, and what was recorded."""
-    size = f"{found.neurons} neurons ({found.models}) x {len(found.curves.amplitudes_na)} amplitudes"
+    from noble.family import ONE_NEURON
+
+    alone = found.models == ONE_NEURON
+    who = ONE_NEURON if alone else f"{found.neurons} neurons ({found.models})"
+    size = f"{who} x {len(found.curves.amplitudes_na)} amplitudes"
     title = f"{size} in {found.seconds:.1f} s"
     if found.per_model:
         _print_models(found.per_model, title)
     else:
         console.print(title)
+    if alone:
+        console.print(
+            f"read from the curve, whose amplitudes are {1e3 * found.curves.resolution_na:.2g} pA apart: rheobase "
+            f"{_in_pa(found.rheobase_na)} pA, F-I gain {shown(found.fi_gain_hz_per_na)} Hz/nA"
+        )
     if found.curves.requested is not None:
         rheobase, gain = found.curves.requested.rheobase_na, found.curves.requested.fi_gain_hz_per_na
         console.print(
@@ -124,7 +133,7 @@ def _print(found: FIStudy) -> None:
             f"F-I gain within {shown(gain.median)} Hz/nA (largest {shown(gain.largest)}); not readable: {rheobase.missing} and "
             f"{gain.missing} of {found.neurons}"
         )
-    if abs(found.step_ms - StepProtocol().step_ms) > 1:
+    if not alone and abs(found.step_ms - StepProtocol().step_ms) > 1:
         console.print(
             f"threshold and slope were measured on steps of {StepProtocol().step_ms:g} ms; those read back here, on steps of "
             f"{found.step_ms:g} ms, differ from them for that reason, too"

@@ -108,6 +108,7 @@ def _print_versions() -> None:
 
 def _print_bundle(folder: Path) -> None:
     from noble.operator import Operator
+    from noble.operator.describe import neurons_of
 
     operator = Operator.load(folder)
     spec = operator.spec
@@ -120,7 +121,7 @@ def _print_bundle(folder: Path) -> None:
             "bundle": str(folder),
             "operator": operator.config.kind,
             "parameters": f"{sum(parameter.numel() for parameter in operator.parameters()):,}",
-            "features": "; ".join(ranges),
+            "features": "; ".join(ranges) or f"none: {neurons_of(operator)}",
             "learned": "unknown" if operator.scope is None else operator.scope.describe(),
             "window": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
             "provenance": json.dumps(operator.provenance.get("training_run", {})),

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 Bundle = Annotated[Path, typer.Argument(help="A shipped bundle by name, or the folder of one.")]
-Models = Annotated[str, typer.Option(help="hall, hull, or disc:MODEL:RADIUS (in units of the training models' range).")]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        help="hall, hull, or disc:MODEL:RADIUS (in units of the training models' range); hall if not given, or the one neuron of "
+        "an operator without features.",
+        show_default=False,
+    ),
+]
 Count = Annotated[int, typer.Option("--n", min=1, help="Number of neurons to draw from hull or disc.")]
 Seed = Annotated[int, typer.Option(help="Seed of the random draw.")]
 HallName = Annotated[str | None, typer.Option(help="Hall; the bundle's own by default.", show_default=False)]

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from noble.cli.app import OPERATORS, app
 from noble.cli.options import Bundle
 from noble.cli.progress import console
+
+if TYPE_CHECKING:
+    from noble.operator import Operator
+
+
+def _learned(operator: Operator) -> dict[str, object]:
+    """Of which neurons the operator is."""
+    from noble.operator.describe import neurons_of
+    from noble.operator.origin import recorded_source
+
+    hall = (operator.provenance.get("hall") or {}).get("name", "unknown")
+    if recorded_source(operator) is not None:
+        return {"neuron": neurons_of(operator)}
+    models: dict[str, object] = {"hall": hall, "models it learned": len(operator.spec.training_features)}
+    return models | {"features of a neuron": len(operator.spec) or neurons_of(operator)}
 
 
 @app.command(rich_help_panel=OPERATORS)
@@ -29,9 +44,7 @@ def report(
     run = operator.provenance.get("training_run") or {}
     facts = {
         "operator": operator.config.kind,
-        "hall": (operator.provenance.get("hall") or {}).get("name", "unknown"),
-        "models it learned": len(operator.spec.training_features),
-        "features of a neuron": len(operator.spec),
+        **_learned(operator),
         "trained on": f"{operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
         **{name.replace("_", " "): value for name, value in run.items()},
     }

@@ -5,7 +5,7 @@ from noble.evaluation.card import model_card
 from noble.evaluation.evaluate import CURRENTS, check_kinds, evaluate, evaluate_currents, evaluate_fresh, of_kind
 from noble.evaluation.metrics import DRIVES, REGIMES, STABLE_FEATURES, TraceTable, concatenate, summarise, trace_table
 from noble.evaluation.results import METRICS, STABLE_KEYS, Evaluation, FeatureError, Summary
-from noble.evaluation.source import OtherModelsError, UnknownSourceError, generation_of, hall_of
+from noble.evaluation.source import OtherModelsError, UnknownSourceError, family_hall, generation_of, hall_of
 from noble.evaluation.speed import STABLE_SPEED_KEYS, Speed, measure_speed
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "evaluate",
     "evaluate_currents",
     "evaluate_fresh",
+    "family_hall",
     "generation_of",
     "hall_of",
     "measure_speed",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from noble.evaluation.results import STABLE_KEYS
+from noble.operator.describe import neurons_of
+from noble.operator.origin import recorded_source
 
 if TYPE_CHECKING:
     from noble.operator import Operator, Scope
@@ -35,14 +37,15 @@ def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
     """
     facts = operator.provenance
     spec = operator.spec
-    hall = facts.get("hall") or {}
+    hall, recorded = facts.get("hall") or {}, recorded_source(operator)
+    name = hall.get("name", "noble") if recorded is None else recorded
     weights = sum(item.numel() for item in operator.parameters())
     sections = {name: section for name, section in metrics.items() if name != CURRENTS}
     lines = [
-        f"# {hall.get('name', 'noble')}: a {operator.config.kind} operator",
+        f"# {name}: a {operator.config.kind} operator",
         "",
-        f"Somatic voltage (mV) of the neurons of the hall of fame `{hall.get('name', 'unknown')}` "
-        f"under {_learned(operator.scope)}, from {len(spec)} features of a neuron. {weights:,} parameters.",
+        f"Somatic voltage (mV) of {_neurons(operator)} under {_learned(operator.scope)}"
+        f"{'' if spec.one_neuron else f', from {len(spec)} features of a neuron'}. {weights:,} parameters.",
         "",
         "## What currents",
         *_currents(operator.scope, metrics.get(CURRENTS) or {}),
@@ -52,10 +55,13 @@ def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
             f"- `{name}`: {low:.5g} to {high:.5g} {unit} over the {len(spec.training_features)} training models"
             for name, unit, low, high in zip(spec.names, spec.units, spec.minimum, spec.maximum, strict=True)
         ),
+        *([f"- none: {neurons_of(operator)}"] if spec.one_neuron else []),
         "",
         "## Training",
         f"- window: {operator.grid.duration_ms:g} ms at dt {operator.grid.dt_ms:g} ms",
-        f"- store: `{facts.get('store_digest', 'unknown')}`",
+        f"- store: `{facts.get('store_digest', 'unknown')}`"
+        if recorded is None
+        else f"- recording: `{json.dumps(facts['recording'])}`",
         f"- run: `{json.dumps(facts.get('training_run', {}))}`",
         f"- seed {facts.get('seed')}, versions `{json.dumps(facts.get('versions', {}))}`",
         "",
@@ -63,11 +69,24 @@ def model_card(operator: Operator, metrics: Mapping[str, Any]) -> str:
         *(_metrics_table(sections) if sections else ["Not evaluated yet."]),
         "",
         "## Limits",
-        "- Interpolates between the training models; outside their hull it warns, and extrapolates.",
-        "- Learned from simulations of a biophysical family, not from recordings.",
+        "- Interpolates between the training models; outside their hull it warns, and extrapolates."
+        if not spec.one_neuron
+        else "- Is one neuron; there is no family to interpolate in.",
+        "- Learned from simulations of a biophysical family, not from recordings."
+        if recorded is None
+        else "- Learned from a recording; no biophysical model stands behind it.",
         "- Knows the currents above alone; it answers any other, and warns of it, but its spikes may then be wrong.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _neurons(operator: Operator) -> str:
+    """Whose voltage it is."""
+    if (recorded := recorded_source(operator)) is not None:
+        return f"the neuron that was recorded in `{recorded}`"
+    hall = (operator.provenance.get("hall") or {}).get("name", "unknown")
+    models = "the neurons" if not operator.spec.one_neuron else "all neurons, taken for one,"
+    return f"{models} of the hall of fame `{hall}`"
 
 
 def _learned(scope: Scope | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noble.operator.origin import check_simulated
+
 if TYPE_CHECKING:
     from noble.cells import HallOfFame
     from noble.data import GenerationConfig
@@ -28,9 +30,11 @@ def generation_of(operator: Operator, config: Path | str | None = None) -> Gener
 
     Raises:
         UnknownSourceError: if it is nowhere.
+        ValueError: if it learned from a recording.
     """
     from noble.data import GenerationConfig
 
+    check_simulated(operator)
     found = recorded_generation(operator) if config is None else GenerationConfig.load(config)
     if found is None:
         raise UnknownSourceError(
@@ -49,9 +53,11 @@ def hall_of(operator: Operator, hall: Path | str | None = None) -> HallOfFame:
     Raises:
         UnknownSourceError: if it is nowhere.
         OtherModelsError: if it holds other models.
+        ValueError: if the operator learned from a recording.
     """
     from noble.cells import HallOfFame
 
+    check_simulated(operator)
     name = hall or (operator.provenance.get("hall") or {}).get("name")
     if name is None:
         raise UnknownSourceError("the bundle does not record its hall; name it with --hall.")
@@ -65,6 +71,15 @@ def hall_of(operator: Operator, hall: Path | str | None = None) -> HallOfFame:
     return found
 
 
+def family_hall(operator: Operator, hall: Path | str | None = None) -> HallOfFame | None:
+    """The hall whose models an operator's family lies among; None for an operator of one neuron, unless one is named.
+
+    Raises:
+        ValueError: as `hall_of`.
+    """
+    return None if operator.spec.one_neuron and hall is None else hall_of(operator, hall)
+
+
 def check_models(operator: Operator, digest: str, what: str) -> None:
     """Refuse models that are not those the operator learned; an operator that does not record its hall takes any.
 
@@ -75,7 +90,9 @@ def check_models(operator: Operator, digest: str, what: str) -> None:
 
     Raises:
         OtherModelsError: if they are others.
+        ValueError: if the operator learned from a recording.
     """
+    check_simulated(operator)
     trained_on = (operator.provenance.get("hall") or {}).get("digest")
     if trained_on is not None and trained_on != digest:
         raise OtherModelsError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,17 +14,27 @@ if TYPE_CHECKING:
     from noble.operator import FeatureSpec
 
 
-def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: int, seed: int) -> Neurons:
+ONE_NEURON: Final = "one neuron"
+"""The family of an operator without features."""
+
+
+def usual_family(spec: FeatureSpec) -> str:
+    """The family that is meant where none is named: the one neuron, or else the training models."""
+    return ONE_NEURON if spec.one_neuron else "hall"
+
+
+def family_features(spec: FeatureSpec, hall: HallOfFame | None, family: str, *, count: int, seed: int) -> Neurons:
     """The features of a family's neurons.
 
     Args:
         spec: features of the operator that is to answer for them.
-        hall: the models that it learned.
-        family: `hall`, the training models themselves; `hull`, neurons anywhere in the training models' hull; or
-            `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the training models' range. The latter
-            two are drawn in the latent features. The other features are those of a model, the disc's or for each neuron a
-            training model drawn at random, moved by how much what is typical (`FamilyPrior.regression`) differs between the two
-            points: so a family varies beyond the latent features as the models do.
+        hall: the models that it learned; None for an operator of one neuron.
+        family: `ONE_NEURON`, of an operator without features; `hall`, the training models themselves; `hull`, neurons anywhere in
+            the training models' hull; or `disc:MODEL:RADIUS`, neurons round a model of the hall, the radius in units of the
+            training models' range. The latter two are drawn in the latent features. The other features are those of a model, the
+            disc's or for each neuron a training model drawn at random, moved by how much what is typical
+            (`FamilyPrior.regression`) differs between the two points: so a family varies beyond the latent features as the
+            models do.
         count: neurons to draw; not used for `hall`.
         seed: seed of the draw.
 
@@ -32,8 +42,13 @@ def family_features(spec: FeatureSpec, hall: HallOfFame, family: str, *, count: 
         The neurons by all features of the spec, in its order.
 
     Raises:
-        ValueError: for another family, or a model that the hall does not have.
+        ValueError: for another family, a model that the hall does not have, or neurons to tell apart without features.
     """
+    if family == ONE_NEURON and spec.one_neuron:
+        return Neurons((), np.empty((1, 0)))
+    spec.check_family(f"the family {family!r}")
+    if hall is None:
+        raise ValueError(f"the family {family!r} is of models, but no hall of them was named.")
     columns = spec.latent_columns
 
     def moved(neurons: np.ndarray, points: np.ndarray) -> Neurons:

@@ -118,6 +118,16 @@ class Neurons(Sequence[Mapping[str, float]]):
         """Some of the neurons, in this order; one may be taken several times."""
         return Neurons(self.names, self.values[np.asarray(rows, dtype=int)])
 
+    def repeated(self, count: int) -> Neurons:
+        """Each neuron so many times, one after another.
+
+        Raises:
+            ValueError: for a negative count.
+        """
+        if count < 0:
+            raise ValueError(f"count is {count}; expected at least 0.")
+        return self.take(np.repeat(np.arange(len(self)), count))
+
     def known_by(self, names: Iterable[str]) -> Neurons:
         """The same neurons, of which only these features are known."""
         chosen = tuple(names)
@@ -208,7 +218,7 @@ def _of_sequence(given: Sequence[Any]) -> tuple[tuple[str, ...], np.ndarray]:
             raise ValueError(
                 f"neuron {index} does not have the features of neuron 0 (they differ in {differing}); give all neurons the same."
             )
-    return _of_mapping({name: [item[name] for item in given] for name in names})
+    return _of_mapping({name: [item[name] for item in given] for name in names}, length=len(given))
 
 
 def _of_labelled_array(given: xarray.DataArray) -> tuple[tuple[str, ...], np.ndarray]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from noble.operator.origin import recorded_source
+
 if TYPE_CHECKING:
     from noble.operator.operator import Operator
 
@@ -25,13 +27,21 @@ _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_POINTS = 240, 60, 480
 
 def one_line(operator: Operator) -> str:
     """`<Operator human-pv: spike-phase, 34 features, ...>`: core, features, what was learned and how well."""
-    facts = [operator.config.kind, f"{len(operator.spec)} features"]
+    facts = [operator.config.kind, neurons_of(operator)]
     if operator.scope is not None:
         facts.append(operator.scope.describe())
     error = headline(operator.metrics, "unseen_currents", "relative_l2_percent")
     if error is not None:
         facts.append(f"relative L2 {error:.2g} %")
     return f"<Operator {operator.name or '(not saved)'}: {', '.join(facts)}>"
+
+
+def neurons_of(operator: Operator) -> str:
+    """`34 features`, or, where there are none, `one neuron`, with the recording that it was learned from."""
+    if not operator.spec.one_neuron:
+        return f"{len(operator.spec)} features"
+    source = recorded_source(operator)
+    return "one neuron" if source is None else f"one neuron, recorded in {source}"
 
 
 def headline(metrics: Mapping[str, Any], subset: str, key: str) -> float | None:
@@ -58,20 +68,21 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 def _sparkline(operator: Operator) -> str:
-    """Voltage of the median training neuron under a step in the middle of what was learned, as SVG; empty if it cannot."""
-    known = np.array(operator.spec.training_features)
-    if operator.scope is None or not known.size:
+    """Voltage of the one or the median training neuron under a step within what was learned, as SVG; empty if it cannot."""
+    known, alone = np.array(operator.spec.training_features), operator.spec.one_neuron
+    if operator.scope is None or not (known.size or alone):
         return ""
     from noble.features.neurons import Neurons
     from noble.protocols import StepProtocol
 
     protocol = StepProtocol(window_ms=max(operator.grid.duration_ms, 450.0), dt_ms=operator.grid.dt_ms)
     amplitude_na = operator.scope.lowest_na + 0.8 * (operator.scope.highest_na - operator.scope.lowest_na)
-    median = Neurons(operator.feature_names, np.median(known, axis=0)[None])
+    chosen = None if alone else Neurons(operator.feature_names, np.median(known, axis=0)[None])
+    who = "" if alone else "median training neuron, "
     try:
         with warnings.catch_warnings():  # a median of every feature by itself may lie outside the hull
             warnings.simplefilter("ignore")
-            [voltage] = operator.respond(median, [protocol.stimulus(amplitude_na)], protocol.grid).voltage_mv
+            [voltage] = operator.respond(chosen, [protocol.stimulus(amplitude_na)], protocol.grid).voltage_mv
     except ValueError:  # an operator of another window: no picture is worth an error in a notebook
         return ""
     points = _outline(voltage)
@@ -83,7 +94,7 @@ def _sparkline(operator: Operator) -> str:
         f'<svg width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT + 14}" role="img" '
         f'aria-label="voltage under a step of {amplitude_na:.2g} nA, {low:.0f} to {high:.0f} mV">'
         f'<polyline points="{path}" fill="none" stroke="currentColor" stroke-width="0.8"/>'
-        f'<text x="0" y="{_SPARK_HEIGHT + 12}" font-size="10" fill="currentColor">median training neuron, '
+        f'<text x="0" y="{_SPARK_HEIGHT + 12}" font-size="10" fill="currentColor">{who}'
         f"step of {amplitude_na:.2g} nA, {low:.0f} to {high:.0f} mV</text></svg>"
     )
 

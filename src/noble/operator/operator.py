@@ -76,8 +76,8 @@ class Operator(nn.Module):
     @property
     def holding_na(self) -> float:
         """The constant current under which the neurons that it learned settle and answer, nA; currents come on top of it."""
-        held = [(self.provenance.get(source) or {}).get("holding_na", 0.0) for source in ("hall", "recording")]
-        return float(held[0] or held[1])
+        learned = self.provenance.get("hall") or self.provenance.get("recording") or {}
+        return float(learned.get("holding_na") or 0.0)
 
     def __repr__(self) -> str:
         return one_line(self)
@@ -166,17 +166,20 @@ class Operator(nn.Module):
             given: by name or alias, each of shape (batch,), physical units.
 
         Raises:
-            ValueError: for a name that the operator does not know, or none at all.
+            ValueError: for a name that the operator does not know, or none at all; an operator of one neuron takes none.
         """
         names = self._known_names(given)
+        if not names:
+            return next(self.parameters()).new_empty(1, 0)
         table = torch.stack([*given.values()], dim=-1)
         return self.spec.complete(table, names)
 
-    def neurons(self, given: object) -> Neurons:
+    def neurons(self, given: object = None) -> Neurons:
         """All features of neurons of which some are given by name: what is missing takes its conditional mean.
 
         Args:
-            given: features by name, see `noble.features.neurons.Neurons.of`; physical units.
+            given: features by name, see `noble.features.neurons.Neurons.of`; physical units. Nothing for an operator of one
+                neuron, which has no features.
 
         Returns:
             As many neurons, with the features `feature_names` in that order.
@@ -185,7 +188,7 @@ class Operator(nn.Module):
             ValueError: for values without names, names that the operator does not know, values that are not finite or that no
                 neuron has.
         """
-        named = Neurons.of(given, also=self.feature_names)
+        named = Neurons.of({} if given is None else given, also=self.feature_names)
         if named.names == self.feature_names:
             return named
         if not len(named):
@@ -198,8 +201,8 @@ class Operator(nn.Module):
 
     def predict(
         self,
-        neurons: object,
-        stimuli: Stimulus | Sequence[Stimulus],
+        neurons: object = None,
+        stimuli: Stimulus | Sequence[Stimulus] | None = None,
         *,
         duration_ms: float | None = None,
         dt_ms: float | None = None,
@@ -210,7 +213,8 @@ class Operator(nn.Module):
 
         Args:
             neurons: features by name: a mapping from name to a number or to an array over neurons, a pandas table, an xarray
-                dataset; physical units. What is not given takes its conditional mean over the training models.
+                dataset; physical units. What is not given takes its conditional mean over the training models. None for an
+                operator of one neuron: `predict(stimuli=...)`.
             stimuli: one current, or several.
             duration_ms: length of the window, ms; by default that of the training, or longer for a longer stimulus.
             dt_ms: sampling interval, ms; that of the training by default.
@@ -228,8 +232,8 @@ class Operator(nn.Module):
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
             OutsideScopeWarning: if a current is none that the operator has learned, with how far.
         """
-        named = Neurons.of(neurons, also=self.feature_names)
-        currents, answering = as_stimuli(stimuli), self.neurons(named)
+        named = Neurons.of({} if neurons is None else neurons, also=self.feature_names)
+        currents, answering = as_stimuli(_named_stimuli(neurons, stimuli)), self.neurons(named)
         grid = self.window(currents, duration_ms=duration_ms, dt_ms=dt_ms)
         coordinates = {name: (named.table([name])[:, 0], unit_of(name)) for name in named.names}
         labels = range(len(named))
@@ -243,11 +247,12 @@ class Operator(nn.Module):
         batch = traces(self, np.repeat(values, trials, axis=0), current_na, grid, keys=keys.ravel())
         return labelled_answers(batch, currents, labels=labels, coordinates=coordinates, trials=trials)
 
-    def stream(self, neurons: object, *, dt_ms: float | None = None, seed: int | None = None) -> Stream:
+    def stream(self, neurons: object = None, *, dt_ms: float | None = None, seed: int | None = None) -> Stream:
         """Neurons at rest, which answer a current as it comes.
 
         Args:
-            neurons: features by name, as for `predict`; at least one neuron.
+            neurons: features by name, as for `predict`; at least one neuron. Of an operator of one neuron, None is that neuron
+                and `operator.neurons().repeated(n)` that neuron n times.
             dt_ms: sampling interval of the currents to come, ms; that of the training by default.
             seed: of what each neuron draws by chance, the same as in the first trial that `predict` gives for its first stimulus;
                 None for the most likely answer.
@@ -294,7 +299,7 @@ class Operator(nn.Module):
         """Answers of n neurons to n stimuli, pair by pair: the `Responder` protocol.
 
         Args:
-            neurons: n neurons by name, as for `predict`.
+            neurons: n neurons by name, as for `predict`; None for an operator of one neuron, which then answers each current.
             stimuli: n currents.
             grid: where to sample; for a core of infinite latency its duration must be that of the training window.
             batch_size: traces computed at once.
@@ -385,7 +390,8 @@ class Operator(nn.Module):
         self, neurons: object, stimuli: Sequence[Stimulus], grid: TimeGrid, batch_size: int = BATCH
     ) -> np.ndarray:
         """All features of the neurons, after every check of what is asked, and after warning of what lies outside the hull."""
-        values = np.array(self.neurons(neurons).values)  # torch takes no read-only array
+        chosen = self.neurons().repeated(len(stimuli)) if neurons is None else self.neurons(neurons)
+        values = np.array(chosen.values)  # torch takes no read-only array
         if len(values) != len(stimuli):
             raise ValueError(
                 f"{len(values)} neurons and {len(stimuli)} stimuli; expected one stimulus per neuron. Operator.predict lets "
@@ -403,6 +409,11 @@ class Operator(nn.Module):
         Raises:
             ValueError: for none, or one that it does not know.
         """
+        if self.spec.one_neuron and (told := [*given]):
+            raise ValueError(
+                f"{', '.join(told)} was given, but this operator has no features: it is one neuron. Give none, as in "
+                "operator.predict(stimuli=...)."
+            )
         own = {canonical(name): name for name in self.feature_names}
         names = [canonical(name) for name in given]
         if unknown := [name for name in names if name not in own] or ([] if names or not own else ["nothing"]):
@@ -456,6 +467,19 @@ class Operator(nn.Module):
         finally:
             if was_training:
                 self.train()
+
+
+def _named_stimuli(neurons: object, stimuli: Any) -> Any:
+    """The stimuli of a call, unless there are none."""
+    if stimuli is not None:
+        return stimuli
+    misplaced = (
+        f"; a {type(neurons).__name__} came in the place of the neurons" if isinstance(neurons, Stimulus) else ""
+    )
+    raise ValueError(
+        f"no stimulus was given{misplaced}; expected a current, for one neuron by its name: "
+        "operator.predict(stimuli=noble.Step(15, 415, 0.2)) (ms, ms, nA)."
+    )
 
 
 def _versions() -> dict[str, str]:

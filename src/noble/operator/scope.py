@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from noble.configs import Frozen
-from noble.stimuli import Scaled, Step, Stimulus, Sum
+from noble.stimuli import Sampled, Scaled, Step, Stimulus, Sum
 from noble.traces import TimeGrid
 
 # Coloured noise has no bounds; beyond so many standard deviations lies one of 16,000 independent values.
@@ -161,7 +161,8 @@ class Scope(Frozen):
         range_na = f"from {self.lowest_na:.3g} to {self.highest_na:.3g} nA"
         if self.step_ms is not None:
             return f"steps of {self.step_ms:g} ms {range_na}"
-        return f"{', '.join(self.kinds)} {range_na}, at most {self.duration_ms:g} ms long"
+        kinds = "sampled currents" if self._only_sampled else ", ".join(self.kinds)
+        return f"{kinds} {range_na}, at most {self.duration_ms:g} ms long"
 
     def departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
         """What of some currents was not learned, and how far from it they are.
@@ -198,8 +199,13 @@ class Scope(Frozen):
         ]
         return merged(departure for departure in found if departure is not None)
 
+    @property
+    def _only_sampled(self) -> bool:
+        """Whether all that was learned is samples, as of a recording; these may have been of any kind, so no kind is another."""
+        return self.kinds == (Sampled.__name__,)
+
     def _kind(self, kind: str) -> Departure | None:
-        if kind in self.kinds:
+        if kind in self.kinds or self._only_sampled:
             return None
         return Departure("kind", 1, kind, math.inf, f"kind {kind} (learned: {', '.join(self.kinds)})")
 

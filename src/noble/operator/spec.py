@@ -30,8 +30,8 @@ class FeatureSpec(BaseModel):
     """The ordered, named features of a neuron model, and the scaler fitted on the training models.
 
     Attributes:
-        names: feature names of the catalogue, in the order of every feature table; none for an operator that takes all
-            models for one.
+        names: feature names of the catalogue, in the order of every feature table; none for an operator that is one neuron,
+            since it learned from one or takes all models for one.
         units: one unit per feature.
         minimum, maximum: range over the training models, physical units.
         training_features: the training models' features, one tuple a model; their convex hull is where the operator
@@ -108,6 +108,25 @@ class FeatureSpec(BaseModel):
         return len(self.names)
 
     @property
+    def one_neuron(self) -> bool:
+        """Whether there is no feature to tell neurons apart, so that there is one."""
+        return not self.names
+
+    def check_family(self, what: str) -> None:
+        """Refuse what needs neurons that features tell apart.
+
+        Args:
+            what: needs them, as the sentence begins.
+
+        Raises:
+            ValueError: if there is no feature.
+        """
+        if self.one_neuron:
+            raise ValueError(
+                f"{what} needs neurons that differ in their features, but this operator has no features: it is one neuron."
+            )
+
+    @property
     def latent_features(self) -> tuple[str, ...]:
         """Features that are enough to name a neuron: rheobase and F-I gain where the spec has both, else all."""
         return LATENT_FEATURES if set(LATENT_FEATURES) <= set(self.names) else self.names
@@ -130,8 +149,9 @@ class FeatureSpec(BaseModel):
         """The joint distribution of the features over the training models.
 
         Raises:
-            ValueError: if the training models are not known.
+            ValueError: if there is no feature, or the training models are not known.
         """
+        self.check_family("a distribution of features")
         if not self.training_features:
             raise ValueError(
                 f"the training models are not known, so nothing completes {', '.join(self.latent_features)}; give all features."

@@ -69,7 +69,8 @@ class Stream:
         return len(self._state[0])
 
     def __repr__(self) -> str:
-        return f"Stream({len(self)} neurons of {self._operator.name or 'an operator'}, dt_ms={self._dt_ms:g})"
+        who = "1 neuron" if len(self) == 1 else f"{len(self)} neurons"
+        return f"Stream({who} of {self._operator.name or 'an operator'}, dt_ms={self._dt_ms:g})"
 
     @property
     def latency_ms(self) -> float:

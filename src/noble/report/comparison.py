@@ -18,6 +18,9 @@ _SUMMARY: Final = (
     "over trials in standard deviations over trials, or in the feature's floor where trials scatter by less (docs/targets.md). "
     "A side has a feature where at least half of its traces do."
 )
+_ALONE: Final = (
+    " The family is one neuron: its median is the neuron itself, and it has no spread to compare with that of trials."
+)
 _CAPTIONS: Final = {
     "fi": "Firing rate by step amplitude. Circles: the recording, mean and standard deviation over trials. Line and band: median "
     "and 5 to 95 % of the family.",
@@ -55,13 +58,16 @@ def write_comparison_report(
         "z_scores": plots.z_scores_figure,
         "spreads": plots.spreads_figure,
     }
+    if comparison.neurons == 1:  # which has no spread
+        del figures["spreads"]
     for name, draw in figures.items():
         save_figure(draw(comparison), folder / f"{name}.png", command=command)
     return write_index(
         folder,
-        f"{comparison.neurons} neurons beside the recording {comparison.recording.source}",
+        f"{'One neuron' if comparison.neurons == 1 else f'{comparison.neurons} neurons'} beside the recording "
+        f"{comparison.recording.source}",
         figures=[PageFigure(f"{name}.png", _CAPTIONS[name], command) for name in figures],
-        summary=_SUMMARY,
+        summary=_SUMMARY + (_ALONE if comparison.neurons == 1 else ""),
         facts={**facts, **_facts(comparison)},
         tables=[_rates(comparison), _summary(comparison), *_unusable(comparison)],
         details=[_step(step) for step in comparison.steps],

@@ -100,10 +100,11 @@ def ensemble_study(
         tracking: lends a progress to the simulations.
 
     Raises:
-        ValueError: for a family that does not exist.
+        ValueError: for a family that does not exist, or an operator of one neuron.
     """
     step = protocol or StepProtocol()
     stimulus, grid = step.stimulus(step_na), step.grid
+    operator.spec.check_family("an ensemble")
     neurons = family_features(operator.spec, hall, models, count=count, seed=seed)
     answer(operator, neurons[:1], stimulus, grid)  # tables and threads are made at the first answer
     started = time.perf_counter()

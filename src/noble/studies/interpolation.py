@@ -80,6 +80,7 @@ def interpolation_study(
     from noble.evolve.interpolate import draw_pairs, interpolate_parameters
     from noble.jobs import Pool
 
+    operator.spec.check_family("an interpolation")
     training = training_models(hall)
     draw_pairs(len(training), pairs, seed)  # refuses too many
     drawn = {"points": points, "radius": radius, "amplitudes_na": amplitudes_na, "seed": seed}

@@ -121,6 +121,7 @@ def feature_map(
     if feature not in EFEATURES:
         raise ValueError(f"the feature {feature!r} is unknown; expected one of {', '.join(EFEATURES)}.")
     spec = operator.spec
+    spec.check_family("a map")
     latent = spec.latent_features
     if len(latent) != 2 or not spec.training_features:
         raise ValueError(

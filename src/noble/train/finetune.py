@@ -12,6 +12,7 @@ from pydantic import Field
 
 from noble.operator import Operator
 from noble.operator.bundle import weights_sha256
+from noble.operator.origin import check_simulated
 from noble.stimuli import Step
 from noble.traces import TimeGrid
 from noble.train.config import OptimiserConfig, TrainConfig
@@ -76,6 +77,7 @@ def fine_tune_config(
         ValueError: for a feature without a differentiable version, a value that is out of range, or another seed than that of a
             training on some of the models, since it draws which.
     """
+    check_simulated(operator)
     soft_feature(feature)
     before = operator.provenance.get("training") or {}
     window = store.protocol
@@ -197,8 +199,9 @@ def check_matches(operator: Operator, store: Store) -> None:
     """Refuse a store of other models, features or another window than the operator learned.
 
     Raises:
-        ValueError: if one of them differs.
+        ValueError: if one of them differs, or the operator learned from a recording.
     """
+    check_simulated(operator)
     spec = operator.spec
     units = dict(zip(store.feature_names, store.feature_units, strict=True))
     if wrong := [name for name, unit in zip(spec.names, spec.units, strict=True) if units.get(name) != unit]:

@@ -230,7 +230,6 @@ def test_double_precision_is_kept_throughout():
     assert {item.dtype for item in (encoded.rate_per_ms, encoded.slow_mv, encoded.channels)} == {torch.float64}
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_without_features_the_current_alone_decides():
     operator = operator_of(spec=FeatureSpec.fit(np.zeros((2, 0)), (), ()))
     answer = operator.respond(Neurons((), np.zeros((2, 0))), [STEP, STEP], GRID).voltage_mv

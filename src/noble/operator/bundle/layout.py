@@ -62,6 +62,16 @@ class _HallFacts(BaseModel):
     holding_na: float = 0.0
 
 
+class _RecordingFacts(BaseModel):
+    """What is recorded of the recording of the one neuron that was learned."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    source: str | None = None
+    sha256: str | None = None
+    holding_na: float = 0.0
+
+
 class _Provenance(BaseModel):
     """What is recorded of a training; anything may be added, but what other code reads has its type."""
 
@@ -70,6 +80,7 @@ class _Provenance(BaseModel):
     seed: int | None = None
     versions: dict[str, str] | None = None
     hall: _HallFacts | None = None
+    recording: _RecordingFacts | None = None
     models: list[int] | None = None
     generation: dict[str, Any] | None = None
     training: dict[str, Any] | None = None

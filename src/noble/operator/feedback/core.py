@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from noble.operator.address import address
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.feedback.bins import Binning
 from noble.operator.feedback.cell import Cell, Memory
@@ -141,7 +142,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         self.config = config
         self.spec = spec
         self.prior = FICurvePrior(spec)
-        self.address = nn.Sequential(nn.Linear(len(spec), config.address), nn.SiLU())
+        self.address = address(len(spec), config.address)
         self.context = Context(
             signals=PARTS + self.prior.signals,
             address=config.address,

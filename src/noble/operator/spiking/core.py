@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from noble.operator.address import address
 from noble.operator.core import AbstractCore, Examples, Response, check_neurons, check_piece
 from noble.operator.losses import LossConfig, pseudo_huber
 from noble.operator.spec import FeatureSpec, centre
@@ -80,7 +81,7 @@ class SpikePhaseCore(AbstractCore[SpikePhaseState]):
         self.spec = spec
         self.drive = FICurvePrior(spec)
         inputs = len(spec) * (1 + 2 * config.feature_frequencies)
-        self.address = nn.Sequential(nn.Linear(inputs, config.address), nn.SiLU())
+        self.address = address(inputs, config.address)
         common = {
             "signals": config.bins * self.drive.signals,
             "address": config.address,
