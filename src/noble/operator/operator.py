@@ -232,8 +232,9 @@ class Operator(nn.Module):
             OutsideHullWarning: if features lie outside the training models' hull, with how far.
             OutsideScopeWarning: if a current is none that the operator has learned, with how far.
         """
+        currents = as_stimuli(_named_stimuli(neurons, stimuli))
         named = Neurons.of({} if neurons is None else neurons, also=self.feature_names)
-        currents, answering = as_stimuli(_named_stimuli(neurons, stimuli)), self.neurons(named)
+        answering = self.neurons(named)
         grid = self.window(currents, duration_ms=duration_ms, dt_ms=dt_ms)
         coordinates = {name: (named.table([name])[:, 0], unit_of(name)) for name in named.names}
         labels = range(len(named))
