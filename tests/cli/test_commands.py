@@ -217,7 +217,10 @@ def test_predict_draws_trials(noble, place):
     }
     operator = Operator.build(SpikeFeedbackConfig(**sizes), known.spec, known.grid, seed=0)
     with torch.no_grad():
-        operator.core.get_parameter("cell.decision.bias")[0] = -2.0  # a spike in one of seven bins
+        bias = operator.core.get_parameter("cell.decision.bias")
+        bias.copy_(
+            torch.tensor([-2.0, 0.0, -20.0, 0.0])
+        )  # a spike in one of eight bins, whatever the F-I curve expects
     operator.save("drawing")
     asked = (
         "predict",
