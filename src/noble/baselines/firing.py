@@ -111,14 +111,15 @@ class IntegrateAndFire(ABC):
     def log_likelihood(
         self, current_na: Float[np.ndarray, " sample"], spikes_ms: Float[np.ndarray, " spike"], *, dt_ms: float
     ) -> float:
-        """Logarithm of how likely the spikes of another are, sample by sample.
+        """Logarithm of how likely the spikes of another are, sample by sample; -inf if two are closer than the refractory time.
 
         Args:
             current_na, spikes_ms, dt_ms: see `told`.
         """
         chance = self.told(current_na, spikes_ms, dt_ms=dt_ms).hazard * dt_ms
         fired = chance[samples_of(spikes_ms, chance.size, dt_ms)]
-        return float(np.log(-np.expm1(-fired)).sum() - (chance.sum() - fired.sum()))
+        with np.errstate(divide="ignore"):
+            return float(np.log(-np.expm1(-fired)).sum() - (chance.sum() - fired.sum()))
 
     def _respond(
         self, current_na: np.ndarray, told: np.ndarray, due: np.ndarray, dt_ms: float
