@@ -137,8 +137,8 @@ def _calibration(operator: Operator, repeats: Repeats, seed: int) -> Calibration
         dt_ms=dt_ms,
     )
     with operator.predicting(current.numel()):
-        chances, bin_ms = operator.core.spike_chances(told)
-    hazards = -torch.log1p(-chances.double()).numpy() / bin_ms
+        integrated, bin_ms = operator.core.hazards(told)
+    hazards = integrated.numpy() / bin_ms
     generator = np.random.default_rng(seed)
     intervals = []
     for hazard, train in zip(hazards, trains, strict=True):

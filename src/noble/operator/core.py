@@ -169,8 +169,10 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
                 f"({neurons},) whole numbers (int64) from {MOST_LIKELY}, as noble.operator.trials.trial_keys gives."
             )
 
-    def spike_chances(self, examples: Examples) -> tuple[Float[Tensor, "batch bin"], float]:
-        """How likely a spike is in each bin, given the current and the true spikes before it, and the length of a bin in ms.
+    def hazards(self, examples: Examples) -> tuple[Float[Tensor, "batch bin"], float]:
+        """The hazard integrated over each bin, given the current and the true spikes before it, and the length of a bin in ms.
+
+        The chance of a spike in a bin is `1 - exp(-hazard)`.
 
         Raises:
             ValueError: by a core that does not know it (`draws_trials`).

@@ -71,7 +71,7 @@ def _draw_current(axes: Axes, found: TrialComparison, start: float, stop: float)
 
 def _draw_raster(axes: Axes, trains: Sequence[np.ndarray], colour: str, name: str, start: float, stop: float) -> None:
     shown = [train[(train >= start) & (train < stop)] / 1e3 for train in trains]
-    axes.eventplot(shown, colors=colour, lineoffsets=np.arange(1, len(shown) + 1), linelengths=0.8, linewidths=0.9)
+    axes.eventplot(shown, colors=colour, lineoffsets=list(range(1, len(shown) + 1)), linelengths=0.8, linewidths=0.9)
     axes.set_ylim(len(shown) + 0.6, 0.4)
     axes.set_yticks([1, len(shown)])
     axes.set_ylabel(f"{name}\n(trial)")

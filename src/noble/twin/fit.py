@@ -114,6 +114,8 @@ def fit_twin(
             the training diverges.
     """
     config = config or TwinConfig()
+    if donor is not None:
+        config = config.model_copy(update={"operator": donor_sizes(donor)})
     folder = Path(folder)
     material = material_of(recording, sweeps=sweeps, stop_ms=stop_ms)
     tune_process()
@@ -252,8 +254,7 @@ class _Training:
         material = self._material
         low, high = material.range_na
         margin = max(_LEAST_MARGIN_NA, _MARGIN * (high - low))
-        sizes = self._config.operator if self._donor is None else donor_sizes(self._donor)
-        settings = sizes.model_copy(
+        settings = self._config.operator.model_copy(
             update={
                 "rest_mv": round(material.rest_mv, 2),
                 "lowest_na": round(min(low, 0.0) - margin, 4),

@@ -302,9 +302,9 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         return {"loss": loss, "firing": firing, "timing": timing, "waveform": waveform}
 
     @torch.no_grad()
-    def spike_chances(self, examples: Examples) -> tuple[Float[Tensor, "batch bin"], float]:
-        """How likely a spike is in each bin, given the current and the true spikes before it, and the length of a bin in ms."""
-        return torch.sigmoid(self._told(examples, None).odds), self.config.bin_ms
+    def hazards(self, examples: Examples) -> tuple[Float[Tensor, "batch bin"], float]:
+        """The hazard integrated over each bin, given the current and the true spikes before it, and the length of a bin in ms."""
+        return nn.functional.softplus(self._told(examples, None).odds.double()), self.config.bin_ms
 
     def _told(self, examples: Examples, generator: torch.Generator | None) -> _Told:
         """What the cell says of every bin when it is told the true spikes, which a generator moves by a little."""
