@@ -35,7 +35,7 @@ class Ticks:
 def test_loading_gives_the_shipped_operator_with_its_numbers():
     operator = noble.load("human-pv")
     assert operator.name == "human-pv"
-    assert repr(operator).startswith("<Operator human-pv: spike-phase, 34 features, ")
+    assert repr(operator).startswith("<Operator human-pv: spike-feedback, 34 features, ")
     assert len(repr(operator)) < 200
     assert operator.metrics["unseen_currents"]["relative_l2_percent"] == pytest.approx(0.5545, abs=1e-3)
 
@@ -49,7 +49,7 @@ def test_a_notebook_shows_headline_numbers_and_a_trace():
 
 def test_all_shipped_operators_are_listed():
     table = noble.list_operators()
-    assert set(table.index) == {"human-pv", "human-vip", "stylised-pv"}
+    assert set(table.index) == {"human-pv", "human-pv-steps", "human-vip", "stylised-pv"}
     assert (table["features"] == 34).all()
     assert (table["coincidence_1ms"] > 0.96).all()
 

@@ -73,10 +73,19 @@ def test_the_rows_of_the_readme_are_made_from_the_results():
     assert rows in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["human-pv", "human-vip", "stylised-pv"])
-def test_bundles_say_of_other_currents_what_was_measured(name: str):
+@pytest.mark.parametrize("name", ["human-pv-steps", "human-vip", "stylised-pv"])
+def test_bundles_of_steps_say_of_other_currents_what_was_measured(name: str):
+    hall = name.removesuffix("-steps")
     measured = {
-        kind: json.loads((ROOT / f"experiments/scope/{name}-{kind}.json").read_text())
+        kind: json.loads((ROOT / f"experiments/scope/{hall}-{kind}.json").read_text())
         for kind in ("noise", "ramp", "chirp")
     }
     assert read_metrics(name)["currents"] == measured
+
+
+def test_the_bundle_of_any_current_says_what_was_measured_of_it():
+    measured = json.loads((ROOT / "experiments/any_current/human-pv.json").read_text())
+    assert read_metrics("human-pv") == measured
+    table = runpy.run_path(str(ROOT / "experiments/any_current/table.py"))["table"]()
+    for quoting in ("experiments/any_current/README.md", "docs/benchmarks.md"):
+        assert table in (ROOT / quoting).read_text(), quoting

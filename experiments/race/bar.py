@@ -1,7 +1,7 @@
-"""The shipped operators beside the bar, and how fast they are: `python experiments/race/bar.py`.
+"""The shipped operators of steps beside the bar, and how fast they are: `python experiments/race/bar.py`.
 
-Reads `NAME-ours.json` (test splits), `NAME-fresh.json` (traces simulated after training) and `NAME-bench.json` of each
-shipped bundle, and writes `bar.md`, whose tables the README files quote.
+Reads `HALL-ours.json` (test splits), `HALL-fresh.json` (traces simulated after training) and `HALL-bench.json` of the hall of
+each bundle, and writes `bar.md`, whose tables the README files quote.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from noble.files import write_text
-from noble.operator import shipped_bundles
 
 HERE = Path(__file__).parent
+# The hall of each bundle, after which its results are named.
+BUNDLES = {"human-pv-steps": "human-pv", "human-vip": "human-vip", "stylised-pv": "stylised-pv"}
 SPLITS = {"ours": "test", "fresh": "fresh"}
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -68,16 +69,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def accuracy() -> str:
     """Errors of each shipped operator on its test splits and on fresh traces."""
-    columns = [(name, kind) for name in shipped_bundles() for kind in SPLITS]
-    metrics = [json.loads((HERE / f"{name}-{kind}.json").read_text()) for name, kind in columns]
+    columns = [(name, kind) for name in BUNDLES for kind in SPLITS]
+    metrics = [json.loads((HERE / f"{BUNDLES[name]}-{kind}.json").read_text()) for name, kind in columns]
     head = ["", "wanted", *(f"`{name}`, {SPLITS[kind]}" for name, kind in columns)]
     return table(head, [[title, wanted, *(number(read(m)) for m in metrics)] for title, (wanted, read) in ROWS.items()])
 
 
 def speed() -> str:
     """What `noble bench` measured of each, in one run with NEURON and Arbor."""
-    benches = [json.loads((HERE / f"{name}-bench.json").read_text()) for name in shipped_bundles()]
-    head = ["", "wanted", *(f"`{name}`" for name in shipped_bundles())]
+    benches = [json.loads((HERE / f"{hall}-bench.json").read_text()) for hall in BUNDLES.values()]
+    head = ["", "wanted", *(f"`{name}`" for name in BUNDLES)]
     return table(
         head, [[title, wanted, *(number(read(b)) for b in benches)] for title, (wanted, read) in SPEED.items()]
     )

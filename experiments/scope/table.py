@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent
-HALLS, KINDS, SUBSETS = (
-    ("human-pv", "human-vip", "stylised-pv"),
+BUNDLES, KINDS, SUBSETS = (
+    {"human-pv-steps": "human-pv", "human-vip": "human-vip", "stylised-pv": "stylised-pv"},
     ("noise", "ramp", "chirp"),
     ("unseen_currents", "unseen_models"),
 )
@@ -24,12 +24,12 @@ COLUMNS = {
 def table() -> str:
     """Markdown rows, a bundle, kind and subset each."""
     rows = ["| bundle | current | subset | " + " | ".join(COLUMNS.values()) + " |", "| --- " * (3 + len(COLUMNS)) + "|"]
-    for hall in HALLS:
+    for bundle, hall in BUNDLES.items():
         for kind in KINDS:
             metrics = json.loads((HERE / f"{hall}-{kind}.json").read_text())
             for subset in SUBSETS:
                 numbers = " | ".join(f"{metrics[subset][key]:.3g}" for key in COLUMNS)
-                rows.append(f"| `{hall}` | {kind} | `{subset}` | {numbers} |")
+                rows.append(f"| `{bundle}` | {kind} | `{subset}` | {numbers} |")
     return "\n".join(rows)
 
 

@@ -193,3 +193,21 @@ def test_a_scope_is_saved_with_the_operator(operator, tmp_path):
     operator.scope = None
     operator.save(tmp_path / "bundle")
     assert Operator.load(tmp_path / "bundle").scope is None
+
+
+def test_samples_are_no_kind_of_their_own_to_who_has_learned_noise():
+    ramps = Scope(kinds=("Ramp",), lowest_na=-0.1, highest_na=0.3, duration_ms=515, step_ms=None, dt_ms=0.1)
+    noise = ramps.model_copy(update={"kinds": ("OrnsteinUhlenbeck", "Ramp")})
+    recorded = Sampled(np.full(5000, 0.1), 0.1)
+    current_na = recorded.sample(TimeGrid(0.1, 5000))[None]
+    assert [item.aspect for item in ramps.departures([recorded], current_na, 0.1)] == ["kind"]
+    assert noise.departures([recorded], current_na, 0.1) == ()
+
+
+def test_a_core_that_goes_on_from_a_state_takes_currents_of_any_duration():
+    from lone_neuron import lone_neuron
+
+    longer = TimeGrid(0.1, 30_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lone_neuron().respond(None, [Step(15, 2900, 0.2)], longer)

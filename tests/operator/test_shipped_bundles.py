@@ -11,17 +11,21 @@ import pytest
 from noble.cells import HallOfFame
 from noble.operator import Operator, bundle, shipped_bundles
 
-NAMES = ("human-pv", "human-vip", "stylised-pv")
+NAMES = ("human-pv", "human-pv-steps", "human-vip", "stylised-pv")
 
 
 def test_these_are_shipped() -> None:
     assert shipped_bundles() == NAMES
 
 
+def hall_of(name: str) -> str:
+    return name.removesuffix("-steps")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bundle_is_of_the_hall_of_its_name(name: str) -> None:
-    hall, found = HallOfFame.load(name), bundle.identity(name)
-    assert (found["hall"], found["hall_digest"]) == (name, hall.digest)
+    hall, found = HallOfFame.load(hall_of(name)), bundle.identity(name)
+    assert (found["hall"], found["hall_digest"]) == (hall_of(name), hall.digest)
     spec = Operator.load(name).spec
     expected = hall.feature_table(spec.names)[list(hall.train)]
     np.testing.assert_allclose(np.sort(np.array(spec.training_features), axis=0), np.sort(expected, axis=0))
@@ -55,7 +59,7 @@ def test_they_answer_without_simulator_and_trainer() -> None:
         "from noble.stimuli import Step\n"
         "from noble.traces import TimeGrid\n"
         "for name in shipped_bundles():\n"
-        "    noble, hall = Operator.load(name), HallOfFame.load(name)\n"
+        "    noble, hall = Operator.load(name), HallOfFame.load(name.removesuffix('-steps'))\n"
         "    neuron = dict(zip(noble.spec.names, hall.feature_table(noble.spec.names)[0]))\n"
         "    traces = noble.respond(neuron, [Step(15, 415, 0.25)], TimeGrid.spanning(515, dt_ms=0.06))\n"
         "    print(name, traces.voltage_mv.max() > 0)\n"

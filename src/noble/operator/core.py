@@ -84,9 +84,11 @@ class AbstractCore(nn.Module, ABC, Generic[StateT]):
 
     Attributes:
         draws_trials: whether it takes keys of trials.
+        any_duration: whether it goes on from a state of fixed size, so that a longer current than it learned is no other current.
     """
 
     draws_trials: ClassVar[bool] = False
+    any_duration: ClassVar[bool] = False
 
     @property
     @abstractmethod

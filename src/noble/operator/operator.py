@@ -453,8 +453,9 @@ class Operator(nn.Module):
         )
 
     def departures(self, stimuli: Sequence[Stimulus], current_na: np.ndarray, dt_ms: float) -> tuple[Departure, ...]:
-        """What of some currents was not learned, as far as that is known."""
-        return () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
+        """What of some currents was not learned, as far as that is known; how long they are says nothing to some cores."""
+        found = () if self.scope is None else self.scope.departures(stimuli, current_na, dt_ms)
+        return tuple(item for item in found if not (item.aspect == "window" and self.core.any_duration))
 
     @contextmanager
     def predicting(self, samples: int) -> Iterator[None]:

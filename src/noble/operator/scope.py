@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from noble.configs import Frozen
-from noble.stimuli import Sampled, Scaled, Step, Stimulus, Sum
+from noble.stimuli import OrnsteinUhlenbeck, Sampled, Scaled, Step, Stimulus, Sum
 from noble.traces import TimeGrid
 
 # Coloured noise has no bounds; beyond so many standard deviations lies one of 16,000 independent values.
@@ -205,7 +205,9 @@ class Scope(Frozen):
         return self.kinds == (Sampled.__name__,)
 
     def _kind(self, kind: str) -> Departure | None:
-        if kind in self.kinds or self._only_sampled:
+        # Samples are of no kind of their own: who has learned noise is ready for whatever was recorded.
+        ready = kind == Sampled.__name__ and OrnsteinUhlenbeck.__name__ in self.kinds
+        if kind in self.kinds or self._only_sampled or ready:
             return None
         return Departure("kind", 1, kind, math.inf, f"kind {kind} (learned: {', '.join(self.kinds)})")
 

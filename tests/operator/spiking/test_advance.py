@@ -66,7 +66,7 @@ def test_a_current_in_pieces_is_answered_like_the_whole(training, dt_ms, seed):
 
 
 def test_a_shipped_operator_in_pieces():
-    operator, grid = Operator.load("human-pv"), TimeGrid.spanning(300.0, dt_ms=0.1)
+    operator, grid = Operator.load("human-pv-steps"), TimeGrid.spanning(300.0, dt_ms=0.1)
     core = core_of(operator)
     features = torch.tensor(np.array(operator.spec.training_features)[:2], dtype=torch.float32)
     current = torch.cat([current_of(NOISE, grid)] * 2).float()

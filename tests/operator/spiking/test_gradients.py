@@ -34,7 +34,7 @@ def test_gradients_change_no_number(training, dt_ms, duration_ms):
 
 
 def test_gradients_change_no_number_of_a_shipped_operator():
-    operator = Operator.load("human-pv")
+    operator = Operator.load("human-pv-steps")
     grid = TimeGrid.spanning(250.0, dt_ms=0.06)
     current = current_of(OrnsteinUhlenbeck(10.0, 240.0, mean_na=0.2, sd_na=0.05, seed=2), grid).float()
     features = torch.tensor(np.array(operator.spec.training_features)[3:4], dtype=torch.float32)

@@ -136,6 +136,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
     """
 
     draws_trials: ClassVar = True
+    any_duration: ClassVar = True
 
     def __init__(self, config: SpikeFeedbackConfig, spec: FeatureSpec, grid: TimeGrid) -> None:
         super().__init__()
