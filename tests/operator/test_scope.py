@@ -10,7 +10,7 @@ from noble.data import GenerationConfig
 from noble.operator import FeatureSpec, Operator, OutsideHullWarning, OutsideScopeWarning, OutsideTrainingWarning, Scope
 from noble.operator.scope import Departure, merged
 from noble.operator.spiking.config import SpikePhaseConfig
-from noble.stimuli import OrnsteinUhlenbeck, Ramp, Step, Stimulus
+from noble.stimuli import OrnsteinUhlenbeck, Ramp, Sampled, Step, Stimulus
 from noble.traces import TimeGrid
 
 GRID = TimeGrid.spanning(515.0, dt_ms=0.5)
