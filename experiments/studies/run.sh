@@ -1,15 +1,16 @@
 #!/bin/sh
-# Every study of a trained operator: `sh experiments/studies/run.sh human-pv FOLDER`, FOLDER with SWC files and the recording.
+# Every study of a trained operator: `sh experiments/studies/run.sh human-pv-steps FOLDER`, FOLDER with SWC files and the recording.
 # From the project's root, in its environment. What is there already is not computed again; delete a JSON file to do so.
 set -e
 bundle=$1 data=$2
 case $bundle in
-    human-pv) recording=HL23PV.nwb targets=hl23pv-1000.json step=0.2 ;;
+    human-pv | human-pv-steps) recording=HL23PV.nwb targets=hl23pv-1000.json step=0.2 ;;
     human-vip) recording=HL23VIP.nwb targets=hl23vip-1000.json step=0.2 ;;
-    *) echo "expected human-pv or human-vip" >&2; exit 2 ;;
+    *) echo "expected human-pv, human-pv-steps or human-vip" >&2; exit 2 ;;
 esac
-there=experiments/studies/$bundle
-held_out=$(python -c "from noble.cells import HallOfFame; print(HallOfFame.load('$bundle').held_out[0])")
+hall=${bundle%-steps}
+there=experiments/studies/$hall
+held_out=$(python -c "from noble.cells import HallOfFame; print(HallOfFame.load('$hall').held_out[0])")
 
 study() { # NAME COMMAND...: numbers to NAME/NAME.json, figures to NAME
     name=$1; shift

@@ -3,6 +3,7 @@
 # From the project's root, in its environment. What is there already is not computed again; delete a JSON file to do so.
 set -e
 bundle=$1 data=$2
+case $bundle in human-pv) operator=human-pv-steps ;; *) operator=$bundle ;; esac
 there=experiments/studies/$bundle runs=runs/studies/$bundle
 store=runs/race/$bundle.zarr steps=$runs/hyperpolarising.zarr
 mkdir -p "$there" "$runs"
@@ -15,7 +16,7 @@ finetune() { # NAME STORE OPTIONS...: numbers and figure to NAME, bundles and ru
     name=finetune-$1 from=$2; shift 2
     [ -f "$there/$name/$name.json" ] && return
     stores
-    noble finetune "$bundle" "$from" "$@" -o "$runs/$name" --json "$there/$name/$name.json"
+    noble finetune "$operator" "$from" "$@" -o "$runs/$name" --json "$there/$name/$name.json"
     cp "$runs/$name/finetune.png" "$there/$name/$name.png"
 }
 # 6 Fine-tuning, as the paper does it: on hyperpolarising steps alone; everything else is watched on the race's data
