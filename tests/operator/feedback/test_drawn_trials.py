@@ -38,7 +38,7 @@ def plainly(core: SpikeFeedbackCore, scaled: Tensor, current: Tensor, keys: Tens
     trains: list[list[float]] = [[] for _ in scaled]
     for bin in range(rate.shape[1]):
         _, description, _ = core.cell.step(context[:, bin], rate[:, bin], address, used < 0, memory)
-        odds, _ = core.cell.decide(description, memory.phase, rate[:, bin])
+        odds, _ = core.cell.decide(description, memory.since_ms, memory.phase, rate[:, bin])
         used = used + torch.nn.functional.softplus(odds)
         fires = used > torch.as_tensor(thresholds(keys.numpy(), fired))
         place, _, memory = core.cell.step(context[:, bin], rate[:, bin], address, fires, memory)

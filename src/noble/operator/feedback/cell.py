@@ -36,6 +36,13 @@ GUESS_SCALES_MS: Final = (0.3, 1.0, 5.0)
 ODDS_PER_MS: Final = 10.0
 ODDS_REACH_MS: Final = 3.0
 DECISIONS: Final = 4
+# No neuron fires again within this time of a spike, ms, and none for long at shorter intervals than the second. Currents far
+# beyond the learned ones would else drive a network, which fires in every bin, out of all bounds.
+REFRACTORY_MS: Final = 1.0
+SHORTEST_INTERVAL_MS: Final = 4.0
+IMPOSSIBLE: Final = -30.0
+# Units of both layers are products, so they grow with the square of what enters them. On learned currents they stay below 36.
+LARGEST_UNIT: Final = 50.0
 _LONGEST_MS: Final = 600.0
 _RARE: Final = -4.0
 # Weight of the phase for the odds, and trust in its guess of the place, where nothing is known of the neuron.
@@ -73,6 +80,7 @@ class Cell(nn.Module):
     """
 
     spike_times_ms: Tensor
+    most_spikes: Tensor
 
     def __init__(
         self, context: int, size: int, averages: int, address: int, bin_ms: float, *, guided: bool = True
@@ -80,6 +88,7 @@ class Cell(nn.Module):
         super().__init__()
         self.bin_ms = bin_ms
         self.register_buffer("spike_times_ms", torch.tensor(SPIKE_TIMES_MS), persistent=False)
+        self.register_buffer("most_spikes", self.spike_times_ms / SHORTEST_INTERVAL_MS + 1, persistent=False)
         half = torch.linspace(math.log(0.5), math.log(_LONGEST_MS / bin_ms), (averages + 1) // 2)
         self.log_time = nn.Parameter(half.repeat(2)[:averages])
         # Logits of how much a spike resets: half of the averages hardly, half nearly wholly.
@@ -119,16 +128,22 @@ class Cell(nn.Module):
         """What is to be said of bins, given what both layers hear of the context."""
         of_first, of_second = self.tune(address).chunk(2, dim=-1)
         entered = gated(self.first(torch.cat([known, averages], dim=-1)), of_first, first)
-        return gated(self.second(entered), of_second, second)
+        described = gated(self.second(entered.clamp(-LARGEST_UNIT, LARGEST_UNIT)), of_second, second)
+        return described.clamp(-LARGEST_UNIT, LARGEST_UNIT)
 
     def decide(
-        self, description: Float[Tensor, "*bins size"], phase: Float[Tensor, "*bins"], rate: Float[Tensor, "*bins"]
+        self,
+        description: Float[Tensor, "*bins size"],
+        since_ms: Float[Tensor, "*bins"],
+        phase: Float[Tensor, "*bins"],
+        rate: Float[Tensor, "*bins"],
     ) -> tuple[Float[Tensor, "*bins"], Float[Tensor, "*bins"]]:
         """Log odds of a spike in a bin, and where in it, ms from its beginning."""
         odds, place, weight, trust = self.decision(description).unbind(dim=-1)
         guess = time_to_spike_ms(phase, rate)
         reach = (self.bin_ms - guess).clamp(-ODDS_REACH_MS, ODDS_REACH_MS)
         odds = odds + nn.functional.softplus(weight) * ODDS_PER_MS * reach
+        odds = torch.where(since_ms < REFRACTORY_MS, IMPOSSIBLE, odds)
         own = self.bin_ms * (place + 0.5)
         return odds, torch.lerp(own, guess.clamp(0, self.bin_ms), torch.sigmoid(trust))
 
@@ -171,7 +186,7 @@ class Cell(nn.Module):
         decays = self.decay * torch.where(fired_before, self.kept, 1.0)
         averages = linear_recurrence(decays, (1 - self.decay) * entering, before.averages)
         description = self._described(first, second, known, averages, address)
-        return *self.decide(description, phase, rate_per_ms), description
+        return *self.decide(description, since, phase, rate_per_ms), description
 
     def step(
         self,
@@ -187,7 +202,7 @@ class Cell(nn.Module):
         averages = self.decay * memory.averages + (1 - self.decay) * (entering + self.remember(known))
         heard, said = first[:, None], second[:, None]
         description = self._described(heard, said, known[:, None], averages[:, None], address)[:, 0]
-        place = self.decide(description, memory.phase, rate)[1].clamp(0, self.bin_ms)
+        place = self.decide(description, memory.since_ms, memory.phase, rate)[1].clamp(0, self.bin_ms)
         left = self.bin_ms - place
         decayed = memory.spikes * torch.exp(-self.bin_ms / self.spike_times_ms)
         fresh = Memory(
@@ -208,7 +223,7 @@ class Cell(nn.Module):
             torch.log(rate_per_ms) / LOG_RATE_UNIT + 1,
             *(softsign(guess / scale) for scale in GUESS_SCALES_MS),
         ]
-        return torch.cat([spikes, torch.stack(numbers, dim=-1)], dim=-1)
+        return torch.cat([torch.minimum(spikes, self.most_spikes), torch.stack(numbers, dim=-1)], dim=-1)
 
 
 def time_to_spike_ms(phase: Float[Tensor, "*bins"], rate_per_ms: Float[Tensor, "*bins"]) -> Float[Tensor, "*bins"]:

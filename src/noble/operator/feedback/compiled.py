@@ -116,6 +116,7 @@ def answer(
             cell.kept,
             torch.exp(-cell.bin_ms / cell.spike_times_ms),
             1 / cell.spike_times_ms,
+            cell.most_spikes,
         )
     )
     keys, fired = (np.ascontiguousarray(item.cpu().numpy()) for item in draws)
@@ -317,7 +318,10 @@ def _step(
     slow,
 ):
     """The narrow part for some neurons, bin by bin."""
-    (remember, first, second, decide, decide_bias, weigh, weigh_bias, decay, kept, decay_spikes, rate_spikes) = weights
+    (remember, first, second, decide, decide_bias, weigh, weigh_bias, decay, kept, decay_spikes, rate_spikes) = weights[
+        :11
+    ]
+    most_spikes = weights[11]
     neurons = len(since)
     known = np.empty((neurons, _KNOWN), np.float32)
     remembered = np.empty((neurons, count), np.float32)
@@ -328,7 +332,7 @@ def _step(
     decided = np.empty((neurons, decide.shape[1]), np.float32)
     guesses = np.empty(neurons, np.float32)
     rates = np.empty(neurons, np.float32)
-    half, one = np.float32(0.5), np.float32(1)
+    half, one, largest = np.float32(0.5), np.float32(1), np.float32(cells.LARGEST_UNIT)
     of_first, of_second = count, count + 2 * size
     for bin in range(start, stop):
         row = bin - start
@@ -338,7 +342,7 @@ def _step(
             guess = min(max((one - phases[neuron]) / rate, np.float32(cells.EARLIEST_MS)), np.float32(cells.LATEST_MS))
             guesses[neuron], rates[neuron] = guess, rate
             for index in range(_SPIKES):
-                known[neuron, index] = spikes[neuron, index]
+                known[neuron, index] = min(spikes[neuron, index], most_spikes[index])
             known[neuron, _SPIKES] = np.log1p(since[neuron]) / np.float32(cells.LOG_SINCE_UNIT)
             known[neuron, _SPIKES + 1] = np.exp(-since[neuron] / np.float32(cells.RECENT_MS))
             known[neuron, _SPIKES + 2] = min(max(phases[neuron], np.float32(0)), np.float32(2))
@@ -360,13 +364,13 @@ def _step(
             for index in range(size):
                 gate = wide[neuron, index] + hears[neuron, row, of_first + index]
                 value = wide[neuron, size + index] + hears[neuron, row, of_first + size + index]
-                entered[neuron, index] = _gated(gate, value)
+                entered[neuron, index] = min(max(_gated(gate, value), -largest), largest)
         _product(entered, second, wide)
         for neuron in range(neurons):
             for index in range(size):
                 gate = wide[neuron, index] + hears[neuron, row, of_second + index]
                 value = wide[neuron, size + index] + hears[neuron, row, of_second + size + index]
-                described[neuron, index] = _gated(gate, value)
+                described[neuron, index] = min(max(_gated(gate, value), -largest), largest)
         _product(described, decide, decided)
         for neuron in range(neurons):
             guess, rate = guesses[neuron], rates[neuron]
@@ -375,6 +379,8 @@ def _step(
             slow[neuron, bin] = decided[neuron, 4] + decide_bias[4]
             reach = min(max(bin_ms - guess, np.float32(-cells.ODDS_REACH_MS)), np.float32(cells.ODDS_REACH_MS))
             odds += _softplus(weight) * np.float32(cells.ODDS_PER_MS) * reach
+            if since[neuron] < np.float32(cells.REFRACTORY_MS):
+                odds = np.float32(cells.IMPOSSIBLE)
             used[neuron] += _softplus(odds)
             for index in range(_SPIKES):
                 spikes[neuron, index] *= decay_spikes[index]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from noble.operator.spiking.waveform import APART_MS, SpikeShapes, look_up
+
+# How far below and above the slow voltage a spike may be drawn, mV, whatever its shapes' weights.
+_DRAWN_MV: Final = (-60.0, 160.0)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Drawing:
         since = index.double() * dt_ms - spike
         before, after = self._gaps_ms()
         weights = self._shown(since, before[rows, which][:, None], after[rows, which][:, None])
-        drawn = weights * (self._at(since) * self.channels[rows, which][:, None]).sum(-1)
+        drawn = weights * (self._at(since) * self.channels[rows, which][:, None]).sum(-1).clamp(*_DRAWN_MV)
         inside = (index >= samples.start) & (index < samples.stop)
         place = rows[:, None] * len(samples) + (index - samples.start).clamp(0, len(samples) - 1)
         drawn = torch.where(inside, drawn, 0.0).to(voltage.dtype)
@@ -78,7 +82,7 @@ class Drawing:
             since = torch.where(there, times - torch.where(there, spike, 0.0), -self.shapes.ahead_ms)
             weights = self._shown(since, before.gather(1, which), after.gather(1, which))
             rows = torch.arange(len(times), device=times.device)[:, None]
-            drawn = weights * (self._at(since) * self.channels[rows, which]).sum(-1)
+            drawn = weights * (self._at(since) * self.channels[rows, which]).sum(-1).clamp(*_DRAWN_MV)
             voltage = voltage + torch.where(there, drawn, 0.0).to(voltage.dtype)
         return voltage
 
