@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-BUNDLES = ("human-pv", "human-vip", "stylised-pv")
-UNLEARNED = ("noise", "ramp", "chirp")
+# The hall of each operator of steps, after which its results are named.
+STEPS_ALONE = {"human-pv-steps": "human-pv", "human-vip": "human-vip", "stylised-pv": "stylised-pv"}
+KINDS = ("noise", "ramp", "chirp")
 
 
 def read(file: str) -> dict[str, Any]:
@@ -20,27 +21,33 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def coincidences(by_kind: dict[str, Any], subset: str) -> str:
+    return ", ".join(f"{by_kind[kind][subset]['coincidence_1ms']:.2f}" for kind in KINDS)
+
+
 def rows() -> str:
     """A Markdown table: what a reader asks first, a column per shipped bundle."""
-    fresh = [read(f"race/{name}-fresh.json") for name in BUNDLES]
-    bench = [read(f"race/{name}-bench.json") for name in BUNDLES]
-    currents, models = ([metrics[subset] for metrics in fresh] for subset in ("unseen_currents", "unseen_models"))
-    at_chance = [
-        ", ".join(
-            f"{read(f'scope/{name}-{kind}.json')['unseen_currents']['coincidence_1ms']:.2f}" for kind in UNLEARNED
-        )
-        for name in BUNDLES
+    any_current = read("any_current/human-pv.json")
+    steps = [any_current, *(read(f"race/{hall}-fresh.json") for hall in STEPS_ALONE.values())]
+    kinds = [
+        any_current["currents"],
+        *({kind: read(f"scope/{hall}-{kind}.json") for kind in KINDS} for hall in STEPS_ALONE.values()),
     ]
+    bench = [
+        read("any_current/human-pv-bench-noise.json"),
+        *(read(f"race/{hall}-bench.json") for hall in STEPS_ALONE.values()),
+    ]
+    names = ["human-pv", *STEPS_ALONE]
     table = {
-        "unseen currents, simulated after training": [f"`{name}`" for name in BUNDLES],
-        "---": ["---"] * len(BUNDLES),
-        "steps: relative L2, %": [number(item["relative_l2_percent"]) for item in currents],
-        "steps: spike time, median, ms": [number(item["spike_time_median_ms"]) for item in currents],
-        "steps: coincidence at 1 ms (1 is perfect, 0 is chance)": [
-            number(item["coincidence_1ms"]) for item in currents
+        "unseen currents, simulated after training": [f"`{name}`" for name in names],
+        "---": ["---"] * len(names),
+        "noise, ramps, chirps: coincidence at 1 ms (1 is perfect, 0 is chance)": [
+            coincidences(item, "unseen_currents") for item in kinds
         ],
-        "noise, ramps, chirps: coincidence at 1 ms": at_chance,
-        "steps, models never trained on: relative L2, %": [number(item["relative_l2_percent"]) for item in models],
+        "the same, models never trained on": [coincidences(item, "unseen_models") for item in kinds],
+        "steps: coincidence at 1 ms": [number(item["unseen_currents"]["coincidence_1ms"]) for item in steps],
+        "steps: spike time, median, ms": [number(item["unseen_currents"]["spike_time_median_ms"]) for item in steps],
+        "steps: relative L2, %": [number(item["unseen_currents"]["relative_l2_percent"]) for item in steps],
         "times faster than serial NEURON": [number(item["speedup_vs_neuron"]) for item in bench],
     }
     return "".join(f"| {title} | {' | '.join(cells)} |\n" for title, cells in table.items())
