@@ -28,7 +28,8 @@ def lone_neuron(*, spec: FeatureSpec = SPEC, scope: Scope | None = SCOPE, record
     with torch.no_grad():
         core.cell.decision.weight *= 100
         core.cell.decision.weight[1] *= 0.02  # so that spikes fall within their bins, not at an edge
-        core.cell.decision.bias.copy_(torch.tensor([-3.0, 0.0, -1.0, 0.0]))
+        core.cell.decision.weight[3] = 0.0
+        core.cell.decision.bias.copy_(torch.tensor([-3.0, 0.0, -1.0, -6.0]))
         core.weigh.weight *= -0.6
     return operator
 

@@ -116,7 +116,7 @@ def test_it_has_a_row_for_each_kind_of_current_and_says_where_spikes_are_at_chan
 
 @pytest.mark.parametrize("name", shipped_bundles())
 def test_shipped_cards_are_what_is_written_today(name):
-    """After a change of the card: `python experiments/scope/into_bundles.py`."""
+    """After a change of the card: `python experiments/scope/into_bundles.py`, and any_current/into_bundle.py."""
     written = (bundle.locate(name) / bundle.CARD).read_text(encoding="utf-8")
     assert written == model_card(Operator.load(name), bundle.read_metrics(name))
-    assert "**spike times are at chance under noise, ramp, chirp**" in written
+    assert ("**spike times are at chance under noise, ramp, chirp**" in written) == (name != "human-pv")

@@ -15,6 +15,7 @@ from noble.comparison.subthreshold import voltage_explained
 from noble.features.neurons import Neurons
 from noble.operator import Operator
 from noble.operator.core import Examples
+from noble.operator.feedback.core import EDGE_MS
 from noble.results import UNWRITTEN, Result, plain
 from noble.stimuli import Sampled
 
@@ -143,6 +144,6 @@ def _calibration(operator: Operator, repeats: Repeats, seed: int) -> Calibration
     intervals = []
     for hazard, train in zip(hazards, trains, strict=True):
         counted = train[(train >= repeats.start_ms) & (train < repeats.stop_ms)]
-        bins = np.floor(counted / bin_ms) * bin_ms
+        bins = np.floor((counted + EDGE_MS) / bin_ms) * bin_ms
         intervals.append(rescaled_intervals(hazard, bins, dt_ms=bin_ms, generator=generator))
     return calibration(intervals) if sum(map(len, intervals)) >= _FEWEST_INTERVALS else None

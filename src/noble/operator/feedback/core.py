@@ -35,6 +35,8 @@ from noble.operator.spiking.waveform import SpikeShapes
 from noble.operator.trials import MOST_LIKELY
 from noble.traces import TimeGrid
 
+# A spike that is told in single precision may lie so little before the edge of its bin.
+EDGE_MS: Final = 1e-3
 PARTS: Final = 4
 """Parts of a bin whose mean currents the networks are told."""
 # The usual error of the logarithm of the expected rate is the unit in which the context corrects it.
@@ -463,8 +465,8 @@ def _in_bins(spikes_ms: Tensor, bins: int, bin_ms: float) -> tuple[Tensor, Tenso
     """In which bins there is a spike, and where in them; of two in one bin the last counts."""
     real = torch.isfinite(spikes_ms)
     times = torch.where(real, spikes_ms, 0.0).double()
-    index = torch.where(real, (times / bin_ms).long(), bins)
-    place = times - index * bin_ms
+    index = torch.where(real, ((times + EDGE_MS) / bin_ms).long(), bins)
+    place = (times - index * bin_ms).clamp(min=0)
     spiked = torch.zeros(len(times), bins + 1, dtype=torch.bool, device=times.device).scatter(1, index, True)
     places = torch.zeros(len(times), bins + 1, device=times.device).scatter(1, index, place.float())
     return spiked[:, :bins], places[:, :bins]
