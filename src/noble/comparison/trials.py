@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from noble.features.neurons import Neurons
 from noble.operator import Operator
 from noble.operator.core import Examples
 from noble.operator.feedback.core import EDGE_MS
+from noble.operator.scope import OutsideTrainingWarning
 from noble.results import UNWRITTEN, Result, plain
 from noble.stimuli import Sampled
 
@@ -102,8 +104,10 @@ def compare_trials(
     neuron, grid = Neurons((), np.empty((1, 0))), repeats.grid
     stimulus = Sampled(repeats.current_na - operator.holding_na, grid.dt_ms)
     voltage = operator.respond(neuron, [stimulus], grid).voltage_mv[0]
-    (deterministic,) = operator.spike_times(neuron, [stimulus], grid)
-    (drawn,) = operator.spike_trials(neuron, [stimulus], grid, trials=trials, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideTrainingWarning)  # the current is the one that was warned of
+        (deterministic,) = operator.spike_times(neuron, [stimulus], grid)
+        (drawn,) = operator.spike_trials(neuron, [stimulus], grid, trials=trials, seed=seed)
     fired, several = repeats.counted(deterministic), tuple(repeats.counted(train) for train in drawn)
     part = slice(round(repeats.start_ms / grid.dt_ms), None)
     explained = voltage_explained(repeats.voltage_mv[:, part], own, voltage[part], fired, dt_ms=grid.dt_ms)

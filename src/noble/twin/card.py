@@ -33,7 +33,8 @@ def twin_card(twin: Twin, metrics: Mapping[str, Any]) -> str:
         "",
         "## What it learned from",
         f"- {twin.sweeps} sweep(s), {twin.seconds:g} s, {twin.spikes} spikes of a real recording; no biophysical model",
-        f"- of these, {twin.held_back_seconds:g} s were held back to choose step and seed",
+        f"- of these, {twin.held_back_seconds:g} s were held back to choose step and seed"
+        + ("; then it learned from all of it, up to that step" if twin.refit else ""),
         f"- holding current: {twin.holding_na:g} nA; currents come on top of it",
         f"- series resistance that the recorded voltage contains, and the twin's too: {electrode}",
         "",

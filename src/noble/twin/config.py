@@ -19,6 +19,7 @@ class TwinConfig(Frozen):
         steps: of the optimiser.
         seeds: trainings that begin from other weights; the one that does best on what is held back is kept.
         seed: of the first.
+        refit: whether the best seed is trained once more, up to its best step, on all of the recording.
         batch_ms: recorded time that counts in one step, ms.
         window_ms: length of a stretch of it, ms; shorter sweeps are taken whole.
         settle_ms: time before each stretch that tells the network its state and does not count, ms.
@@ -49,6 +50,7 @@ class TwinConfig(Frozen):
     steps: int = Field(default=600, ge=1)
     seeds: int = Field(default=3, ge=1, le=64)
     seed: int = 0
+    refit: bool = True
     batch_ms: float = Field(default=24_000.0, gt=0)
     window_ms: float = Field(default=3_000.0, gt=0)
     settle_ms: float = Field(default=1_000.0, ge=0)

@@ -69,6 +69,7 @@ class Twin(Result):
         electrode_mohm: series resistance that the recorded voltage contains; None if the current is too slow to tell.
         seeds: of each training; the first of those with the least loss is kept.
         seed: which.
+        refit: whether it was then trained once more on everything, up to its best step.
         training_minutes: of all seeds.
         operator: the twin.
     """
@@ -82,6 +83,7 @@ class Twin(Result):
     electrode_mohm: float | None
     seeds: tuple[SeedResult, ...]
     seed: int
+    refit: bool
     training_minutes: float
     operator: Operator = field(metadata=UNWRITTEN)
 
@@ -167,7 +169,7 @@ class _Training:
         self._learned, self._held_back = (self._windows(part) for part in self._parts)
         self._done: list[SeedResult] = []
         self._kept: dict[str, Tensor] = {}
-        self._seconds = 0.0
+        self._seconds, self._refitted = 0.0, False
 
     def run(self, progress: NotedProgress | None) -> None:
         config = self._config
@@ -175,34 +177,58 @@ class _Training:
         if state is not None:
             self._done = [SeedResult(**item) for item in state["done"]]
             self._kept, self._seconds = state["kept"], float(state["seconds"])
+            self._refitted = bool(state["refitted"])
         for number in range(len(self._done), config.seeds):
             seed = config.seed + number
             learning = Learning(
                 self._operator(seed).core, config, seed=seed, learned=self._learned, held_back=self._held_back
             )
-            if state is not None and state["learning"] is not None and number == len(state["done"]):
-                learning.restore(state["learning"])
-            while learning.step < config.steps:
-                started = time.monotonic()
-                learning.run(until=min(config.steps, learning.step + config.validate_every))
-                self._seconds += time.monotonic() - started
-                self._write(learning)
-                if progress is not None:
-                    note = (
-                        f"seed {seed}, held-back loss {learning.curve[-1]['held_back']:.3g}" if learning.curve else ""
-                    )
-                    progress(number * config.steps + learning.step, config.seeds * config.steps, note)
+            self._train(learning, config.steps, state, number, progress)
             best = learning.best
             assert best is not None  # the last step is always judged
             losses = {name: float(best.losses[name]) for name in ("firing", "timing", "waveform", "loss")}
-            if not self._done or losses["loss"] < min(item.loss for item in self._done):
+            if not self._done or losses["loss"] < self._best().loss:
                 self._kept = best.weights
             self._done.append(SeedResult(seed, best.step, **losses))
             self._write(None)
+        if config.refit and not self._refitted:
+            best = self._best()
+            everything = self._windows((*self._parts[0], *self._parts[1]))
+            learning = Learning(
+                self._operator(best.seed).core, config, seed=best.seed, learned=everything, held_back=None
+            )
+            self._train(learning, best.step, state, config.seeds, progress)
+            self._kept, self._refitted = learning.averaged(), True
+            self._write(None)
+
+    def _train(
+        self,
+        learning: Learning,
+        until: int,
+        state: Mapping[str, Any] | None,
+        number: int,
+        progress: NotedProgress | None,
+    ) -> None:
+        """Train up to a step, from where a checkpoint has it, if it is of the training of this number."""
+        config = self._config
+        if state is not None and state["learning"] is not None and number == len(state["done"]):
+            learning.restore(state["learning"])
+        while learning.step < until:
+            started = time.monotonic()
+            learning.run(until=min(until, learning.step + config.validate_every))
+            self._seconds += time.monotonic() - started
+            self._write(learning)
+            if progress is not None:
+                curve = learning.curve
+                note = f"seed {number + 1}, held-back loss {curve[-1]['held_back']:.3g}" if curve else "on everything"
+                progress(number * config.steps + learning.step, (config.seeds + config.refit) * config.steps, note)
+
+    def _best(self) -> SeedResult:
+        return min(self._done, key=lambda item: item.loss)
 
     def twin(self) -> Twin:
         """The best of the seeds."""
-        best = min(self._done, key=lambda item: item.loss)
+        best = self._best()
         operator = self._operator(best.seed)
         operator.core.load_state_dict(self._kept)
         operator.eval()
@@ -218,6 +244,7 @@ class _Training:
             electrode_mohm=series_resistance_mohm(swift),
             seeds=tuple(self._done),
             seed=best.seed,
+            refit=self._config.refit,
             training_minutes=round(self._seconds / 60, 2),
             operator=operator,
         )
@@ -283,6 +310,7 @@ class _Training:
                 "done": [item.to_dict() for item in self._done],
                 "kept": self._kept,
                 "seconds": self._seconds,
+                "refitted": self._refitted,
                 "learning": None if learning is None else learning.state(),
             },
         )

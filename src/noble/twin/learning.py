@@ -48,11 +48,12 @@ class Learning:
         core: trained in place.
         config: of the training.
         seed: of this training.
-        learned, held_back: windows to learn from, and to judge by.
+        learned: windows to learn from.
+        held_back: windows to judge by; None for a training that goes on to a step that is known.
     """
 
     def __init__(
-        self, core: AbstractCore[Any], config: TwinConfig, *, seed: int, learned: Windows, held_back: Windows
+        self, core: AbstractCore[Any], config: TwinConfig, *, seed: int, learned: Windows, held_back: Windows | None
     ) -> None:
         self._core, self._config, self._seed = core, config, seed
         self._learned, self._held_back = learned, held_back
@@ -72,12 +73,17 @@ class Learning:
         config = self._config
         while self.step < until:
             learned = self._advance()
+            if self._held_back is None:
+                continue
             if self.step % config.validate_every == 0 or self.step == config.steps:
-                losses = self.judged()
+                losses = self.judged(self._held_back)
                 self.curve.append({"step": self.step, "learned": learned, "held_back": losses["loss"]})
                 if self.best is None or losses["loss"] < self.best.losses["loss"]:
-                    weights = {name: value.detach().clone() for name, value in self._average.state_dict().items()}
-                    self.best = Best(self.step, losses, weights)
+                    self.best = Best(self.step, losses, self.averaged())
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The weights as they are averaged over steps, by name."""
+        return {name: value.detach().clone() for name, value in self._average.state_dict().items()}
 
     def _advance(self) -> float:
         config, step = self._config, self.step
@@ -105,11 +111,11 @@ class Learning:
         return float(loss.detach())
 
     @torch.no_grad()
-    def judged(self) -> Losses:
+    def judged(self, held_back: Windows) -> Losses:
         """The losses of the averaged weights on what is held back, each instant counting alike."""
         sums: dict[str, float] = {}
         total = 0.0
-        for examples, counted_ms in self._held_back.in_order():
+        for examples, counted_ms in held_back.in_order():
             generator = torch.Generator().manual_seed(_VALIDATION_SEED)
             for name, value in self._average.objective(examples, self._config.loss, generator).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * counted_ms

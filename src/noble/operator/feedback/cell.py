@@ -41,8 +41,9 @@ DECISIONS: Final = 4
 REFRACTORY_MS: Final = 1.0
 SHORTEST_INTERVAL_MS: Final = 4.0
 IMPOSSIBLE: Final = -30.0
-# Units of both layers are products, so they grow with the square of what enters them. On learned currents they stay below 36.
-LARGEST_UNIT: Final = 50.0
+# Units of both layers are products, so they grow with the square of what enters them. On learned currents those of `human-pv`
+# stay below 36; a twin may use larger ones.
+LARGEST_UNIT: Final = 200.0
 _LONGEST_MS: Final = 600.0
 _RARE: Final = -4.0
 # Weight of the phase for the odds, and trust in its guess of the place, where nothing is known of the neuron.

@@ -136,7 +136,9 @@ def answer(
         np.empty((neurons, bins, core.weigh.out_features), np.float32),
         np.empty((neurons, bins), np.float32),
     ]
-    numbers = np.array([cell.bin_ms, core.prior.uncertainty, *core.log_rate_range], np.float32)
+    # Bounds that may yet change are given, since a cached loop does not know of changes in another file.
+    bounds = (cells.REFRACTORY_MS, cells.IMPOSSIBLE, cells.LARGEST_UNIT)
+    numbers = np.array([cell.bin_ms, core.prior.uncertainty, *core.log_rate_range, *bounds], np.float32)
 
     def run(part: slice) -> None:
         _answer(size, numbers, of_context, of_cell, *(row[part] for row in rows))
@@ -221,7 +223,7 @@ def _answer(
             _step(
                 size,
                 count,
-                numbers[0],
+                numbers,
                 start,
                 stop,
                 hears,
@@ -298,7 +300,7 @@ def _hear(weights, entering, tuned, heard, signals, carried, result):
 def _step(
     size,
     count,
-    bin_ms,
+    numbers,
     start,
     stop,
     hears,
@@ -332,7 +334,8 @@ def _step(
     decided = np.empty((neurons, decide.shape[1]), np.float32)
     guesses = np.empty(neurons, np.float32)
     rates = np.empty(neurons, np.float32)
-    half, one, largest = np.float32(0.5), np.float32(1), np.float32(cells.LARGEST_UNIT)
+    half, one, bin_ms = np.float32(0.5), np.float32(1), numbers[0]
+    refractory_ms, impossible, largest = numbers[4], numbers[5], numbers[6]
     of_first, of_second = count, count + 2 * size
     for bin in range(start, stop):
         row = bin - start
@@ -379,8 +382,8 @@ def _step(
             slow[neuron, bin] = decided[neuron, 4] + decide_bias[4]
             reach = min(max(bin_ms - guess, np.float32(-cells.ODDS_REACH_MS)), np.float32(cells.ODDS_REACH_MS))
             odds += _softplus(weight) * np.float32(cells.ODDS_PER_MS) * reach
-            if since[neuron] < np.float32(cells.REFRACTORY_MS):
-                odds = np.float32(cells.IMPOSSIBLE)
+            if since[neuron] < refractory_ms:
+                odds = impossible
             used[neuron] += _softplus(odds)
             for index in range(_SPIKES):
                 spikes[neuron, index] *= decay_spikes[index]

@@ -54,8 +54,6 @@ _PLACE_SCALE_MS: Final = 0.05
 _LONGEST_INTERVAL_MS: Final = 100.0
 # Spikes that are fed back in training are moved by a normal number of a standard deviation between these, ms.
 _JITTER_MS: Final = (0.001, 0.03)
-# No membrane goes further by itself, mV.
-_SLOW_RANGE_MV: Final = (-160.0, 40.0)
 # Neurons x bins that are computed at once when no gradient is wanted; bounds the memory.
 _BINS_AT_ONCE: Final = 128 * 1024
 
@@ -357,12 +355,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         return self.address(centre(scaled))
 
     def _slow_mv(self, description: Tensor) -> Tensor:
-        return self._in_mv(self.slow(description)[..., 0])
-
-    def _in_mv(self, slow: Tensor) -> Tensor:
-        """A slow voltage in mV; where currents far beyond the learned ones lead a network, it stays one that membranes have."""
-        low, high = _SLOW_RANGE_MV
-        return (self.config.rest_mv + self.config.scale_mv * slow).clamp(low, high)
+        return self.config.rest_mv + self.config.scale_mv * self.slow(description)[..., 0]
 
     def _spikes(
         self, spiked: Tensor, place_ms: Tensor, description: Tensor, first_bin: int, *, least: int = 0
@@ -412,7 +405,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
         return _Answer(
             torch.where(found, times, torch.inf),
             torch.where(found[..., None], self.config.scale_mv * fired.shapes, 0.0),
-            self._in_mv(fired.slow),
+            self.config.rest_mv + self.config.scale_mv * fired.slow,
             fired.context,
             fired.memory,
         )

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from noble.operator.spiking.waveform import APART_MS, SpikeShapes, look_up
 
-# How far below and above the slow voltage a spike may be drawn, mV, whatever its shapes' weights.
-_DRAWN_MV: Final = (-60.0, 160.0)
+# Where currents far beyond the learned ones lead a network, its voltage stays one that a membrane may have, mV.
+_RANGE_MV: Final = (-400.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Drawing:
         near &= self.spikes_ms < samples.stop * dt_ms + self.shapes.ahead_ms
         rows, which = near.nonzero(as_tuple=True)
         if not len(rows):
-            return voltage
+            return voltage.clamp(*_RANGE_MV)
         spike = self.spikes_ms[rows, which][:, None]
         width = math.ceil((self.shapes.ahead_ms + self.shapes.back_ms) / dt_ms) + 1
         first = torch.ceil((spike.detach() - self.shapes.ahead_ms) / dt_ms).long()
@@ -59,11 +59,12 @@ class Drawing:
         since = index.double() * dt_ms - spike
         before, after = self._gaps_ms()
         weights = self._shown(since, before[rows, which][:, None], after[rows, which][:, None])
-        drawn = weights * (self._at(since) * self.channels[rows, which][:, None]).sum(-1).clamp(*_DRAWN_MV)
+        drawn = weights * (self._at(since) * self.channels[rows, which][:, None]).sum(-1)
         inside = (index >= samples.start) & (index < samples.stop)
         place = rows[:, None] * len(samples) + (index - samples.start).clamp(0, len(samples) - 1)
         drawn = torch.where(inside, drawn, 0.0).to(voltage.dtype)
-        return voltage.flatten().index_add(0, place.flatten(), drawn.flatten()).view_as(voltage)
+        added = voltage.flatten().index_add(0, place.flatten(), drawn.flatten()).view_as(voltage)
+        return added.clamp(*_RANGE_MV)
 
     def points(self, times_ms: Float[Tensor, "neuron point"]) -> Float[Tensor, "neuron point"]:
         """Voltage at any instants."""
@@ -82,7 +83,7 @@ class Drawing:
             since = torch.where(there, times - torch.where(there, spike, 0.0), -self.shapes.ahead_ms)
             weights = self._shown(since, before.gather(1, which), after.gather(1, which))
             rows = torch.arange(len(times), device=times.device)[:, None]
-            drawn = weights * (self._at(since) * self.channels[rows, which]).sum(-1).clamp(*_DRAWN_MV)
+            drawn = weights * (self._at(since) * self.channels[rows, which]).sum(-1)
             voltage = voltage + torch.where(there, drawn, 0.0).to(voltage.dtype)
         return voltage
 
