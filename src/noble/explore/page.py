@@ -73,8 +73,7 @@ def page_text(contents: Sequence[Mapping[str, Any]]) -> str:
     computing = "\n".join(script_text(name) for name in COMPUTING)
     rest = "\n".join(script_text(name) for name in SCRIPTS[len(COMPUTING) :])
     bundles = "\n".join(
-        f'<script type="application/json" class="bundle">{_script(json.dumps(content, allow_nan=False))}</script>'
-        for content in contents
+        f'<script type="application/json" class="bundle">{_json(content)}</script>' for content in contents
     )
     parts = {
         "@title@": html.escape(" · ".join(str(content["name"]) for content in contents)),
@@ -101,6 +100,11 @@ def _read(name: str) -> str:
     return (resources.files("noble.explore") / "page" / name).read_text(encoding="utf-8")
 
 
+def _json(content: Mapping[str, Any]) -> str:
+    """JSON that may stand inside a script."""
+    return json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+
+
 def _script(text: str) -> str:
-    """Text that may stand inside a script: nothing in it ends the script, or begins what a browser would read otherwise."""
-    return text.replace("</", "<\\/").replace("<!--", "<\\!--")
+    """A program that may stand inside a script: nothing in it ends the script."""
+    return text.replace("</", "<\\/")

@@ -19,11 +19,12 @@ const Explorer = (() => {
       this.family = { key: "", answers: [] };
       const { plot, trains } = Plots.voltage($("voltage-plot"), HEIGHTS.voltage);
       Object.assign(this, { voltagePlot: plot, trains });
-      this.currentPlot = Plots.current($("current-plot"), HEIGHTS.current);
+      const injected = Plots.current($("current-plot"), HEIGHTS.current);
+      this.currentPlot = injected.plot;
       const fi = Plots.fi($("curve-plot"), HEIGHTS.curve, (amplitude) => this.step(amplitude));
       Object.assign(this, { curvePlot: fi.plot, curveMark: fi.mark });
       this.editor = new CurrentEditor.Editor(
-        { tabs: $("kinds"), fields: $("fields"), hint: $("hint"), plot: this.currentPlot, box: $("current-plot") },
+        { tabs: $("kinds"), fields: $("fields"), hint: $("hint"), ...injected, box: $("current-plot") },
         (current) => this.change({ current, example: null }), (sentence) => this.fail(sentence));
       this.form = new NeuronForm.Form({ latent: $("latent"), others: $("others"), details: $("details") },
         (name, value) => this.type(name, value));
@@ -45,7 +46,7 @@ const Explorer = (() => {
       $("bundle").addEventListener("change", () => {
         const bundle = Number($("bundle").value);
         const told = this.bundles[bundle];
-        this.state = { ...State.first(this.bundles), bundle, known: State.typical(told), current: this.state.current };
+        this.state = { ...State.first(this.bundles), bundle, known: State.typical(told), current: Stimuli.first("step", told) };
         this.open();
       });
       $("map").addEventListener("change", () => this.change({ map: $("map").value }));
@@ -53,6 +54,7 @@ const Explorer = (() => {
       $("examples").addEventListener("change", () => this.example(Number($("examples").value)));
       $("hold").addEventListener("click", () => this.change({ held: { known: { ...this.state.known }, model: this.state.model } }));
       $("let-go").addEventListener("click", () => this.change({ held: null }));
+      $("typical").addEventListener("click", () => this.change({ known: this.placed(), model: null, example: null }));
       $("copy-link").addEventListener("click", () => {
         this.writeLink();
         copy(location.href, this.state.current.values?.length > 20000 ? "Link copied, without the recorded current: it is too long" : "Link copied");
@@ -121,6 +123,11 @@ const Explorer = (() => {
       return this.change({ known: { ...kept, ...moved }, model: null, example: null });
     }
 
+    /** The neuron's place in the plane alone. */
+    placed() {
+      return Object.fromEntries(this.told.plane.features.map((name) => [name, this.state.known[name] ?? this.shown.features[name]]));
+    }
+
     whole() {
       return Object.keys(this.state.known).length === this.told.features.length;
     }
@@ -133,7 +140,7 @@ const Explorer = (() => {
     }
 
     step(amplitude) {
-      const current = this.state.current.kind === "step" ? this.state.current : Stimuli.first("step", this.told.window.durationMs);
+      const current = this.state.current.kind === "step" ? this.state.current : Stimuli.first("step", this.told);
       this.change({ current: { ...current, amplitude_na: Math.round(1e3 * amplitude) / 1e3 }, example: null });
     }
 
@@ -165,7 +172,7 @@ const Explorer = (() => {
       this.showCurve();
       this.showPlane();
       this.showWords();
-      this.editor.show(state.current, samples, dt, samples.length * dt);
+      this.editor.show(state.current, told, samples.length * dt);
       this.form.show(state.known, features);
       this.took = performance.now() - began;
       clearTimeout(this.linking);
@@ -339,6 +346,7 @@ const Explorer = (() => {
       $("doubt").hidden = !doubt;
       $("hold").textContent = held ? "Hold this one" : "Hold";
       $("let-go").hidden = !held;
+      $("typical").hidden = !told.plane || Object.keys(state.known).every((name) => told.plane.features.includes(name));
       const columns = [["neuron", "neuron-key", numbers], ...(held ? [["held", "held-key", held.numbers]] : []), ...(truth ? [["simulated", "truth-key", truth.numbers]] : [])];
       const rows = [
         ["Spikes", "", (of) => String(of.spikes)], ["Rate", "Hz", (of) => Words.shown(of.rate)], ["Latency", "ms", (of) => Words.shown(of.latency, 2)],

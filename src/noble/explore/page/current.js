@@ -7,8 +7,8 @@ const CurrentEditor = (() => {
 
   class Editor {
     /** `changed(current)`: another current; `failed(sentence)`: a file that is none. */
-    constructor({ tabs, fields, hint, plot, box }, changed, failed) {
-      Object.assign(this, { tabs, fields, hint, plot, box, changed, failed, current: null, brush: 100 });
+    constructor({ tabs, fields, hint, plot, frozen, box }, changed, failed) {
+      Object.assign(this, { tabs, fields, hint, plot, frozen, box, changed, failed, current: null, brush: 100 });
       for (const [kind, { label }] of Object.entries(Stimuli.KINDS)) {
         const button = document.createElement("button");
         button.type = "button";
@@ -45,10 +45,10 @@ const CurrentEditor = (() => {
       });
     }
 
-    /** Show a current that came from elsewhere, on this grid. */
-    show(current, samples, dt, windowMs) {
-      const other = !this.current || this.current.kind !== current.kind;
-      Object.assign(this, { current, samples, dt, windowMs });
+    /** Show a current of an operator, which may have come from elsewhere. */
+    show(current, told, windowMs) {
+      const other = !this.current || this.current.kind !== current.kind || this.told !== told;
+      Object.assign(this, { current, told, windowMs });
       if (other || current.values) this.form();
       for (const button of this.tabs.children) button.setAttribute("aria-pressed", String(button.dataset.kind === current.kind));
       this.box.classList.toggle("drawable", current.kind === "drawn");
@@ -59,11 +59,9 @@ const CurrentEditor = (() => {
     }
 
     choose(kind) {
-      if (kind === "recorded") {
-        if (this.current.kind !== "recorded") this.file.click();
-        else this.file.click();
-      } else if (kind === "drawn") this.changed(this.drawn());
-      else this.changed(Stimuli.first(kind, this.windowMs));
+      if (kind === "recorded") this.file.click();
+      else if (kind === "drawn") this.changed(this.drawn());
+      else this.changed(Stimuli.first(kind, this.told));
     }
 
     /** The present current as one that can be drawn on. */
@@ -82,7 +80,7 @@ const CurrentEditor = (() => {
       }[this.current.kind] ?? "";
       for (const field of fields) {
         const label = document.createElement("label");
-        const [least, most] = field.name.endsWith("_ms") && field.range[1] > 400 ? [0, Math.floor(this.windowMs)] : field.range;
+        const [least, most] = Stimuli.rangeOf(field, this.told, this.windowMs);
         label.innerHTML = `<span>${field.label}${field.unit ? ` <i>${field.unit}</i>` : ""}</span>`;
         for (const type of ["range", "number"]) {
           const input = document.createElement("input");
@@ -107,7 +105,8 @@ const CurrentEditor = (() => {
       let last = null;
       const point = (event) => {
         const edge = over.getBoundingClientRect();
-        return [this.plot.posToVal(event.clientX - edge.left, "x"), this.plot.posToVal(event.clientY - edge.top, "na")];
+        const y = Numbers.clamp(event.clientY - edge.top, 0, edge.height);
+        return [this.plot.posToVal(event.clientX - edge.left, "x"), this.plot.posToVal(y, "na")];
       };
       const stroke = (event) => {
         const next = point(event);
@@ -126,7 +125,7 @@ const CurrentEditor = (() => {
         // A finger scrolls the page unless it was asked to draw; a mouse draws at once.
         if (event.button || (event.pointerType !== "mouse" && this.current.kind !== "drawn")) return;
         over.setPointerCapture(event.pointerId);
-        this.frozen = { min: this.plot.scales.na.min, max: this.plot.scales.na.max };
+        this.frozen.range = [this.plot.scales.na.min, this.plot.scales.na.max];
         last = point(event);
         event.preventDefault();
       });
@@ -134,8 +133,9 @@ const CurrentEditor = (() => {
         if (last) stroke(event);
       });
       for (const end of ["pointerup", "pointercancel"]) over.addEventListener(end, () => {
+        if (last) this.changed({ ...this.current });
         last = null;
-        this.frozen = null;
+        this.frozen.range = null;
       });
     }
 

@@ -18,18 +18,19 @@ const NeuronForm = (() => {
         this.row(feature, first ? this.latent : this.others, first);
       }
       this.details.hidden = !this.others.children.length;
-      this.details.querySelector("summary").textContent = `All ${told.features.length} features`;
+      const others = this.others.children.length;
+      this.details.querySelector("summary").textContent = leading.length ? `${others} more features` : `${others} features`;
     }
 
     row(feature, box, fixed) {
       const row = document.createElement("div");
       row.className = "feature";
       row.title = feature.definition;
-      const id = `feature-${feature.name}`;
-      row.innerHTML = `<label for="${id}"></label><input id="${id}" type="number" step="any"><span class="unit"></span>`;
-      row.querySelector("label").textContent = feature.label;
-      row.querySelector(".unit").textContent = feature.unit;
-      const input = row.querySelector("input");
+      const [label, input, unit] = ["label", "input", "span"].map((tag) => document.createElement(tag));
+      Object.assign(input, { id: `feature-${feature.name}`, type: "number" });
+      Object.assign(label, { htmlFor: input.id, textContent: feature.label });
+      Object.assign(unit, { className: "unit", textContent: feature.unit });
+      row.append(label, input, unit);
       const step = 10 ** Math.floor(Math.log10((feature.maximum - feature.minimum) / 40));
       input.step = String(step);
       const release = document.createElement("button");

@@ -48,7 +48,7 @@ const Plots = (() => {
       series: [
         {},
         line("none", 0, { scale: "mv" }), line("none", 0, { scale: "mv" }),
-        line("truth", 1.2, { scale: "mv" }),
+        line("truth", 5, { scale: "mv" }),
         line("held", 1.5, { scale: "mv", dash: [7, 4] }),
         line("neuron", 1.7, { scale: "mv" }),
       ],
@@ -78,20 +78,23 @@ const Plots = (() => {
     pen.restore();
   }
 
-  /** The current; what is done with the pointer on it is the editor's business. */
+  /** The current, and its vertical range while somebody draws on it; what is done with the pointer is the editor's business. */
   function current(box, height) {
-    return fill({
+    const frozen = { range: null };
+    const nothing = axis("", { size: 6, labelSize: 0, values: () => [], ticks: { show: false } });
+    const plot = fill({
       ...common,
       cursor: { drag: { x: false, y: false }, sync: { key: "time" }, points: { size: 7 } },
-      scales: { x: { time: false }, na: { range: (_, low, high) => currentRange(low, high) } },
-      axes: [axis("", { show: true, size: 6, labelSize: 0, values: () => [], ticks: { show: false } }), upright("Current (nA)", { scale: "na", space: 26 })],
+      scales: { x: { time: false }, na: { range: (_, low, high) => frozen.range ?? currentRange(low, high) } },
+      axes: [nothing, upright("Current (nA)", { scale: "na", space: 26 })],
       series: [{}, { scale: "na", stroke: () => Colours.named("ink"), width: 1.5, points: { show: false }, fill: () => Colours.named("shade") }],
     }, [[0, 1], [null, null]], box, height);
+    return { plot, frozen };
   }
 
   function currentRange(low, high) {
     const [least, most] = [Math.min(low ?? 0, -0.05), Math.max(high ?? 0, 0.3)];
-    const beyond = 0.08 * (most - least);
+    const beyond = 0.1 * (most - least);
     return [least - beyond, most + beyond];
   }
 

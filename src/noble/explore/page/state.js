@@ -6,7 +6,7 @@ const State = (() => {
 
   /** The state that a page opens with. */
   function first(bundles) {
-    return { bundle: 0, known: typical(bundles[0]), model: null, current: Stimuli.first("step", bundles[0].window.durationMs),
+    return { bundle: 0, known: typical(bundles[0]), model: null, current: Stimuli.first("step", bundles[0]),
       held: null, spread: "none", map: null };
   }
 
@@ -46,13 +46,14 @@ const State = (() => {
       const names = new Set(told.features.map((feature) => feature.name));
       const fine = (known) => Object.entries(known).every(([name, value]) => names.has(name) && Number.isFinite(value));
       if (!(state.current.kind in Stimuli.KINDS) || !fine(state.known) || (state.held && !fine(state.held.known))) return null;
-      if (state.current.lost) return { ...first(bundles), ...state, current: Stimuli.first("step", told.window.durationMs), lost: true };
+      if (state.current.lost) return { ...first(bundles), ...state, current: Stimuli.first("step", told), lost: true };
       if (typeof state.current.values === "string") {
         const bytes = toBytes(state.current.values);
         const whole = new Int16Array(bytes.buffer, 0, bytes.length >> 1);
         state.current.values = Float32Array.from(whole, (value) => value / 5000);
         if (!(state.current.dt_ms > 0)) return null;
-      } else if (Stimuli.problem(state.current)) return null;
+      }
+      if (Stimuli.problem(state.current)) return null;
       return { ...first(bundles), ...state };
     } catch {
       return null;

@@ -3,22 +3,24 @@
 const Stimuli = (() => {
   const EDGE_MS = 1e-9;
   const LATTICE_MS = 0.02;
+  const USUAL_RHEOBASE_NA = 0.15;
 
-  const start = { name: "start_ms", label: "Start", unit: "ms", step: 1, range: [0, 400] };
-  const stop = { name: "stop_ms", label: "Stop", unit: "ms", step: 1, range: [20, 515] };
-  const amplitude = (name, label, value, range = [-0.3, 0.8]) => ({ name, label, unit: "nA", step: 0.005, range, value });
+  const start = { name: "start_ms", label: "Start", unit: "ms", step: 1 };
+  const stop = { name: "stop_ms", label: "Stop", unit: "ms", step: 1 };
+  /* Currents begin at so many rheobases; their sliders reach as far as the operator has learned. */
+  const amplitude = (name, label, rheobases) => ({ name, label, unit: "nA", step: 0.005, rheobases });
 
   /* What each kind asks for, what it starts with, and its current as a function of the time since its start. */
   const KINDS = {
     step: {
       label: "Step", python: "Step", scope: "Step",
-      fields: [amplitude("amplitude_na", "Amplitude", 0.25), start, stop],
+      fields: [amplitude("amplitude_na", "Amplitude", 1.6), start, stop],
       inside: (p) => () => p.amplitude_na,
     },
     noise: {
       label: "Noise", python: null, scope: "OrnsteinUhlenbeck",
       fields: [
-        amplitude("mean_na", "Mean", 0.2), { ...amplitude("sd_na", "Deviation", 0.08), range: [0, 0.4] },
+        amplitude("mean_na", "Mean", 1.2), { ...amplitude("sd_na", "Deviation", 0.5), least: 0 },
         { name: "tau_ms", label: "Correlation time", unit: "ms", step: 0.5, range: [0.5, 50], value: 3 },
         { name: "seed", label: "Seed", unit: "", step: 1, range: [0, 99], value: 1 }, start, stop,
       ],
@@ -26,13 +28,13 @@ const Stimuli = (() => {
     },
     ramp: {
       label: "Ramp", python: "Ramp", scope: "Ramp",
-      fields: [amplitude("start_na", "From", 0), amplitude("stop_na", "To", 0.5), start, stop],
+      fields: [amplitude("start_na", "From", 0), amplitude("stop_na", "To", 3), start, stop],
       inside: (p) => (since) => p.start_na + ((p.stop_na - p.start_na) * since) / (p.stop_ms - p.start_ms),
     },
     chirp: {
       label: "Chirp", python: "Chirp", scope: "Chirp",
       fields: [
-        amplitude("amplitude_na", "Amplitude", 0.1), amplitude("offset_na", "Offset", 0.2),
+        amplitude("amplitude_na", "Amplitude", 0.6), amplitude("offset_na", "Offset", 1.2),
         { name: "f0_hz", label: "From", unit: "Hz", step: 1, range: [1, 200], value: 2 },
         { name: "f1_hz", label: "To", unit: "Hz", step: 1, range: [1, 400], value: 60 }, start, stop,
       ],
@@ -45,7 +47,7 @@ const Stimuli = (() => {
     pulses: {
       label: "Pulses", python: "PulseTrain", scope: "PulseTrain",
       fields: [
-        { ...amplitude("amplitude_na", "Amplitude", 0.8), range: [-0.3, 2] },
+        amplitude("amplitude_na", "Amplitude", 5),
         { name: "width_ms", label: "Width", unit: "ms", step: 0.5, range: [0.5, 50], value: 4 },
         { name: "interval_ms", label: "Interval", unit: "ms", step: 1, range: [2, 200], value: 40 }, start, stop,
       ],
@@ -58,22 +60,42 @@ const Stimuli = (() => {
     recorded: { label: "Recorded", python: null, scope: null, fields: [] },
   };
 
-  /** The current of a kind as the page starts with it, within a window. */
-  function first(kind, windowMs) {
-    const fields = KINDS[kind].fields;
-    const numbers = Object.fromEntries(fields.map((field) => [field.name, field.value ?? 0]));
+  /** What is typical of an operator's currents: rheobase, and range, nA. */
+  function measureOf(told) {
+    const column = told.features.findIndex((feature) => feature.name === "rheobase");
+    const rheobase = column >= 0 && told.family ? Math.abs(told.family.mean[column]) : USUAL_RHEOBASE_NA;
+    const { lowestNa, highestNa } = told.scope ?? { lowestNa: -2 * rheobase, highestNa: 6 * rheobase };
+    return { rheobase, range: [lowestNa, Math.max(highestNa, 2 * rheobase)] };
+  }
+
+  /** Lowest and highest value of a field's slider. */
+  function rangeOf(field, told, windowMs) {
+    if (field.rheobases !== undefined) {
+      const [low, high] = measureOf(told).range;
+      return [field.least ?? low, high];
+    }
+    return field.name === "stop_ms" || field.name === "start_ms" ? [0, Math.floor(windowMs)] : field.range;
+  }
+
+  /** The current of a kind as the page starts with it. */
+  function first(kind, told) {
+    const { rheobase } = measureOf(told);
+    const { durationMs } = told.window;
+    const { fields } = KINDS[kind];
+    const numbers = Object.fromEntries(fields.map(({ name, value, rheobases }) =>
+      [name, rheobases === undefined ? value : Math.round(200 * rheobases * rheobase) / 200]));
     if (fields.includes(start)) {
-      numbers.start_ms = Math.min(15, Math.round(0.1 * windowMs));
-      numbers.stop_ms = Math.min(415, Math.round(0.9 * windowMs));
+      numbers.start_ms = Math.min(15, Math.round(0.1 * durationMs));
+      numbers.stop_ms = Math.min(415, Math.round(0.9 * durationMs));
     }
     return { kind, ...numbers };
   }
 
   /** What is wrong with a current, in one sentence; empty if nothing is. */
   function problem(current) {
-    if (!("start_ms" in current)) return "";
-    for (const field of KINDS[current.kind].fields)
-      if (!Number.isFinite(current[field.name])) return `${field.label} is no number.`;
+    const { fields } = KINDS[current.kind];
+    if (!fields.length) return current.values ? "" : "There is no current.";
+    for (const field of fields) if (!Number.isFinite(current[field.name])) return `${field.label} is no number.`;
     if (current.start_ms < 0 || current.stop_ms <= current.start_ms)
       return `The current runs from ${current.start_ms} to ${current.stop_ms} ms; it should start at 0 or later, and stop after its start.`;
     if (current.kind === "pulses" && !(current.width_ms > 0 && current.width_ms < current.interval_ms))
@@ -139,5 +161,5 @@ const Stimuli = (() => {
     return name === "PulseTrain" ? `noble.stimuli.PulseTrain(${given})` : `noble.${name}(${given})`;
   }
 
-  return { KINDS, edges, first, problem, python, sample };
+  return { KINDS, edges, first, problem, python, rangeOf, sample };
 })();

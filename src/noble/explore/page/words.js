@@ -18,6 +18,7 @@ const Words = (() => {
   function notice({ answer, numbers, current, samples, features, held, spread }) {
     if (spread && spread.counts.length > 1) return ofSpread(spread.counts);
     if (held) return ofHeld(numbers, held);
+    if (current.kind === "pulses") return ofPulses(numbers.spikes, current);
     const intervals = answer.spikes.slice(1).map((time, index) => time - answer.spikes[index]);
     const above = current.kind === "step" && "rheobase" in features ? current.amplitude_na - features.rheobase : null;
     if (!answer.spikes.length) return silent(answer, current, samples, above);
@@ -47,8 +48,16 @@ const Words = (() => {
     return largest > 0 ? "Silent: this current never drives the neuron to its threshold for long enough." : "At rest: no current drives it.";
   }
 
+  function ofPulses(spikes, current) {
+    const pulses = Math.ceil((current.stop_ms - current.start_ms) / current.interval_ms - 1e-9);
+    if (spikes === pulses) return "Every pulse gives one spike.";
+    return `${many(spikes, "spike")} for ${many(pulses, "pulse")}.`;
+  }
+
   function ofHeld(numbers, held) {
     const more = numbers.spikes - held.spikes;
+    if (more === 0 && numbers.latency === held.latency && numbers.rate === held.rate)
+      return "The same answer as the held neuron's: move the neuron, or type another feature, and compare.";
     const parts = [more === 0 ? "As many spikes as the held neuron" : `${many(Math.abs(more), "spike")} ${more > 0 ? "more" : "fewer"} than the held neuron`];
     if (numbers.latency !== null && held.latency !== null) {
       const later = numbers.latency - held.latency;

@@ -376,7 +376,7 @@ class SpikeFeedbackCore(AbstractCore[SpikeFeedbackState]):
 
     def _resistance_mohm(self, scaled: Tensor) -> Tensor:
         if "input_resistance" not in self.spec.names:
-            return torch.full_like(scaled[:, 0], _USUAL_RESISTANCE_MOHM)
+            return scaled.new_full((len(scaled),), _USUAL_RESISTANCE_MOHM)
         return self.spec.unscale(scaled)[:, self.spec.names.index("input_resistance")]
 
     def _settled_samples(self, bins: int, dt_ms: float) -> int:
