@@ -156,7 +156,8 @@ def test_neurons_nearby_lie_in_their_disc_and_keep_what_is_their_own():
 )
 def test_currents_are_sampled_as_in_python(current, stimulus):
     found = in_node(
-        "const line = Stimuli.python(data.current); return { line, samples: [...Stimuli.sample(data.current, data.count, data.dt)] };",
+        """const samples = Stimuli.sample(data.current, data.count, data.dt);
+        return { line: Stimuli.python(data.current), samples: [...samples] };""",
         {"current": current, "count": GRID.count, "dt": GRID.dt_ms},
     )
     expected = stimulus.sample(GRID)

@@ -27,7 +27,7 @@ def test_a_page_is_one_file_that_refers_to_nothing_outside_it(tmp_path):
     text = path.read_text(encoding="utf-8")
     assert [item.name for item in path.parent.iterdir()] == ["index.html"]
     assert not re.search(
-        r'<(script|link|img|iframe)[^>]*\s(src|href)=|@import|url\(\s*["\']?http|fetch\(|XMLHttp', text
+        r'<(script|link|img|iframe)[^>]*\s(src|href)=(?!"data:)|@import|url\(\s*["\']?http|fetch\(|XMLHttp', text
     )
     assert "@body@" not in text
     assert "@kernel@" not in text
@@ -115,3 +115,29 @@ def test_every_file_of_the_page_makes_one_name_known():
         text = script_text(name)
         assert text.startswith('"use strict";\n/*'), name
         assert len(re.findall(r"^const \w+ = \(\(\) => \{$", text, re.MULTILINE)) == 1, name
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.1)."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_and_lines_stand_out_from_what_is_behind_them(scheme):
+    style = script_text("page.css")
+    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+    for behind in ("paper", "card"):
+        for text in ("ink", "muted", "doubt"):
+            assert contrast(colours[text], colours[behind]) >= 4.5, (text, behind)
+        for line in ("neuron", "held"):
+            assert contrast(colours[line], colours[behind]) >= 3, (line, behind)
+    # Those who see no hue tell the two lines apart by lightness in the dark; dashes do so everywhere.
+    assert colours["neuron"] != colours["held"]

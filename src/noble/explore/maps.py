@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from noble.protocols import StepProtocol
-from noble.studies.maps import feature_maps
+from noble.studies import feature_maps
 
 if TYPE_CHECKING:
     from noble.operator import Operator

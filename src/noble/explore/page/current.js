@@ -84,10 +84,10 @@ const CurrentEditor = (() => {
         label.innerHTML = `<span>${field.label}${field.unit ? ` <i>${field.unit}</i>` : ""}</span>`;
         for (const type of ["range", "number"]) {
           const input = document.createElement("input");
-          Object.assign(input, { type, step: type === "range" ? field.step : "any", value: this.current[field.name] });
-          if (type === "range") Object.assign(input, { min: least, max: most, step: field.step, tabIndex: -1 });
+          Object.assign(input, { type, step: field.step });
+          if (type === "range") Object.assign(input, { min: least, max: most, tabIndex: -1 });
           if (type === "range") input.setAttribute("aria-hidden", "true");
-          else input.setAttribute("step", field.step);
+          else input.setAttribute("aria-label", `${field.label}${field.unit ? `, ${field.unit}` : ""}`);
           input.dataset.name = field.name;
           input.addEventListener("input", () => {
             const value = input.valueAsNumber;

@@ -1,5 +1,5 @@
 ;; Product of two matrices of float32, four columns at once: what a neuron's answer spends its time on.
-;; All places in bytes; columns are a multiple of four numbers (16 bytes).
+;; kernel.wasm is this file as wabt 1.0.39 assembles it (npm: wabt; `wat2wasm kernel.wat`). All places in bytes; columns are a multiple of four numbers (16 bytes).
 (module
   (import "page" "memory" (memory 1))
   (func (export "product")
