@@ -61,7 +61,7 @@ def opened(
     page.wait_for_function("typeof Explorer !== 'undefined' && Explorer.took > 0")
     try:
         yield page
-        assert said == []
+        assert not said, said
         assert [url[:80] for url in asked if not url.startswith((own, "blob:", "data:"))] == []
     finally:
         context.close()

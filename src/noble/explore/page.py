@@ -30,6 +30,8 @@ SCRIPTS: Final = (
     "current.js",
     "plots.js",
     "neuron.js",
+    "follow.js",
+    "readings.js",
     "export.js",
     "app.js",
 )

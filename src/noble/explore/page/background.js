@@ -4,16 +4,18 @@ const Background = (() => {
   const STEP = { kind: "step", start_ms: 15, stop_ms: 415 };
   const WINDOW_MS = 435;
 
+  /** Firing rate at a step of 400 ms, Hz. */
+  function rateAt(operator, features, amplitude, dt) {
+    const samples = Stimuli.sample({ ...STEP, amplitude_na: amplitude }, Math.floor(WINDOW_MS / dt), dt);
+    const { spikes } = operator.respond(features, samples, dt, false);
+    return Measure.rate(spikes, STEP.start_ms, STEP.stop_ms);
+  }
+
   /** Answers to jobs, one part at a time: `work(told, job, part)` gives what a part is. */
   function work(operators, told, job, part) {
     if (!operators.has(told)) operators.set(told, new Operators.Operator(told));
     const operator = operators.get(told);
-    if (job.kind === "fi") {
-      const current = { ...STEP, amplitude_na: job.amplitudes[part] };
-      const samples = Stimuli.sample(current, Math.floor(WINDOW_MS / job.dt), job.dt);
-      const { spikes } = operator.respond(job.features, samples, job.dt, false);
-      return { rate: Measure.rate(spikes, STEP.start_ms, STEP.stop_ms) };
-    }
+    if (job.kind === "fi") return { rate: rateAt(operator, job.features, job.amplitudes[part], job.dt) };
     return operator.respond(job.neurons[part], job.samples, job.dt);
   }
 
@@ -63,7 +65,13 @@ const Background = (() => {
         if (this.newest[message.kind] === message.id) this.heard(message);
       };
       try {
-        const own = [`const STEP = ${JSON.stringify(STEP)};`, `const WINDOW_MS = ${WINDOW_MS};`, work, `(${inWorker})();`];
+        const own = [
+          `const STEP = ${JSON.stringify(STEP)};`,
+          `const WINDOW_MS = ${WINDOW_MS};`,
+          rateAt,
+          work,
+          `(${inWorker})();`,
+        ];
         const source = [document.getElementById("computing").textContent, ...own].join("\n");
         this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
         this.worker.onmessage = ({ data }) => this.receive(data);
@@ -92,11 +100,16 @@ const Background = (() => {
     slice(job, part) {
       setTimeout(() => {
         if (this.newest[job.kind] !== job.id) return;
-        this.receive({ id: job.id, kind: job.kind, part, result: work(this.operators, this.bundles[job.bundle], job, part) });
+        this.receive({
+          id: job.id,
+          kind: job.kind,
+          part,
+          result: work(this.operators, this.bundles[job.bundle], job, part),
+        });
         if (part + 1 < job.parts) this.slice(job, part + 1);
       }, 8);
     }
   }
 
-  return { Helper };
+  return { Helper, rateAt };
 })();

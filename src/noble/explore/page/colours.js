@@ -2,8 +2,18 @@
 /* Colours that those who see no red or no green tell apart (Okabe and Ito), read from the style so that there is one home. */
 const Colours = (() => {
   /* Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13, 2018), at equal distances. */
-  const MAP = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"]
-    .map((text) => [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16)));
+  const MAP = [
+    "#00224e",
+    "#123570",
+    "#3b496c",
+    "#575d6d",
+    "#707173",
+    "#8a8678",
+    "#a59c74",
+    "#c3b369",
+    "#e1cc55",
+    "#fee838",
+  ].map((text) => [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16)));
 
   /** A colour of the style by its name. */
   const named = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

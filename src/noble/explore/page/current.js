@@ -50,7 +50,8 @@ const CurrentEditor = (() => {
       const other = !this.current || this.current.kind !== current.kind || this.told !== told;
       Object.assign(this, { current, told, windowMs });
       if (other || current.values) this.form();
-      for (const button of this.tabs.children) button.setAttribute("aria-pressed", String(button.dataset.kind === current.kind));
+      for (const button of this.tabs.children)
+        button.setAttribute("aria-pressed", String(button.dataset.kind === current.kind));
       this.box.classList.toggle("drawable", current.kind === "drawn");
       for (const input of this.fields.querySelectorAll("input")) {
         if (input !== document.activeElement || input.type === "range") input.value = current[input.dataset.name];
@@ -74,10 +75,12 @@ const CurrentEditor = (() => {
     form() {
       this.fields.replaceChildren();
       const { fields } = Stimuli.KINDS[this.current.kind];
-      this.hint.textContent = {
-        drawn: "Draw on the current below, by mouse or finger. Keys: ← → move, ↑ ↓ raise and lower 10 ms of it by 10 pA.",
-        recorded: `${this.current.values?.length ?? 0} samples of ${this.current.name ?? "a file"}. Drop or paste another: columns of time and current, units in the header.`,
-      }[this.current.kind] ?? "";
+      this.hint.textContent =
+        {
+          drawn:
+            "Draw on the current below, by mouse or finger. Keys: ← → move, ↑ ↓ raise and lower 10 ms of it by 10 pA.",
+          recorded: `${this.current.values?.length ?? 0} samples of ${this.current.name ?? "a file"}. Drop or paste another: columns of time and current, units in the header.`,
+        }[this.current.kind] ?? "";
       for (const field of fields) {
         const label = document.createElement("label");
         const [least, most] = Stimuli.rangeOf(field, this.told, this.windowMs);
@@ -92,7 +95,10 @@ const CurrentEditor = (() => {
           input.addEventListener("input", () => {
             const value = input.valueAsNumber;
             if (!Number.isFinite(value)) return;
-            this.changed({ ...this.current, [field.name]: field.name === "seed" ? Math.max(0, Math.round(value)) : value });
+            this.changed({
+              ...this.current,
+              [field.name]: field.name === "seed" ? Math.max(0, Math.round(value)) : value,
+            });
           });
           label.append(input);
         }
@@ -132,11 +138,12 @@ const CurrentEditor = (() => {
       over.addEventListener("pointermove", (event) => {
         if (last) stroke(event);
       });
-      for (const end of ["pointerup", "pointercancel"]) over.addEventListener(end, () => {
-        if (last) this.changed({ ...this.current });
-        last = null;
-        this.frozen.range = null;
-      });
+      for (const end of ["pointerup", "pointercancel"])
+        over.addEventListener(end, () => {
+          if (last) this.changed({ ...this.current });
+          last = null;
+          this.frozen.range = null;
+        });
     }
 
     key(event) {
@@ -148,7 +155,11 @@ const CurrentEditor = (() => {
       if (along) this.brush = Numbers.clamp(this.brush + along, 0, this.windowMs - KEY_MS);
       else {
         const current = this.drawn();
-        for (let index = Math.round(this.brush / DRAWN_MS); index < Math.round((this.brush + KEY_MS) / DRAWN_MS); index++)
+        for (
+          let index = Math.round(this.brush / DRAWN_MS);
+          index < Math.round((this.brush + KEY_MS) / DRAWN_MS);
+          index++
+        )
           current.values[index] = Math.round(1e3 * (current.values[index] + up)) / 1e3;
         this.changed(current);
       }

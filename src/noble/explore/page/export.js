@@ -14,14 +14,22 @@ const Export = (() => {
     const named = Object.entries(columns).filter(([, values]) => values);
     const lines = [["time_ms", "current_na", ...named.map(([name]) => `${name}_mv`)].join(",")];
     for (let index = 0; index < samples.length; index++)
-      lines.push([Number((index * dt).toFixed(6)), Number(samples[index].toPrecision(8)), ...named.map(([, values]) => values[index].toFixed(4))].join(","));
+      lines.push(
+        [
+          Number((index * dt).toFixed(6)),
+          Number(samples[index].toPrecision(8)),
+          ...named.map(([, values]) => values[index].toFixed(4)),
+        ].join(","),
+      );
     return `${lines.join("\n")}\n`;
   }
 
   /** The lines of Python that give the same voltage. */
   function python({ told, known, current, dt, count, file }) {
     const line = Stimuli.python(current);
-    const neuron = Object.entries(known).map(([name, value]) => `    "${name}": ${value},`).join("\n");
+    const neuron = Object.entries(known)
+      .map(([name, value]) => `    "${name}": ${value},`)
+      .join("\n");
     const durationMs = Number((count * dt).toFixed(6));
     return [
       "import noble",
@@ -29,10 +37,12 @@ const Export = (() => {
       "",
       `operator = noble.load("${told.name}")  # the name of a shipped operator, or the folder of your own`,
       ...(neuron ? ["neuron = {", neuron, "}"] : ["neuron = {}"]),
-      ...(line ? [`stimulus = ${line}`] : [
-        `samples = np.loadtxt("${file}", delimiter=",", skiprows=1, usecols=1)  # the CSV that the page exports`,
-        `stimulus = noble.Sampled(samples, dt_ms=${dt})`,
-      ]),
+      ...(line
+        ? [`stimulus = ${line}`]
+        : [
+            `samples = np.loadtxt("${file}", delimiter=",", skiprows=1, usecols=1)  # the CSV that the page exports`,
+            `stimulus = noble.Sampled(samples, dt_ms=${dt})`,
+          ]),
       `traces = operator.predict(neuron, stimulus, duration_ms=${durationMs}, dt_ms=${dt})  # voltage in mV, labelled`,
       'print(float(traces["voltage"].max()))',
       "",

@@ -11,10 +11,12 @@ const Family = (() => {
   function complete(told, known) {
     const names = told.features.map((feature) => feature.name);
     const given = names.filter((name) => name in known);
-    if (given.length === names.length || !told.family) return Object.fromEntries(names.map((name) => [name, known[name]]));
+    if (given.length === names.length || !told.family)
+      return Object.fromEntries(names.map((name) => [name, known[name]]));
     const { offset, slopes } = regression(told, names, given);
     const all = names.map((name, column) =>
-      given.reduce((sum, other, row) => sum + known[other] * slopes[row][column], offset[column]));
+      given.reduce((sum, other, row) => sum + known[other] * slopes[row][column], offset[column]),
+    );
     return Object.fromEntries(names.map((name, column) => [name, name in known ? known[name] : all[column]]));
   }
 
@@ -33,11 +35,17 @@ const Family = (() => {
       const spread = family.mean.map((_, column) => Math.sqrt(family.covariance[column][column]));
       const related = (row, column) => family.covariance[row][column] / (spread[row] * spread[column]);
       const inverse = pseudoInverse(columns.map((row) => columns.map((column) => related(row, column))));
-      const slopes = columns.map((from, row) => names.map((_, column) =>
-        columns.reduce((sum, other, index) => sum + inverse[row][index] * related(other, column), 0)
-          * spread[column] / spread[from]));
+      const slopes = columns.map((from, row) =>
+        names.map(
+          (_, column) =>
+            (columns.reduce((sum, other, index) => sum + inverse[row][index] * related(other, column), 0) *
+              spread[column]) /
+            spread[from],
+        ),
+      );
       const offset = family.mean.map((mean, column) =>
-        columns.reduce((sum, from, row) => sum - family.mean[from] * slopes[row][column], mean));
+        columns.reduce((sum, from, row) => sum - family.mean[from] * slopes[row][column], mean),
+      );
       found = { offset, slopes };
     }
     maps.set(key, found);
@@ -78,8 +86,11 @@ const Family = (() => {
     }
     const largest = Math.max(...left.map((row, index) => Math.abs(row[index])));
     const inverted = left.map((row, index) => (Math.abs(row[index]) > LEAST * largest ? 1 / row[index] : 0));
-    return matrix.map((_, row) => matrix.map((__, column) =>
-      inverted.reduce((sum, value, k) => sum + turned[row][k] * value * turned[column][k], 0)));
+    return matrix.map((_, row) =>
+      matrix.map((__, column) =>
+        inverted.reduce((sum, value, k) => sum + turned[row][k] * value * turned[column][k], 0),
+      ),
+    );
   }
 
   /** Whether a point of the plane lies in the hull, whose corners come in order. */
@@ -115,15 +126,24 @@ const Family = (() => {
   function near(told, features, count, radius) {
     const names = told.features.map((feature) => feature.name);
     const latent = told.plane.features.map((name) => told.features[names.indexOf(name)]);
-    const { slopes } = regression(told, names, names.filter((name) => told.plane.features.includes(name)));
+    const { slopes } = regression(
+      told,
+      names,
+      names.filter((name) => told.plane.features.includes(name)),
+    );
     const random = chance(1);
     return Array.from({ length: count }, () => {
       const angle = 2 * Math.PI * random();
       const length = radius * Math.sqrt(random());
-      const moves = [Math.cos(angle), Math.sin(angle)].map((part, axis) =>
-        part * length * (latent[axis].maximum - latent[axis].minimum));
-      return Object.fromEntries(names.map((name, column) =>
-        [name, features[name] + moves[0] * slopes[0][column] + moves[1] * slopes[1][column]]));
+      const moves = [Math.cos(angle), Math.sin(angle)].map(
+        (part, axis) => part * length * (latent[axis].maximum - latent[axis].minimum),
+      );
+      return Object.fromEntries(
+        names.map((name, column) => [
+          name,
+          features[name] + moves[0] * slopes[0][column] + moves[1] * slopes[1][column],
+        ]),
+      );
     });
   }
 

@@ -35,14 +35,20 @@ const Measure = (() => {
     for (let index = Math.max(0, middle - 5); index < Math.min(middle + 6, voltage.length); index++)
       if (voltage[index] > voltage[peak]) peak = index;
     let onset = peak;
-    while (onset > 0 && voltage[onset] > voltage[onset - 1] && (voltage[onset] - voltage[onset - 1]) / dt > ONSET_MV_PER_MS) onset--;
+    while (
+      onset > 0 &&
+      voltage[onset] > voltage[onset - 1] &&
+      (voltage[onset] - voltage[onset - 1]) / dt > ONSET_MV_PER_MS
+    )
+      onset--;
     const half = 0.5 * (voltage[onset] + voltage[peak]);
     let up = peak;
     while (up > 0 && voltage[up] > half) up--;
     let down = peak;
     while (down < voltage.length - 1 && voltage[down] > half) down++;
     if (voltage[down] > half) return null;
-    const crossing = (below, above) => below + ((half - voltage[below]) / (voltage[above] - voltage[below])) * (above - below);
+    const crossing = (below, above) =>
+      below + ((half - voltage[below]) / (voltage[above] - voltage[below])) * (above - below);
     return (crossing(down, down - 1) - crossing(up, up + 1)) * dt;
   }
 

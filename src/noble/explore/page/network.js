@@ -33,20 +33,36 @@ const Network = (() => {
       const { width, hidden, filters, averages, size, fixed } = sizes;
       const seen = sizes.signals + filters + fixed;
       this.sizes = { ...sizes, seen, heard: averages + 4 * size + 1, present: width + filters };
-      const scratch = ROWS * (seen + 3 * width + 2 * filters + 3 * hidden + 4 * size + averages + 128)
-        + 16 * (size + averages + KNOWN + sizes.address + sizes.features + sizes.shapes) + 4096;
+      const scratch =
+        ROWS * (seen + 3 * width + 2 * filters + 3 * hidden + 4 * size + averages + 128) +
+        16 * (size + averages + KNOWN + sizes.address + sizes.features + sizes.shapes) +
+        4096;
       this.heap = new Numbers.Heap(numbers.length + scratch);
       this.heap.floats.set(numbers);
       this.heap.used = numbers.length;
       this.at = Object.fromEntries(Object.entries(index).map(([name, [start]]) => [name, start]));
       const room = (rows, columns) => this.heap.room(rows, columns);
       this.room = {
-        features: room(1, sizes.features), address: room(1, sizes.address), tuned: room(1, 4 * size + 4 * hidden + width),
-        seen: room(ROWS, seen), projected: room(ROWS, filters), values: room(ROWS, width), normed: room(ROWS, width),
-        present: room(ROWS, width + filters), inner: room(ROWS, 2 * hidden), narrow: room(ROWS, hidden),
-        left: room(ROWS, width), heard: room(ROWS, this.sizes.heard),
-        known: room(1, KNOWN), remembered: room(1, averages), both: room(1, KNOWN + averages), wide: room(1, 2 * size),
-        entered: room(1, size), described: room(1, size), decided: room(1, 5), weighed: room(1, sizes.shapes),
+        features: room(1, sizes.features),
+        address: room(1, sizes.address),
+        tuned: room(1, 4 * size + 4 * hidden + width),
+        seen: room(ROWS, seen),
+        projected: room(ROWS, filters),
+        values: room(ROWS, width),
+        normed: room(ROWS, width),
+        present: room(ROWS, width + filters),
+        inner: room(ROWS, 2 * hidden),
+        narrow: room(ROWS, hidden),
+        left: room(ROWS, width),
+        heard: room(ROWS, this.sizes.heard),
+        known: room(1, KNOWN),
+        remembered: room(1, averages),
+        both: room(1, KNOWN + averages),
+        wide: room(1, 2 * size),
+        entered: room(1, size),
+        described: room(1, size),
+        decided: room(1, 5),
+        weighed: room(1, sizes.shapes),
       };
     }
 
@@ -62,14 +78,20 @@ const Network = (() => {
       }
       const added = (weight, columns, bias) => {
         heap.product(room.address, 0, 1, sizes.address, weight, columns, room.tuned);
-        return Float32Array.from({ length: columns }, (_, index) => floats[room.tuned + index] + (bias < 0 ? 0 : floats[bias + index]));
+        return Float32Array.from(
+          { length: columns },
+          (_, index) => floats[room.tuned + index] + (bias < 0 ? 0 : floats[bias + index]),
+        );
       };
       const heard = Float32Array.from({ length: sizes.heard }, (_, index) => floats[at.hear_bias + index]);
-      added(at.cell_tune, 4 * sizes.size, -1).forEach((value, index) => { heard[sizes.averages + index] += value; });
+      added(at.cell_tune, 4 * sizes.size, -1).forEach((value, index) => {
+        heard[sizes.averages + index] += value;
+      });
       return {
         entering: added(at.address_enter, sizes.width, at.enter_bias),
         blocks: Array.from({ length: sizes.blocks }, (_, block) =>
-          added(at[`block${block}_tune`], 2 * sizes.hidden, at[`block${block}_enter_bias`])),
+          added(at[`block${block}_tune`], 2 * sizes.hidden, at[`block${block}_enter_bias`]),
+        ),
         heard,
       };
     }
@@ -146,8 +168,23 @@ const Network = (() => {
           for (let index = 0; index < width; index++)
             floats[room.present + row * widePresent + index] = floats[room.normed + row * wideWidth + index];
         heap.product(room.normed, wideWidth, rows, width, at[`block${block}_project`], filters, room.projected);
-        this.average(rows, at[`block${block}_decay`], this.carried[block + 1], room.present + width, widePresent, resting);
-        heap.product(room.present, widePresent, rows, width + filters, at[`block${block}_enter`], 2 * hidden, room.inner);
+        this.average(
+          rows,
+          at[`block${block}_decay`],
+          this.carried[block + 1],
+          room.present + width,
+          widePresent,
+          resting,
+        );
+        heap.product(
+          room.present,
+          widePresent,
+          rows,
+          width + filters,
+          at[`block${block}_enter`],
+          2 * hidden,
+          room.inner,
+        );
         const added = this.tuned.blocks[block];
         const wideInner = padded(2 * hidden);
         const wideHidden = padded(hidden);
@@ -155,7 +192,10 @@ const Network = (() => {
           const inner = room.inner + row * wideInner;
           const narrow = room.narrow + row * wideHidden;
           for (let unit = 0; unit < hidden; unit++)
-            floats[narrow + unit] = gated(floats[inner + unit] + added[unit], floats[inner + hidden + unit] + added[hidden + unit]);
+            floats[narrow + unit] = gated(
+              floats[inner + unit] + added[unit],
+              floats[inner + hidden + unit] + added[hidden + unit],
+            );
         }
         heap.product(room.narrow, wideHidden, rows, hidden, at[`block${block}_leave`], width, room.left);
         const bias = at[`block${block}_leave_bias`];
@@ -243,12 +283,16 @@ const Network = (() => {
       heap.product(room.both, 0, 1, KNOWN + averages, at.first, 2 * size, room.wide);
       for (let index = 0; index < size; index++)
         floats[room.entered + index] = gated(
-          floats[room.wide + index] + floats[heard + index], floats[room.wide + size + index] + floats[heard + size + index]);
+          floats[room.wide + index] + floats[heard + index],
+          floats[room.wide + size + index] + floats[heard + size + index],
+        );
       heap.product(room.entered, 0, 1, size, at.second, 2 * size, room.wide);
       const more = heard + 2 * size;
       for (let index = 0; index < size; index++)
         floats[room.described + index] = gated(
-          floats[room.wide + index] + floats[more + index], floats[room.wide + size + index] + floats[more + size + index]);
+          floats[room.wide + index] + floats[more + index],
+          floats[room.wide + size + index] + floats[more + size + index],
+        );
       heap.product(room.described, 0, 1, size, at.decide, 5, room.decided);
     }
 
@@ -287,8 +331,10 @@ const Network = (() => {
       const place = single(clamp(own + trusted * (clamp(guess, 0, binMs) - own), 0, binMs));
       const rest = single(binMs - place);
       heap.product(room.described, 0, 1, sizes.size, at.weigh, sizes.shapes, room.weighed);
-      const shapes = Float32Array.from({ length: sizes.shapes }, (_, index) =>
-        floats[room.weighed + index] + floats[at.weigh_bias + index]);
+      const shapes = Float32Array.from(
+        { length: sizes.shapes },
+        (_, index) => floats[room.weighed + index] + floats[at.weigh_bias + index],
+      );
       this.found.push({ ms: bin * this.numbers.binMs + place, shapes });
       for (let index = 0; index < SPIKES; index++) this.spikes[index] += Math.exp(-rest / SPIKE_TIMES_MS[index]);
       this.since = rest;

@@ -19,7 +19,9 @@ const NeuronForm = (() => {
       }
       this.details.hidden = !this.others.children.length;
       const others = this.others.children.length;
-      this.details.querySelector("summary").textContent = leading.length ? `${others} more features` : `${others} features`;
+      this.details.querySelector("summary").textContent = leading.length
+        ? `${others} more features`
+        : `${others} features`;
     }
 
     row(feature, box, fixed) {

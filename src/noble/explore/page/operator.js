@@ -41,7 +41,13 @@ const Operators = (() => {
       const parts = partMeans(current, dt, numbers.binMs, bins);
       const { signals, logs, beyond } = this.prepare(physical, parts, bins);
       const rest = this.prepare(physical, new Float32Array(PARTS), 1);
-      const run = new Network.Run(this.weights, this.weights.tune(scaled.map((value) => (value - 2) / 1.5)), numbers, rest.signals, rest.logs[0]);
+      const run = new Network.Run(
+        this.weights,
+        this.weights.tune(scaled.map((value) => (value - 2) / 1.5)),
+        numbers,
+        rest.signals,
+        rest.logs[0],
+      );
       const slow = new Float64Array(bins + 1);
       slow[0] = run.slow;
       run.go(signals, logs, slow.subarray(1));
@@ -64,11 +70,13 @@ const Operators = (() => {
 
     /** Features by name again, with what rounding has left of them. */
     unscaled(scaled) {
-      return Object.fromEntries(this.told.features.map(({ name, minimum, maximum }, index) => {
-        const low = single(minimum);
-        const range = single(single(maximum) - low);
-        return [name, single(low + single(single(range * single(scaled[index] - 0.5)) / 3))];
-      }));
+      return Object.fromEntries(
+        this.told.features.map(({ name, minimum, maximum }, index) => {
+          const low = single(minimum);
+          const range = single(single(maximum) - low);
+          return [name, single(low + single(single(range * single(scaled[index] - 0.5)) / 3))];
+        }),
+      );
     }
 
     /** Signals of bins, the logarithm of their expected rates, and what current beyond the learned range adds at their ends. */
@@ -117,8 +125,10 @@ const Operators = (() => {
         for (let sample = Math.max(0, Math.ceil((spike - aheadMs) / dt)); sample <= until; sample++) {
           const since = sample * dt - spike;
           if (since >= after || since < -before) continue;
-          const shown = since < 0 ? smooth((before + since) / APART_MS)
-            : 1 - (1 - clamp(after - since, 0, aheadMs) / aheadMs) ** 2 * smooth(since / APART_MS);
+          const shown =
+            since < 0
+              ? smooth((before + since) / APART_MS)
+              : 1 - (1 - clamp(after - since, 0, aheadMs) / aheadMs) ** 2 * smooth(since / APART_MS);
           voltage[sample] += scaleMv * shown * this.shape(found[which].shapes, since);
         }
       }

@@ -18,7 +18,10 @@ const Plane = (() => {
         canvas.focus({ preventScroll: true });
       });
       canvas.addEventListener("pointermove", (event) => (this.dragging ? this.point(event, false) : this.hover(event)));
-      for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.dragging = false; });
+      for (const end of ["pointerup", "pointercancel"])
+        canvas.addEventListener(end, () => {
+          this.dragging = false;
+        });
       canvas.addEventListener("keydown", (event) => this.key(event));
       new ResizeObserver(() => this.draw()).observe(canvas);
     }
@@ -45,7 +48,12 @@ const Plane = (() => {
 
     get area() {
       const { clientWidth: width, clientHeight: height } = this.canvas;
-      return { x: MARGIN.left, y: MARGIN.top, width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+      return {
+        x: MARGIN.left,
+        y: MARGIN.top,
+        width: width - MARGIN.left - MARGIN.right,
+        height: height - MARGIN.top - MARGIN.bottom,
+      };
     }
 
     /** Where values are on the canvas. */
@@ -91,10 +99,13 @@ const Plane = (() => {
       if (!move) return;
       event.preventDefault();
       const size = event.shiftKey ? 0.05 : 0.01;
-      this.moved(this.shown.neuron.map((value, axis) => {
-        const [low, high] = this.ranges[axis];
-        return Numbers.clamp(value + move[axis] * size * (high - low), low, high);
-      }), null);
+      this.moved(
+        this.shown.neuron.map((value, axis) => {
+          const [low, high] = this.ranges[axis];
+          return Numbers.clamp(value + move[axis] * size * (high - low), low, high);
+        }),
+        null,
+      );
     }
 
     draw() {
@@ -140,12 +151,16 @@ const Plane = (() => {
       pen.save();
       pen.beginPath();
       pen.rect(x, y, width, height);
-      hull.forEach(([cornerX, cornerY], index) => (index ? pen.lineTo(cornerX, cornerY) : pen.moveTo(cornerX, cornerY)));
+      hull.forEach(([cornerX, cornerY], index) =>
+        index ? pen.lineTo(cornerX, cornerY) : pen.moveTo(cornerX, cornerY),
+      );
       pen.closePath();
       pen.fillStyle = Colours.named("veil");
       pen.fill("evenodd");
       pen.beginPath();
-      hull.forEach(([cornerX, cornerY], index) => (index ? pen.lineTo(cornerX, cornerY) : pen.moveTo(cornerX, cornerY)));
+      hull.forEach(([cornerX, cornerY], index) =>
+        index ? pen.lineTo(cornerX, cornerY) : pen.moveTo(cornerX, cornerY),
+      );
       pen.closePath();
       pen.strokeStyle = Colours.named("muted");
       pen.lineWidth = 1;
@@ -167,7 +182,8 @@ const Plane = (() => {
       }
       pen.textBaseline = "middle";
       pen.textAlign = "right";
-      for (const value of ticks(this.ranges[1], height / 50)) pen.fillText(label(value), x - 6, this.place([0, value])[1]);
+      for (const value of ticks(this.ranges[1], height / 50))
+        pen.fillText(label(value), x - 6, this.place([0, value])[1]);
       pen.fillStyle = Colours.named("ink");
       pen.textAlign = "center";
       pen.textBaseline = "bottom";
@@ -196,7 +212,13 @@ const Plane = (() => {
       if (held) {
         const [x, y] = this.place(held);
         pen.beginPath();
-        for (const [dx, dy] of [[0, -8], [8, 0], [0, 8], [-8, 0]]) pen.lineTo(x + dx, y + dy);
+        for (const [dx, dy] of [
+          [0, -8],
+          [8, 0],
+          [0, 8],
+          [-8, 0],
+        ])
+          pen.lineTo(x + dx, y + dy);
         pen.closePath();
         pen.lineWidth = 5;
         pen.strokeStyle = Colours.named("dot");
@@ -241,7 +263,10 @@ const Plane = (() => {
 
   /** Lowest and highest value of a map within what is shown. */
   function range(map) {
-    const known = map.values.flat().filter((value) => value !== null).sort((a, b) => a - b);
+    const known = map.values
+      .flat()
+      .filter((value) => value !== null)
+      .sort((a, b) => a - b);
     if (!known.length) return [0, 1];
     const [low, high] = [known[Math.floor(0.02 * (known.length - 1))], known[Math.ceil(0.98 * (known.length - 1))]];
     return low < high ? [low, high] : [low - 0.5, low + 0.5];
@@ -255,11 +280,13 @@ const Plane = (() => {
     const pen = canvas.getContext("2d");
     const image = pen.createImageData(columns, rows);
     const [low, high] = range(map);
-    map.values.forEach((row, index) => row.forEach((value, column) => {
-      if (value === null) return;
-      const at = 4 * ((rows - 1 - index) * columns + column);
-      image.data.set([...Colours.ofShare((value - low) / (high - low)), 255], at);
-    }));
+    map.values.forEach((row, index) =>
+      row.forEach((value, column) => {
+        if (value === null) return;
+        const at = 4 * ((rows - 1 - index) * columns + column);
+        image.data.set([...Colours.ofShare((value - low) / (high - low)), 255], at);
+      }),
+    );
     pen.putImageData(image, 0, 0);
     return canvas;
   }

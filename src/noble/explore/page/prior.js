@@ -31,7 +31,8 @@ const Prior = (() => {
   function expect(told, named, means, binMs, into, start, stride) {
     const logs = new Float64Array(means.length);
     if (!("rheobase" in named)) return nothingKnown(means, logs, into, start, stride);
-    return told.curve ? alongCurve(told.curve, named, means, binMs, logs, into, start, stride)
+    return told.curve
+      ? alongCurve(told.curve, named, means, binMs, logs, into, start, stride)
       : alongLine(named, means, logs, into, start, stride);
   }
 
@@ -64,7 +65,12 @@ const Prior = (() => {
   const driveOf = (above) => Math.tanh(above / (2 * DRIVE_SCALE_NA)) * 2;
 
   function alongCurve(curve, named, means, binMs, logs, into, start, stride) {
-    const splines = curve.points.map((names) => splineOf(curve, names.map((name) => single(Math.log(Math.max(named[name], 1e-3))))));
+    const splines = curve.points.map((names) =>
+      splineOf(
+        curve,
+        names.map((name) => single(Math.log(Math.max(named[name], 1e-3)))),
+      ),
+    );
     const firing = new Firing(binMs);
     const scale = Math.log(TIME_SCALE_MS);
     let last = NaN;
@@ -72,15 +78,23 @@ const Prior = (() => {
     for (let bin = 0; bin < means.length; bin++) {
       const above = single(means[bin] - named.rheobase);
       if (above !== last) {
-        const position = single(Math.log1p(single(single(softplus(single(above / BEND_NA))) * single(BEND_NA / LOG_OFFSET_NA))));
+        const position = single(
+          Math.log1p(single(single(softplus(single(above / BEND_NA))) * single(BEND_NA / LOG_OFFSET_NA))),
+        );
         const [rate, latency, interval] = splines.map((spline) => clamp(spline(position), -8, 8));
         const fires = sigmoid(above / BEND_NA);
         known = {
           fires,
           logFires: single(-softplus(-above / BEND_NA)),
-          answer: steadyAnswer(single(single(Math.exp(rate)) * 1e-3), single(Math.exp(latency)), single(Math.exp(interval))),
+          answer: steadyAnswer(
+            single(single(Math.exp(rate)) * 1e-3),
+            single(Math.exp(latency)),
+            single(Math.exp(interval)),
+          ),
           driven: above > -DRIVEN_BENDS * BEND_NA,
-          told: [rate - Math.log(RATE_SCALE_HZ), scale - latency, scale - interval].map((item) => Math.exp(item) * fires),
+          told: [rate - Math.log(RATE_SCALE_HZ), scale - latency, scale - interval].map(
+            (item) => Math.exp(item) * fires,
+          ),
         };
         last = above;
       }
@@ -100,7 +114,8 @@ const Prior = (() => {
   /** The natural cubic spline through values at the curve's knots, as a function of the position. */
   function splineOf(curve, values) {
     const pieces = curve.coefficients.map((powers) =>
-      powers.map((row) => row.reduce((sum, weight, knot) => single(sum + weight * values[knot]), 0)));
+      powers.map((row) => row.reduce((sum, weight, knot) => single(sum + weight * values[knot]), 0)),
+    );
     return (position) => {
       let piece = 0;
       while (piece < curve.edges.length && curve.edges[piece] < position) piece++;

@@ -6,8 +6,15 @@ const State = (() => {
 
   /** The state that a page opens with. */
   function first(bundles) {
-    return { bundle: 0, known: typical(bundles[0]), model: null, current: Stimuli.first("step", bundles[0]),
-      held: null, spread: "none", map: null };
+    return {
+      bundle: 0,
+      known: typical(bundles[0]),
+      model: null,
+      current: Stimuli.first("step", bundles[0]),
+      held: null,
+      spread: "none",
+      map: null,
+    };
   }
 
   /** The model nearest to the middle of the family, where there is a plane; else every feature at its mean. */
@@ -15,11 +22,19 @@ const State = (() => {
     if (!told.features.length) return {};
     const names = told.plane ? told.plane.features : told.features.map((feature) => feature.name);
     const all = told.features.map((feature) => feature.name);
-    return Object.fromEntries(names.map((name) => {
-      const column = all.indexOf(name);
-      return [name, rounded(told.family ? told.family.mean[column]
-        : 0.5 * (told.features[column].minimum + told.features[column].maximum))];
-    }));
+    return Object.fromEntries(
+      names.map((name) => {
+        const column = all.indexOf(name);
+        return [
+          name,
+          rounded(
+            told.family
+              ? told.family.mean[column]
+              : 0.5 * (told.features[column].minimum + told.features[column].maximum),
+          ),
+        ];
+      }),
+    );
   }
 
   /** A number with five digits, as people would type it. */
@@ -45,7 +60,8 @@ const State = (() => {
       const told = bundles[state.bundle];
       const names = new Set(told.features.map((feature) => feature.name));
       const fine = (known) => Object.entries(known).every(([name, value]) => names.has(name) && Number.isFinite(value));
-      if (!(state.current.kind in Stimuli.KINDS) || !fine(state.known) || (state.held && !fine(state.held.known))) return null;
+      if (!(state.current.kind in Stimuli.KINDS) || !fine(state.known) || (state.held && !fine(state.held.known)))
+        return null;
       if (state.current.lost) return { ...first(bundles), ...state, current: Stimuli.first("step", told), lost: true };
       if (typeof state.current.values === "string") {
         const bytes = toBytes(state.current.values);
@@ -62,7 +78,8 @@ const State = (() => {
 
   function toText(bytes) {
     let binary = "";
-    for (let index = 0; index < bytes.length; index += 8192) binary += String.fromCharCode(...bytes.subarray(index, index + 8192));
+    for (let index = 0; index < bytes.length; index += 8192)
+      binary += String.fromCharCode(...bytes.subarray(index, index + 8192));
     return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   }
 

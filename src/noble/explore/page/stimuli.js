@@ -13,43 +13,63 @@ const Stimuli = (() => {
   /* What each kind asks for, what it starts with, and its current as a function of the time since its start. */
   const KINDS = {
     step: {
-      label: "Step", python: "Step", scope: "Step",
+      label: "Step",
+      python: "Step",
+      scope: "Step",
       fields: [amplitude("amplitude_na", "Amplitude", 1.6), start, stop],
       inside: (p) => () => p.amplitude_na,
     },
     noise: {
-      label: "Noise", python: null, scope: "OrnsteinUhlenbeck",
+      label: "Noise",
+      python: null,
+      scope: "OrnsteinUhlenbeck",
       fields: [
-        amplitude("mean_na", "Mean", 1.2), { ...amplitude("sd_na", "Deviation", 0.5), least: 0 },
+        amplitude("mean_na", "Mean", 1.2),
+        { ...amplitude("sd_na", "Deviation", 0.5), least: 0 },
         { name: "tau_ms", label: "Correlation time", unit: "ms", step: 0.5, range: [0.5, 50], value: 3 },
-        { name: "seed", label: "Seed", unit: "", step: 1, range: [0, 99], value: 1 }, start, stop,
+        { name: "seed", label: "Seed", unit: "", step: 1, range: [0, 99], value: 1 },
+        start,
+        stop,
       ],
       inside: noise,
     },
     ramp: {
-      label: "Ramp", python: "Ramp", scope: "Ramp",
+      label: "Ramp",
+      python: "Ramp",
+      scope: "Ramp",
       fields: [amplitude("start_na", "From", 0), amplitude("stop_na", "To", 3), start, stop],
       inside: (p) => (since) => p.start_na + ((p.stop_na - p.start_na) * since) / (p.stop_ms - p.start_ms),
     },
     chirp: {
-      label: "Chirp", python: "Chirp", scope: "Chirp",
+      label: "Chirp",
+      python: "Chirp",
+      scope: "Chirp",
       fields: [
-        amplitude("amplitude_na", "Amplitude", 0.6), amplitude("offset_na", "Offset", 1.2),
+        amplitude("amplitude_na", "Amplitude", 0.6),
+        amplitude("offset_na", "Offset", 1.2),
         { name: "f0_hz", label: "From", unit: "Hz", step: 1, range: [1, 200], value: 2 },
-        { name: "f1_hz", label: "To", unit: "Hz", step: 1, range: [1, 400], value: 60 }, start, stop,
+        { name: "f1_hz", label: "To", unit: "Hz", step: 1, range: [1, 400], value: 60 },
+        start,
+        stop,
       ],
       inside: (p) => (since) => {
         const seconds = since / 1e3;
         const sweep = (p.f1_hz - p.f0_hz) / ((p.stop_ms - p.start_ms) / 1e3);
-        return p.offset_na + p.amplitude_na * Math.sin(2 * Math.PI * (p.f0_hz * seconds + 0.5 * sweep * seconds * seconds));
+        return (
+          p.offset_na + p.amplitude_na * Math.sin(2 * Math.PI * (p.f0_hz * seconds + 0.5 * sweep * seconds * seconds))
+        );
       },
     },
     pulses: {
-      label: "Pulses", python: "PulseTrain", scope: "PulseTrain",
+      label: "Pulses",
+      python: "PulseTrain",
+      scope: "PulseTrain",
       fields: [
         amplitude("amplitude_na", "Amplitude", 5),
         { name: "width_ms", label: "Width", unit: "ms", step: 0.5, range: [0.5, 50], value: 4 },
-        { name: "interval_ms", label: "Interval", unit: "ms", step: 1, range: [2, 200], value: 40 }, start, stop,
+        { name: "interval_ms", label: "Interval", unit: "ms", step: 1, range: [2, 200], value: 40 },
+        start,
+        stop,
       ],
       inside: (p) => (since) => {
         const from = since + EDGE_MS;
@@ -82,8 +102,12 @@ const Stimuli = (() => {
     const { rheobase } = measureOf(told);
     const { durationMs } = told.window;
     const { fields } = KINDS[kind];
-    const numbers = Object.fromEntries(fields.map(({ name, value, rheobases }) =>
-      [name, rheobases === undefined ? value : Math.round(200 * rheobases * rheobase) / 200]));
+    const numbers = Object.fromEntries(
+      fields.map(({ name, value, rheobases }) => [
+        name,
+        rheobases === undefined ? value : Math.round(200 * rheobases * rheobase) / 200,
+      ]),
+    );
     if (fields.includes(start)) {
       numbers.start_ms = Math.min(15, Math.round(0.1 * durationMs));
       numbers.stop_ms = Math.min(415, Math.round(0.9 * durationMs));
@@ -122,7 +146,8 @@ const Stimuli = (() => {
     const inside = KINDS[current.kind].inside(current);
     for (let index = 0; index < count; index++) {
       const time = index * dt;
-      if (time >= current.start_ms - EDGE_MS && time < current.stop_ms - EDGE_MS) samples[index] = inside(time - current.start_ms);
+      if (time >= current.start_ms - EDGE_MS && time < current.stop_ms - EDGE_MS)
+        samples[index] = inside(time - current.start_ms);
     }
     return samples;
   }
