@@ -28,22 +28,24 @@ const Export = (() => {
   function python({ told, known, current, dt, count, file }) {
     const line = Stimuli.python(current);
     const neuron = Object.entries(known)
-      .map(([name, value]) => `    "${name}": ${value},`)
+      .map(([name, value]) => `    ${JSON.stringify(name)}: ${value},`)
       .join("\n");
     const durationMs = Number((count * dt).toFixed(6));
     return [
       "import noble",
       ...(line ? [] : ["import numpy as np"]),
       "",
-      `operator = noble.load("${told.name}")  # the name of a shipped operator, or the folder of your own`,
+      "# The name of a shipped operator, or the folder of your own",
+      `operator = noble.load(${JSON.stringify(told.name)})`,
       ...(neuron ? ["neuron = {", neuron, "}"] : ["neuron = {}"]),
       ...(line
         ? [`stimulus = ${line}`]
         : [
-            `samples = np.loadtxt("${file}", delimiter=",", skiprows=1, usecols=1)  # the CSV that the page exports`,
+            "# The CSV that the page exports",
+            `samples = np.loadtxt(${JSON.stringify(file)}, delimiter=",", skiprows=1, usecols=1)`,
             `stimulus = noble.Sampled(samples, dt_ms=${dt})`,
           ]),
-      `traces = operator.predict(neuron, stimulus, duration_ms=${durationMs}, dt_ms=${dt})  # voltage in mV, labelled`,
+      `traces = operator.predict(neuron, stimulus, duration_ms=${durationMs}, dt_ms=${dt})`,
       'print(float(traces["voltage"].max()))',
       "",
     ].join("\n");

@@ -88,7 +88,7 @@ const Words = (() => {
     const [least, most] = [Math.min(...counts), Math.max(...counts)];
     return least === most
       ? `All ${counts.length} neurons fire ${many(least, "spike")}; the band shows how far their times differ.`
-      : `Under the same current, ${counts.length} neurons fire from ${least} to ${most} spikes.`;
+      : `Under the same current, ${counts.length} neurons fire ${least} to ${most} spikes.`;
   }
 
   /** What to doubt: neuron or current outside what was learned; empty if nothing is. */
