@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
         "traces",
         "train",
     },
+    "explore": {"features", "operator", "protocols", "stimuli", "studies", "traces"},
     "plots": {"comparison", "evaluation", "family", "features", "protocols", "recordings", "studies", "traces"},
 }
 # These stand on top and may import everything.

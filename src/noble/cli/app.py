@@ -62,6 +62,7 @@ def main() -> None:
         ensemble,
         evaluate,
         evolve,
+        explore,
         fi,
         finetune,
         hall,

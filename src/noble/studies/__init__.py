@@ -6,7 +6,7 @@ from noble.studies.feature_distributions import FamilyComparison, compare_featur
 from noble.studies.fi import FIStudy, fi_study
 from noble.studies.finetuning import FineTuningStudy, fine_tuning_study
 from noble.studies.interpolation import InterpolationStudy, interpolation_study
-from noble.studies.maps import FeatureMap, feature_map
+from noble.studies.maps import FeatureMap, feature_map, feature_maps
 from noble.studies.recording import RecordingStudy, recording_study
 from noble.studies.resolution import ResolutionStudy, resolution_study
 from noble.studies.subsampling import SubsamplingStudy, subsampling_study
@@ -28,6 +28,7 @@ __all__ = [
     "compare_features",
     "ensemble_study",
     "feature_map",
+    "feature_maps",
     "fi_study",
     "fine_tuning_study",
     "interpolation_study",

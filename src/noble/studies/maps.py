@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,25 +101,41 @@ def feature_map(
     size: int = 60,
     progress: Progress | None = None,
 ) -> FeatureMap:
-    """Let a neuron at every point of a grid answer one step, and measure one feature.
+    """Let a neuron at every point of a grid answer one step, and measure one feature; see `feature_maps`."""
+    return feature_maps(operator, [feature], amplitude_na, protocol, size=size, progress=progress)[0]
+
+
+def feature_maps(
+    operator: Operator,
+    features: Sequence[str],
+    amplitude_na: float,
+    protocol: StepProtocol,
+    *,
+    size: int = 60,
+    progress: Progress | None = None,
+) -> list[FeatureMap]:
+    """Let a neuron at every point of a grid answer one step, and measure some features of the answers.
 
     The grid spans the training models' box in the plane and a little more (`grid_points`). A point stands for the typical neuron
     there (`noble.operator.FeatureSpec.complete`); outside the training models' hull the operator extrapolates.
 
     Args:
         operator: the operator.
-        feature: one of `noble.features.EFEATURES`.
+        features: some of `noble.features.EFEATURES`.
         amplitude_na: of the step, nA.
         protocol: onset, length and window of the step.
         size: points along each axis.
         progress: called with (points done, points in all).
 
+    Returns:
+        A map a feature, in that order; `seconds` is the time of all of them.
+
     Raises:
         ValueError: for a feature without a unit, an operator whose plane has not two features or whose training models are not
             known, or fewer than two points along an axis.
     """
-    if feature not in EFEATURES:
-        raise ValueError(f"the feature {feature!r} is unknown; expected one of {', '.join(EFEATURES)}.")
+    if unknown := [name for name in features if name not in EFEATURES]:
+        raise ValueError(f"the feature {unknown[0]!r} is unknown; expected one of {', '.join(EFEATURES)}.")
     spec = operator.spec
     spec.check_family("a map")
     latent = spec.latent_features
@@ -134,25 +150,32 @@ def feature_map(
     points = np.column_stack([first.ravel(), second.ravel()])
     placed = np.tile(spec.minimum, (len(points), 1))
     placed[:, columns] = points
-    stimulus, values, started = protocol.stimulus(amplitude_na), np.empty(len(points)), time.perf_counter()
+    stimulus, started = protocol.stimulus(amplitude_na), time.perf_counter()
+    values = {name: np.empty(len(points)) for name in features}
     for part, batch in answers(operator, Neurons(latent, points), stimulus, protocol.grid, at_once=_BATCH):
-        measured = extract(batch, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms, names=[feature])
-        values[part] = measured[feature]
+        measured = extract(batch, onset_ms=protocol.onset_ms, offset_ms=protocol.offset_ms, names=list(features))
+        for name in features:
+            values[name][part] = measured[name]
         if progress is not None:
             progress(part.stop, len(points))
-    return FeatureMap(
-        feature=feature,
-        unit=unit_of(feature),
-        amplitude_na=amplitude_na,
-        plane=(latent[0], latent[1]),
-        plane_units=(spec.units[columns[0]], spec.units[columns[1]]),
-        first=first[0],
-        second=second[:, 0],
-        values=values.reshape(size, size),
-        inside=~spec.hull.outside(placed[:, columns]).reshape(size, size),
-        training=training,
-        seconds=time.perf_counter() - started,
-    )
+    inside = ~spec.hull.outside(placed[:, columns]).reshape(size, size)
+    seconds = time.perf_counter() - started
+    return [
+        FeatureMap(
+            feature=name,
+            unit=unit_of(name),
+            amplitude_na=amplitude_na,
+            plane=(latent[0], latent[1]),
+            plane_units=(spec.units[columns[0]], spec.units[columns[1]]),
+            first=first[0],
+            second=second[:, 0],
+            values=values[name].reshape(size, size),
+            inside=inside,
+            training=training,
+            seconds=seconds,
+        )
+        for name in features
+    ]
 
 
 def _spread(values: np.ndarray) -> MapSpread:

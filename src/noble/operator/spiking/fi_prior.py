@@ -8,7 +8,7 @@ points. The network is given that answer, and what is left for it to learn is mu
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -84,6 +84,23 @@ class FICurvePrior(nn.Module):
     def uncertainty(self) -> float:
         """Usual error of the logarithm of the expected rate: the unit in which a network had best correct it."""
         return _KNOWN_CURVE_UNCERTAINTY if self._has_curve else _LINE_UNCERTAINTY
+
+    def curve(self) -> dict[str, list[Any]] | None:
+        """What the curve is evaluated with, for a port to another language; None where there is no curve.
+
+        Returns:
+            `points`: names of the features at the knots, for rate, latency and first interval each; `edges`, `anchors` and
+            `coefficients`: see `_CardinalSpline`.
+        """
+        if not self._has_curve:
+            return None
+        spline = self._spline
+        return {
+            "points": [[self._spec.names[column] for column in columns] for columns in self._columns],
+            "edges": spline.edges.tolist(),
+            "anchors": spline.anchors.tolist(),
+            "coefficients": spline.coefficients.tolist(),
+        }
 
     def forward(
         self,
