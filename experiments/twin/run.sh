@@ -12,6 +12,11 @@ noble reliability "$data/DRN162_5HT/DRN162_5ht_test.abf" --twin "$runs/drn162" -
 
 python experiments/twin/steps.py "$data/DRN162_5HT/current_steps.abf" "$runs/drn162" --json "$there/drn162-steps.json"
 
+# The reverse: steps alone, asked for noise.
+noble twin "$data/DRN162_5HT/current_steps.abf" -o "$runs/drn162-from-steps"
+noble reliability "$data/DRN162_5HT/DRN162_5ht_test.abf" --twin "$runs/drn162-from-steps" \
+    --json "$there/drn162-from-steps.json"
+
 # The GABAergic neuron, of which there are repeats alone: the first half of six to learn from, the second half of all to be
 # measured on. What it is measured on is noise that it has not seen.
 noble twin "$data/DRN158_GABA/DRN158_gaba_test.abf" -o "$runs/drn158" --sweeps 0-5 --stop 5000 \
