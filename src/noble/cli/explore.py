@@ -52,14 +52,14 @@ def explore(
 
     Drag a neuron through its family, draw a current, and see voltage, spikes and F-I curve at once.
     """
-    from noble.explore import content_of, page_text, write_page
+    from noble.explore import core_to_run, page_text, write_page
     from noble.operator import Operator
 
     if output is None and not serve:
         raise ValueError("nothing would come of it; give -o FOLDER to write the page, or --serve to open it.")
     operators = [Operator.load(bundle) for bundle in bundles]
     for operator in operators:
-        content_of(operator)  # refuses one that the page cannot run before anything is worked out
+        core_to_run(operator)  # refuses one that the page cannot run before anything is worked out
     contents = [
         _content(operator, feature, step, size=size, simulate=simulate or [], hall=hall, data_folder=data_folder)
         for operator in operators

@@ -84,10 +84,7 @@ def repeats_of(
     Raises:
         ValueError: if there is no such sweep, no current comes twice, or the part is none.
     """
-    count = len(recording.raw)
-    if wrong := [number for number in sweeps or () if not 0 <= number < count]:
-        raise ValueError(f"{recording.source} has no sweep {wrong[0]}; expected one of 0 to {count - 1}.")
-    chosen = [recording.raw[number] for number in (range(count) if sweeps is None else sweeps)]
+    chosen = recording.raw_at(sweeps)
     several = [group for group in _alike(chosen) if len(group) > 1]
     if not several:
         raise ValueError(

@@ -58,12 +58,7 @@ def content_of(
     Raises:
         ValueError: for an operator of another kind.
     """
-    core = operator.core
-    if not isinstance(core, SpikeFeedbackCore):
-        raise ValueError(
-            f"{operator.name or 'the operator'} is of kind {operator.config.kind!r}; the explorer runs those of kind "
-            "'spike-feedback'. Train one with `operator: spike-feedback`."
-        )
+    core = core_to_run(operator)
     spec, scope, numbers = operator.spec, operator.scope, _model_numbers(operator)
     return {
         "name": operator.name or "operator",
@@ -87,6 +82,20 @@ def content_of(
         "simulated": [_simulated(item, numbers) for item in simulated],
         **packed(core),
     }
+
+
+def core_to_run(operator: Operator) -> SpikeFeedbackCore:
+    """The network that the page runs.
+
+    Raises:
+        ValueError: if it is none that the page can run.
+    """
+    if not isinstance(operator.core, SpikeFeedbackCore):
+        raise ValueError(
+            f"{operator.name or 'the operator'} is of kind {operator.config.kind!r}; the explorer runs those of kind "
+            "'spike-feedback'. Train one with `operator: spike-feedback`."
+        )
+    return operator.core
 
 
 def _feature(spec: FeatureSpec, column: int) -> dict[str, Any]:

@@ -140,6 +140,19 @@ class Recording:
             }
         )
 
+    def raw_at(self, positions: Sequence[int] | None) -> tuple[RawSweep, ...]:
+        """Sweeps whatever their stimulus, by their positions in `raw`, from 0 on; all for None.
+
+        Raises:
+            ValueError: if there is no such sweep.
+        """
+        if positions is None:
+            return self.raw
+        count = len(self.raw)
+        if wrong := [number for number in positions if not 0 <= number < count]:
+            raise ValueError(f"{self.source} has no sweep {wrong[0]}; expected one of 0 to {count - 1}.")
+        return tuple(self.raw[number] for number in positions)
+
     def of_step_ms(self, step_ms: float) -> Recording:
         """The sweeps whose step lasts so long, or, if there are none, longer; the others are listed as unusable.
 

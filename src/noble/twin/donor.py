@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from noble.operator import Operator
@@ -20,10 +19,10 @@ def take_over(twin: Operator, donor: Operator) -> None:
         twin: of the donor's sizes, changed in place.
         donor: a spike-feedback operator.
     """
-    given = donor.core.state_dict()
-    signals = _signals(donor.core.state_dict()), _signals(twin.core.state_dict())
+    given, own = donor.core.state_dict(), twin.core.state_dict()
+    signals = _signals(given), _signals(own)
     taken: dict[str, Tensor] = {}
-    for name, weight in twin.core.state_dict().items():
+    for name, weight in own.items():
         other = given[name]
         if other.shape == weight.shape:
             taken[name] = other
@@ -35,8 +34,7 @@ def take_over(twin: Operator, donor: Operator) -> None:
             taken[name] = kept
         else:  # of the features, which a twin has not
             taken[name] = weight
-    with torch.no_grad():
-        twin.core.load_state_dict(taken)
+    twin.core.load_state_dict(taken)
 
 
 def donor_sizes(donor: Operator) -> SpikeFeedbackConfig:

@@ -233,7 +233,6 @@ class _Training:
         operator.core.load_state_dict(self._kept)
         operator.eval()
         material, recording = self._material, self._recording
-        swift = [raw for raw in recording.raw if any(raw.name == sweep.name for sweep in material.sweeps)]
         facts = Twin(
             source=recording.source,
             sweeps=len(material.sweeps),
@@ -241,7 +240,7 @@ class _Training:
             spikes=material.spikes,
             held_back_seconds=round(sum(item.duration_ms for item in self._parts[1]) / 1e3, 3),
             holding_na=material.holding_na,
-            electrode_mohm=series_resistance_mohm(swift),
+            electrode_mohm=series_resistance_mohm([sweep.raw for sweep in material.sweeps]),
             seeds=tuple(self._done),
             seed=best.seed,
             refit=self._config.refit,

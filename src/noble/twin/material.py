@@ -49,18 +49,23 @@ class Answered:
     """One sweep.
 
     Attributes:
-        name: of the sweep in the file.
+        raw: the sweep as it was recorded.
         kind: what its current is made of.
         current_na: above the holding current, float32, shape (time,), nA.
         voltage_mv: float32, shape (time,), mV.
         spikes_ms: peaks, ascending, ms from its first sample.
     """
 
-    name: str
+    raw: RawSweep
     kind: Kind
     current_na: np.ndarray
     voltage_mv: np.ndarray
     spikes_ms: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Of the sweep in the file."""
+        return self.raw.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +151,7 @@ def material_of(recording: Recording, *, sweeps: Sequence[int] | None = None, st
     Raises:
         ValueError: if there is no such sweep, the recording is too short, or the neuron hardly fires; it says what is enough.
     """
-    count = len(recording.raw)
-    if wrong := [number for number in sweeps or () if not 0 <= number < count]:
-        raise ValueError(f"{recording.source} has no sweep {wrong[0]}; expected one of 0 to {count - 1}.")
-    chosen = [recording.raw[number] for number in (range(count) if sweeps is None else sweeps)]
+    chosen = recording.raw_at(sweeps)
     known = {id(item.raw): item for item in survey(recording).sweeps}
     found = [known[id(raw)] for raw in chosen]
     holding = _holding_na([item.holding_na for item in found if item.kind != "noise"])
@@ -181,7 +183,7 @@ def _answered(raw: RawSweep, kind: Kind, holding_na: float, dt_ms: float, stop_m
         charge = np.concatenate([[0.0], np.cumsum(current)]) * own_ms
         edges = np.interp(np.append(times, times[-1] + dt_ms), np.arange(count + 1) * own_ms, charge)
         current, voltage = np.diff(edges) / dt_ms, np.interp(times, own, voltage)
-    return Answered(raw.name, kind, current.astype(np.float32), voltage.astype(np.float32), peaks)
+    return Answered(raw, kind, current.astype(np.float32), voltage.astype(np.float32), peaks)
 
 
 def _holding_na(found: Sequence[float]) -> float:

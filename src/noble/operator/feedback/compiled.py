@@ -320,10 +320,8 @@ def _step(
     slow,
 ):
     """The narrow part for some neurons, bin by bin."""
-    (remember, first, second, decide, decide_bias, weigh, weigh_bias, decay, kept, decay_spikes, rate_spikes) = weights[
-        :11
-    ]
-    most_spikes = weights[11]
+    remember, first, second, decide, decide_bias, weigh, weigh_bias, decay, kept = weights[:9]
+    decay_spikes, rate_spikes, most_spikes = weights[9:]
     neurons = len(since)
     known = np.empty((neurons, _KNOWN), np.float32)
     remembered = np.empty((neurons, count), np.float32)
